@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+int fd_write_all(int fd, const void *data, size_t size)
+{
+	const char *p = data;
+
+	while (size > 0) {
+		ssize_t n = write(fd, p, size);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		p += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t fd_read_file(int dir_fd, const char *path, char *buffer, size_t size)
+{
+	cleanup_close int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	size_t used = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (used < size) {
+		ssize_t n = read(fd, buffer + used, size - used);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0) {
+			buffer[used] = '\0';
+			return (ssize_t)used;
+		}
+		used += (size_t)n;
+	}
+	return -EFBIG;
+}
+
+int fd_send(int socket_fd, const void *data, size_t size, const int *fds, size_t n_fds)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(FD_PASS_MAX * sizeof(int))];
+	} control = {0};
+	struct iovec iov = {.iov_base = (void *)data, .iov_len = size};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *cmsg;
+
+	if (n_fds > FD_PASS_MAX)
+		return -EINVAL;
+	if (n_fds > 0) {
+		message.msg_control = control.space;
+		message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		cmsg = CMSG_FIRSTHDR(&message);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, n_fds * sizeof(int));
+	}
+	for (;;) {
+		if (sendmsg(socket_fd, &message, MSG_NOSIGNAL) >= 0)
+			return 0;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+static void take_fds(struct msghdr *message, int ret_fds[FD_PASS_MAX])
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		size_t n;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(ret_fds, CMSG_DATA(c), (n < FD_PASS_MAX ? n : FD_PASS_MAX) * sizeof(int));
+	}
+}
+
+ssize_t fd_receive(int socket_fd, void *data, size_t size, int flags, int ret_fds[FD_PASS_MAX])
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(FD_PASS_MAX * sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = data, .iov_len = size};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control.space,
+				 .msg_controllen = sizeof(control.space)};
+	ssize_t n;
+
+	for (size_t i = 0; i < FD_PASS_MAX; i++)
+		ret_fds[i] = -EBADF;
+	do {
+		n = recvmsg(socket_fd, &message, flags | MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	take_fds(&message, ret_fds);
+	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+		for (size_t i = 0; i < FD_PASS_MAX; i++)
+			close_keep_errno(TAKE_FD(ret_fds[i]));
+		return -EMSGSIZE;
+	}
+	return n;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors: whole reads and writes, passing them over unix sockets. Thread-safe. */
+#ifndef APPSILO_BASE_FD_H
+#define APPSILO_BASE_FD_H
+
+#include "base/cleanup.h"
+#include <sys/types.h>
+
+#define FD_PASS_MAX 4
+
+/** Write all @size bytes. Returns 0; -errno. Retries EINTR and short writes. */
+int fd_write_all(int fd, const void *data, size_t size) must_check;
+
+/**
+ * Read a whole small file below directory @dir_fd into @buffer, NUL-terminated.
+ * @size  bytes of @buffer, one is kept for the NUL
+ * Returns the number of bytes read; -EFBIG if the file is larger; -errno.
+ */
+ssize_t fd_read_file(int dir_fd, const char *path, char *buffer, size_t size) must_check;
+
+/**
+ * Send one message with descriptors on a SOCK_SEQPACKET socket.
+ * @fds  borrowed, @n_fds of them, at most FD_PASS_MAX
+ * Returns 0; -errno (-EPIPE when the peer is gone; no signal is raised).
+ */
+int fd_send(int socket_fd, const void *data, size_t size, const int *fds, size_t n_fds) must_check;
+
+/**
+ * Receive one message; descriptors arrive close-on-exec and belong to the caller.
+ * @ret_fds    array of FD_PASS_MAX; unset ones are -EBADF
+ * @flags      MSG_DONTWAIT or 0
+ * Returns bytes received, 0 at end of stream, -EMSGSIZE if it was cut, -errno.
+ */
+ssize_t fd_receive(int socket_fd, void *data, size_t size, int flags,
+		   int ret_fds[FD_PASS_MAX]) must_check;
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
+
+#include <stdint.h>
+#include <string.h>
+
+struct range {
+	uint32_t first, last;
+};
+
+/* Code points that draw nothing, reorder their neighbours, or break lines. */
+static const struct range invisible[] = {
+	{0x0000, 0x001f},   {0x007f, 0x009f},	{0x00ad, 0x00ad},     {0x034f, 0x034f},
+	{0x061c, 0x061c},   {0x115f, 0x1160},	{0x17b4, 0x17b5},     {0x180b, 0x180f},
+	{0x200b, 0x200f},   {0x2028, 0x202e},	{0x2060, 0x206f},     {0x2800, 0x2800},
+	{0x3164, 0x3164},   {0xd800, 0xf8ff},	{0xfdd0, 0xfdef},     {0xfe00, 0xfe0f},
+	{0xfeff, 0xfeff},   {0xffa0, 0xffa0},	{0xfff0, 0xffff},     {0x1bca0, 0x1bca3},
+	{0x1d173, 0x1d17a}, {0xe0000, 0x10ffff},
+};
+
+static bool is_invisible(uint32_t c)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(invisible); i++)
+		if (c >= invisible[i].first && c <= invisible[i].last)
+			return true;
+	return false;
+}
+
+/* Length of the well-formed UTF-8 sequence at @p (RFC 3629), 0 if there is none. */
+static size_t decode(const unsigned char *p, size_t left, uint32_t *ret)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t n = p[0] < 0x80		 ? 1
+		   : (p[0] & 0xe0) == 0xc0 ? 2
+		   : (p[0] & 0xf0) == 0xe0 ? 3
+		   : (p[0] & 0xf8) == 0xf0 ? 4
+					   : 0;
+	uint32_t c;
+
+	if (n == 0 || n > left)
+		return 0;
+	c = n == 1 ? p[0] : p[0] & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3fu);
+	}
+	if (c < least[n] || c > 0x10ffff)
+		return 0;
+	*ret = c;
+	return n;
+}
+
+int text_escape(const char *bytes, size_t length, char *ret, size_t size)
+{
+	const unsigned char *p = (const unsigned char *)bytes;
+	size_t used = 0;
+
+	if (size == 0)
+		return -ENAMETOOLONG;
+	for (size_t i = 0; i < length;) {
+		uint32_t c = 0;
+		size_t n = decode(p + i, length - i, &c);
+		bool plain = n > 0 && !is_invisible(c) && c != '\\';
+		size_t take = n > 0 ? n : 1;
+		size_t need = plain ? n : c == '\\' && n == 1 ? 2 : 4 * take;
+
+		if (used + need + 1 > size) {
+			ret[used] = '\0';
+			return -ENAMETOOLONG;
+		}
+		if (plain)
+			memcpy(ret + used, p + i, n);
+		else if (c == '\\' && n == 1)
+			memcpy(ret + used, "\\\\", 2);
+		else
+			for (size_t k = 0; k < take; k++)
+				snprintf(ret + used + 4 * k, 5, "\\x%02x", p[i + k]);
+		used += need;
+		i += take;
+	}
+	ret[used] = '\0';
+	return 0;
+}
+
+const char *text_show(const char *string, char *buffer, size_t size)
+{
+	if (text_escape(string, strlen(string), buffer, size) < 0)
+		snprintf(buffer, size, "(name too long to show)");
+	return buffer;
+}

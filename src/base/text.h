@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Untrusted bytes made safe to show. Rule: escape, never strip (CVE-2024-27936: stripping
+ * showed one path and granted another). Thread-safe.
+ */
+#ifndef APPSILO_BASE_TEXT_H
+#define APPSILO_BASE_TEXT_H
+
+#include "base/cleanup.h"
+#include <stdbool.h>
+
+/**
+ * Escape @length bytes for a terminal, window or log line.
+ *
+ * Printable UTF-8 stays. C0, DEL, C1, bidi controls, zero-width and other invisible
+ * characters, line and paragraph separators, non-characters and invalid UTF-8 become \xNN
+ * per byte; backslash becomes \\. The mapping is one to one: two different inputs never
+ * look the same.
+ * @ret   buffer of @size bytes, always NUL-terminated when @size > 0
+ * Returns 0; -ENAMETOOLONG when it did not fit (callers refuse, they never cut).
+ */
+int text_escape(const char *bytes, size_t length, char *ret, size_t size) must_check;
+
+/** As text_escape() for a string; on overflow the result is "(name too long to show)". */
+const char *text_show(const char *string, char *buffer, size_t size);
+
+#endif
