@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where appsilo keeps a user's things (docs/ARCHITECTURE.md, File places). */
+#ifndef APPSILO_CLI_PLACES_H
+#define APPSILO_CLI_PLACES_H
+
+#include "base/error.h"
+#include <limits.h>
+
+struct places {
+	char home[PATH_MAX];	 /* the user's real home */
+	char user_name[64];	 /* safe for /etc/passwd */
+	char data_dir[PATH_MAX]; /* $XDG_DATA_HOME/appsilo or ~/.local/share/appsilo */
+};
+
+/** Find them from the environment and the user database. Returns 0; -errno with the line. */
+int places_find(struct places *ret, struct appsilo_error *err) must_check;
+
+/**
+ * Make (0700, ours) and open the profile directory of @family.
+ * A symlink or somebody else's directory on the way is refused (CVE-2024-42472).
+ * @ret_path  absolute path
+ * Returns an O_PATH descriptor; -errno with the line.
+ */
+int places_open_profile(const struct places *places, const char *family,
+			char ret_path[PATH_MAX], struct appsilo_error *err) must_check;
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/view.h"
+
+#include "base/path.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const private_places[] = {"/tmp", "/var/tmp", "/run", "/dev/shm", NULL};
+static const char *const virtual_places[] = {"/usr",   "/bin",	  "/sbin", "/lib",  "/lib32",
+					     "/lib64", "/libx32", "/etc",  "/proc", "/sys",
+					     "/dev",   NULL};
+
+static bool under_any(const char *path, const char *const *places)
+{
+	for (; *places; places++)
+		if (path_is_under(path, *places))
+			return true;
+	return false;
+}
+
+bool view_is_private(const char *path)
+{
+	return under_any(path, private_places);
+}
+
+bool view_is_virtual(const char *path)
+{
+	return under_any(path, virtual_places) || view_is_private(path);
+}
+
+/* Make room for one more: capacity is 16, then doubles whenever it is used up. */
+static int grow(void **array, size_t n, size_t size)
+{
+	bool full = n == 0 || (n >= 16 && (n & (n - 1)) == 0);
+	void *bigger;
+
+	if (!full)
+		return 0;
+	bigger = realloc(*array, (n ? 2 * n : 16) * size);
+	if (!bigger)
+		return -ENOMEM;
+	*array = bigger;
+	return 0;
+}
+
+int view_add(struct view *view, const char *path, enum view_kind kind)
+{
+	char *copy = strdup(path);
+
+	if (!copy || grow((void **)&view->entries, view->n, sizeof(*view->entries)) < 0) {
+		free(copy);
+		return -ENOMEM;
+	}
+	view->entries[view->n++] = (struct view_entry){copy, kind};
+	return 0;
+}
+
+int plan_add_mount(struct plan *plan, const char *path, enum plan_mount_kind kind)
+{
+	char *copy = strdup(path);
+
+	if (!copy || grow((void **)&plan->mounts, plan->n_mounts, sizeof(*plan->mounts)) < 0) {
+		free(copy);
+		return -ENOMEM;
+	}
+	plan->mounts[plan->n_mounts++] = (struct plan_mount){copy, kind, -EBADF};
+	return 0;
+}
+
+int plan_add_placeholder(struct plan *plan, const char *path, mode_t mode, const char *target)
+{
+	struct plan_placeholder p = {strdup(path), target ? strdup(target) : NULL, mode};
+
+	if (!p.path || (target && !p.target) ||
+	    grow((void **)&plan->placeholders, plan->n_placeholders, sizeof(p)) < 0) {
+		free(p.path);
+		free(p.target);
+		return -ENOMEM;
+	}
+	plan->placeholders[plan->n_placeholders++] = p;
+	return 0;
+}
+
+void view_done(struct view *view)
+{
+	for (size_t i = 0; i < view->n; i++)
+		free(view->entries[i].path);
+	free(view->entries);
+	*view = (struct view){0};
+}
+
+void plan_done(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_mounts; i++) {
+		free(plan->mounts[i].path);
+		close_keep_errno(plan->mounts[i].tree_fd);
+	}
+	for (size_t i = 0; i < plan->n_placeholders; i++) {
+		free(plan->placeholders[i].path);
+		free(plan->placeholders[i].target);
+	}
+	free(plan->mounts);
+	free(plan->placeholders);
+	plan->mounts = NULL;
+	plan->placeholders = NULL;
+	plan->n_mounts = plan->n_placeholders = 0;
+}
+
+/* Parents before children; on one path deny, then write, then read. */
+static int by_path(const void *a, const void *b)
+{
+	static const int rank[] = {[VIEW_DENY] = 0, [VIEW_WRITE] = 1, [VIEW_READ] = 2, [VIEW_CWD] = 3};
+	const struct view_entry *x = a, *y = b;
+	int r = strcmp(x->path, y->path);
+
+	return r ? r : rank[x->kind] - rank[y->kind];
+}
+
+/* The entry that rules @path among those before @limit: the deepest at or above it. */
+static const struct view_entry *ruling(const struct view *view, size_t limit, const char *path)
+{
+	const struct view_entry *best = NULL;
+
+	for (size_t i = 0; i < limit; i++) {
+		const struct view_entry *e = &view->entries[i];
+
+		if (e->kind != VIEW_CWD && path_is_under(path, e->path) &&
+		    (!best || strlen(e->path) > strlen(best->path)))
+			best = e;
+	}
+	return best;
+}
+
+static bool holds_entry(const struct view *view, const char *folder, enum view_kind kind)
+{
+	for (size_t i = 0; i < view->n; i++)
+		if (view->entries[i].kind == kind && strcmp(view->entries[i].path, folder) != 0 &&
+		    path_is_under(view->entries[i].path, folder))
+			return true;
+	return false;
+}
+
+static bool is_forbidden(const struct view *view, const char *path, bool write)
+{
+	const struct view_entry *e = ruling(view, view->n, path);
+
+	if (e && e->kind == VIEW_DENY)
+		return true;
+	return view->is_protected && view->is_protected(view->data, path, write, false);
+}
+
+static bool has_forbidden_below(const struct view *view, const char *path, bool write)
+{
+	return holds_entry(view, path, VIEW_DENY) ||
+	       (view->is_protected && view->is_protected(view->data, path, write, true));
+}
+
+static int add_name(struct plan *plan, const char *folder, int dir_fd, const char *name)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+
+	if (path_join(folder, name, path, sizeof(path)) < 0 ||
+	    fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (!S_ISLNK(st.st_mode))
+		return plan_add_placeholder(plan, path, S_ISDIR(st.st_mode) ? S_IFDIR : S_IFREG,
+					    NULL);
+	n = readlinkat(dir_fd, name, target, sizeof(target) - 1);
+	if (n < 0)
+		return 0;
+	target[n] = '\0';
+	return plan_add_placeholder(plan, path, 0, target);
+}
+
+typedef int (*name_fn)(void *data, const char *folder, int dir_fd, const char *name);
+
+/* Call @visit for each name of a host folder; a folder we may not list has no names. */
+static int each_name(const char *folder, name_fn visit, void *data)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int seen = 0, r = 0;
+
+	if (!dir) {
+		close_keep_errno(fd);
+		return 0;
+	}
+	while (r == 0 && (entry = readdir(dir)) && seen < VIEW_SIBLINGS_MAX) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		r = visit(data, folder, fd, entry->d_name);
+		seen++;
+	}
+	closedir(dir);
+	return r;
+}
+
+struct expansion {
+	struct view *view;
+	struct plan *plan;
+	bool write;
+};
+
+static int expand(struct view *view, struct plan *plan, const char *path, bool write);
+
+static int expand_name(void *data, const char *folder, int dir_fd, const char *name)
+{
+	struct expansion *x = data;
+	char path[PATH_MAX];
+	struct stat st;
+	bool forbidden;
+
+	if (path_join(folder, name, path, sizeof(path)) < 0 || view_is_virtual(path))
+		return 0;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	forbidden = is_forbidden(x->view, path, false);
+	if (forbidden || S_ISLNK(st.st_mode))
+		return add_name(x->plan, folder, dir_fd, name);
+	/* Forbidden for writing only: show it read-only. */
+	return expand(x->view, x->plan, path, x->write && !is_forbidden(x->view, path, true));
+}
+
+/* Mount @path; where something below it is forbidden, its children one by one instead, so
+ * that nothing can be made or renamed into the forbidden name (pmg#446, CVE-2026-25725). */
+static int expand(struct view *view, struct plan *plan, const char *path, bool write)
+{
+	struct expansion x = {view, plan, write};
+	int r;
+
+	if (strcmp(path, "/") != 0 && !has_forbidden_below(view, path, write))
+		return plan_add_mount(plan, path, write ? PLAN_WRITE : PLAN_READ);
+	r = strcmp(path, "/") == 0 ? 0 : plan_add_placeholder(plan, path, S_IFDIR | 0755, NULL);
+	return r < 0 ? r : each_name(path, expand_name, &x);
+}
+
+static int plan_entries(struct view *view, struct plan *plan)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < view->n; i++) {
+		const struct view_entry *e = &view->entries[i];
+		const struct view_entry *above = ruling(view, i, e->path);
+
+		if (e->kind == VIEW_DENY)
+			continue;
+		if (e->kind == VIEW_CWD) {
+			if (!above || above->kind == VIEW_DENY)
+				r = plan_add_placeholder(plan, e->path, S_IFDIR, NULL);
+			continue;
+		}
+		if (above && (above->kind == e->kind || above->kind == VIEW_WRITE))
+			continue; /* already there with as much */
+		if (above && above->kind == VIEW_DENY && strcmp(above->path, e->path) == 0)
+			continue;
+		if (is_forbidden(view, e->path, false))
+			continue;
+		r = expand(view, plan, e->path,
+			   e->kind == VIEW_WRITE && !is_forbidden(view, e->path, true));
+	}
+	return r;
+}
+
+struct way {
+	struct plan *plan;
+	const struct view *view;
+	const char *home;
+};
+
+/* Is @path on the way to something shown, or shown itself? */
+static bool is_needed(const struct way *way, const char *path)
+{
+	if (path_is_under(way->home, path))
+		return true;
+	for (size_t i = 0; i < way->view->n; i++)
+		if (path_is_under(way->view->entries[i].path, path))
+			return true;
+	return false;
+}
+
+static int hide_sibling(void *data, const char *folder, int dir_fd, const char *name)
+{
+	struct way *way = data;
+	char path[PATH_MAX];
+
+	if (path_join(folder, name, path, sizeof(path)) < 0 || view_is_virtual(path) ||
+	    strcmp(path, "/var") == 0 || is_needed(way, path))
+		return 0;
+	return add_name(way->plan, folder, dir_fd, name);
+}
+
+static bool is_granted(const struct view *view, const char *path)
+{
+	const struct view_entry *e = ruling(view, view->n, path);
+
+	return e && e->kind != VIEW_DENY;
+}
+
+/* Existing neighbours on the way to @path become names that cannot be opened. */
+static int hide_neighbours(struct way *way, const char *path, char done[PATH_MAX])
+{
+	char folder[PATH_MAX];
+	size_t n = strlen(path);
+	int r = 0;
+
+	while (r == 0 && (n = path_parent_length(path, n)) > 0) {
+		snprintf(folder, sizeof(folder), "%.*s", (int)n, path);
+		/* Entries are sorted: a folder on the way to the one before is done. */
+		if (*done && path_is_under(done, folder))
+			break;
+		if (!is_granted(way->view, folder) && !view_is_virtual(folder))
+			r = each_name(folder, hide_sibling, way);
+	}
+	snprintf(done, PATH_MAX, "%s", path);
+	return r;
+}
+
+int view_plan(struct view *view, struct plan *plan, struct appsilo_error *err)
+{
+	struct way way = {plan, view, plan->home};
+	char done[PATH_MAX] = "";
+	int r;
+
+	qsort(view->entries, view->n, sizeof(*view->entries), by_path);
+	r = hide_neighbours(&way, plan->home, done);
+	for (size_t i = 0; r == 0 && i < view->n; i++)
+		if (view->entries[i].kind != VIEW_DENY)
+			r = hide_neighbours(&way, view->entries[i].path, done);
+	if (r == 0)
+		r = plan_entries(view, plan);
+	/* The profile last: it is reachable whatever was granted around it. */
+	if (r == 0)
+		r = plan_add_mount(plan, plan->home, PLAN_WRITE);
+	return r < 0 ? error_set(err, r, "run: plan the file view") : 0;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "isolation/confine.h"
+
+#include "isolation/kernel.h"
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "filters.h"
+
+#ifndef SECCOMP_FILTER_FLAG_NEW_LISTENER
+#define SECCOMP_FILTER_FLAG_NEW_LISTENER (1UL << 3)
+#endif
+#define LAST_CAP_MAX 63
+
+int confine_drop_caps(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {0};
+
+	for (int cap = 0; cap <= LAST_CAP_MAX; cap++) {
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+			continue;
+		/* EINVAL: one past the last capability of this kernel. */
+		if (errno == EINVAL && cap > CAP_SETFCAP)
+			break;
+		return -errno;
+	}
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return -errno;
+	if (syscall(SYS_capset, &header, none) < 0)
+		return -errno;
+	return 0;
+}
+
+int confine_seccomp(bool notify, int *ret_fd)
+{
+	struct sock_fprog program;
+	long r;
+
+	if (notify) {
+		program.len = ARRAY_SIZE(filter_notify);
+		program.filter = (struct sock_filter *)filter_notify;
+	} else {
+		program.len = ARRAY_SIZE(filter_plain);
+		program.filter = (struct sock_filter *)filter_plain;
+	}
+	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		    notify ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0, &program);
+	if (r < 0)
+		return -errno;
+	if (notify)
+		*ret_fd = (int)r;
+	return 0;
+}
+
+static int set_limit(int resource, uint64_t value)
+{
+	struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+	struct rlimit old;
+
+	if (value == 0)
+		return 0;
+	if (getrlimit(resource, &old) < 0)
+		return -errno;
+	if (old.rlim_max != RLIM_INFINITY && limit.rlim_max > old.rlim_max)
+		limit.rlim_max = limit.rlim_cur = old.rlim_max;
+	return setrlimit(resource, &limit) < 0 ? -errno : 0;
+}
+
+int confine_rlimits(const struct plan_limits *limits)
+{
+	struct rlimit cpu = {(limits->cpu_time_ms + 999) / 1000, (limits->cpu_time_ms + 999) / 1000 + 1};
+	struct rlimit no_core = {0, 0};
+	int r;
+
+	r = set_limit(RLIMIT_AS, limits->memory_bytes);
+	if (r == 0)
+		r = set_limit(RLIMIT_NPROC, limits->pids);
+	if (r == 0)
+		r = set_limit(RLIMIT_FSIZE, limits->file_size_bytes);
+	if (r < 0)
+		return r;
+	if (limits->cpu_time_ms && setrlimit(RLIMIT_CPU, &cpu) < 0)
+		return -errno;
+	/* A core pattern may pipe to a host program that runs outside the sandbox. */
+	return setrlimit(RLIMIT_CORE, &no_core) < 0 ? -errno : 0;
+}

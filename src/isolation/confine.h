@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Taking rights away from the calling process: capabilities, seccomp, limits. Runs in the
+ * sandbox's init after the root is built. Single-threaded.
+ */
+#ifndef APPSILO_ISOLATION_CONFINE_H
+#define APPSILO_ISOLATION_CONFINE_H
+
+#include "isolation/plan.h"
+
+/** Drop every capability, the bounding and ambient sets. Returns 0; -errno. */
+int confine_drop_caps(void) must_check;
+
+/**
+ * Install the sandbox's filter for this process and its children. Needs no_new_privs.
+ * @notify  install the variant that reports calls that write
+ * @ret_fd  listener when @notify, else untouched; close-on-exec, caller owns
+ * Returns 0; -errno.
+ */
+int confine_seccomp(bool notify, int *ret_fd) must_check;
+
+/** rlimits of @limits. Returns 0; -errno. */
+int confine_rlimits(const struct plan_limits *limits) must_check;
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sandbox's /etc: a chosen few of the host's entries, the rest made up. */
+#ifndef APPSILO_ISOLATION_ETC_H
+#define APPSILO_ISOLATION_ETC_H
+
+#include "isolation/plan.h"
+
+/** Fill /etc below @root_fd. Returns 0; -errno with the line in @err. */
+int etc_fill(int root_fd, const struct plan *plan, struct appsilo_error *err) must_check;
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Build-time program: writes the sandbox's seccomp filters as C arrays, so that starting a
+ * run neither links libseccomp nor pays for compiling a filter.
+ *
+ * Deny by default: a call that is not listed gets ENOSYS, which programs take as "old
+ * kernel" and work around. Calls that a program may legitimately try and must be refused
+ * get EPERM. Foreign architectures and x32 are killed.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "isolation/filter_tables.h"
+
+#define NAMESPACE_FLAGS                                                                            \
+	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
+	 0x02000000u /* CLONE_NEWCGROUP */ | 0x80u /* CLONE_NEWTIME */)
+/* O_WRONLY, O_RDWR, O_CREAT, O_TRUNC: an open that can change something. O_TMPFILE needs
+ * one of the first two. */
+static const unsigned int write_flags[] = {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC};
+
+static void check(int r, const char *what)
+{
+	if (r == 0)
+		return;
+	fprintf(stderr, "filter_gen: %s: %s\n", what, strerror(-r));
+	exit(1);
+}
+
+static void rule(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned int n,
+		 const struct scmp_arg_cmp *args)
+{
+	int number = seccomp_syscall_resolve_name(name);
+
+	/* A name this libseccomp or architecture does not know: the default, ENOSYS, holds. */
+	if (number == __NR_SCMP_ERROR || number < 0)
+		return;
+	check(seccomp_rule_add_array(ctx, action, number, n, args), name);
+}
+
+static void each(scmp_filter_ctx ctx, uint32_t action, const char *const *names)
+{
+	for (; *names; names++)
+		rule(ctx, action, *names, 0, NULL);
+}
+
+/* Masked compares only: the kernel looks at the low 32 bits of an int (CVE-2019-10063). */
+static struct scmp_arg_cmp low32(unsigned int arg, uint32_t mask, uint32_t value)
+{
+	return SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, mask, value);
+}
+
+static void add_clone(scmp_filter_ctx ctx)
+{
+	struct scmp_arg_cmp plain = low32(0, NAMESPACE_FLAGS, 0);
+
+	rule(ctx, SCMP_ACT_ALLOW, "clone", 1, &plain);
+	for (uint32_t bit = 1; bit; bit <<= 1) {
+		struct scmp_arg_cmp namespace = low32(0, bit, bit);
+
+		if (bit & NAMESPACE_FLAGS)
+			rule(ctx, SCMP_ACT_ERRNO(EPERM), "clone", 1, &namespace);
+	}
+}
+
+/* Only unix and internet families exist for the app, and no raw sockets. */
+static void add_sockets(scmp_filter_ctx ctx)
+{
+	static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+
+	for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++) {
+		for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
+			struct scmp_arg_cmp args[] = {
+				low32(0, 0xffffffff, (uint32_t)families[f]),
+				low32(1, 0x7ff, (uint32_t)types[t]),
+			};
+			rule(ctx, SCMP_ACT_ALLOW, "socket", 2, args);
+			if (families[f] == AF_UNIX)
+				rule(ctx, SCMP_ACT_ALLOW, "socketpair", 2, args);
+		}
+	}
+}
+
+static void add_ioctl(scmp_filter_ctx ctx)
+{
+	/* TIOCSTI types into a terminal (CVE-2017-5226), TIOCLINUX pastes on a console
+	 * (CVE-2023-28100). Libseccomp needs the complement spelt out to allow the rest. */
+	struct scmp_arg_cmp refused[] = {
+		low32(1, 0xffffffff, TIOCSTI),
+		low32(1, 0xffffffff, 0x541c /* TIOCLINUX */),
+	};
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		rule(ctx, SCMP_ACT_ERRNO(EPERM), "ioctl", 1, &refused[i]);
+	for (uint32_t bit = 1; bit; bit <<= 1) {
+		/* Allow where any bit differs from both: one rule for each differing bit of
+		 * TIOCSTI 0x5412, excluding TIOCLINUX 0x541c below it. */
+		struct scmp_arg_cmp differs = low32(1, bit, ~(uint32_t)TIOCSTI & bit);
+
+		if ((TIOCSTI ^ 0x541c) & bit)
+			continue;
+		rule(ctx, SCMP_ACT_ALLOW, "ioctl", 1, &differs);
+	}
+	for (uint32_t low = 0; low < 16; low++) {
+		struct scmp_arg_cmp rest = low32(1, 0xffffffff, 0x5410 | low);
+
+		if (low != (TIOCSTI & 15) && low != 0xc)
+			rule(ctx, SCMP_ACT_ALLOW, "ioctl", 1, &rest);
+	}
+}
+
+static void add_personality(scmp_filter_ctx ctx)
+{
+	static const uint32_t harmless[] = {0, 0xffffffff};
+
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
+		struct scmp_arg_cmp value = low32(0, 0xffffffff, harmless[i]);
+
+		rule(ctx, SCMP_ACT_ALLOW, "personality", 1, &value);
+	}
+}
+
+static void add_opens(scmp_filter_ctx ctx, uint32_t on_write)
+{
+	static const struct {
+		const char *name;
+		unsigned int arg;
+	} opens[] = {{"open", 1}, {"openat", 2}};
+	uint32_t mask = 0;
+
+	for (size_t i = 0; i < sizeof(write_flags) / sizeof(write_flags[0]); i++)
+		mask |= write_flags[i];
+	for (size_t o = 0; o < sizeof(opens) / sizeof(opens[0]); o++) {
+		struct scmp_arg_cmp reads = low32(opens[o].arg, mask, 0);
+
+		if (on_write == SCMP_ACT_ALLOW) {
+			rule(ctx, SCMP_ACT_ALLOW, opens[o].name, 0, NULL);
+			continue;
+		}
+		rule(ctx, SCMP_ACT_ALLOW, opens[o].name, 1, &reads);
+		for (size_t i = 0; i < sizeof(write_flags) / sizeof(write_flags[0]); i++) {
+			struct scmp_arg_cmp writes =
+				low32(opens[o].arg, write_flags[i], write_flags[i]);
+
+			rule(ctx, on_write, opens[o].name, 1, &writes);
+		}
+	}
+}
+
+static void emit(scmp_filter_ctx ctx, const char *name)
+{
+	FILE *program = tmpfile();
+	unsigned char entry[8];
+	unsigned int count = 0;
+
+	if (!program)
+		exit(1);
+	check(seccomp_export_bpf(ctx, fileno(program)), "export");
+	rewind(program);
+	printf("static const struct sock_filter %s[] = {\n", name);
+	while (fread(entry, sizeof(entry), 1, program) == 1) {
+		printf("\t{0x%02x%02x, %u, %u, 0x%02x%02x%02x%02x},\n", entry[1], entry[0],
+		       entry[2], entry[3], entry[7], entry[6], entry[5], entry[4]);
+		count++;
+	}
+	printf("};\n");
+	fprintf(stderr, "%s: %u instructions\n", name, count);
+	fclose(program);
+}
+
+static void make(const char *name, uint32_t on_write)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+
+	if (!ctx)
+		exit(1);
+	check(seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), "badarch");
+	check(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize");
+	each(ctx, SCMP_ACT_ALLOW, allowed_calls);
+	for (size_t i = 0; i < sizeof(allowed_numbers) / sizeof(allowed_numbers[0]); i++)
+		check(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed_numbers[i], 0), "number");
+	each(ctx, SCMP_ACT_ERRNO(EPERM), refused_calls);
+	each(ctx, on_write, writing_calls);
+	for (size_t i = 0; i < sizeof(writing_numbers) / sizeof(writing_numbers[0]); i++)
+		check(seccomp_rule_add(ctx, on_write, writing_numbers[i], 0), "number");
+	add_opens(ctx, on_write);
+	add_clone(ctx);
+	add_sockets(ctx);
+	add_ioctl(ctx);
+	add_personality(ctx);
+	emit(ctx, name);
+	seccomp_release(ctx);
+}
+
+int main(void)
+{
+	printf("/* Generated by filter_gen. */\n");
+	make("filter_plain", SCMP_ACT_ALLOW);
+	make("filter_notify", SCMP_ACT_NOTIFY);
+	return 0;
+}

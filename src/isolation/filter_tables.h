@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The calls of the sandbox's seccomp filters, for filter_gen.c only. */
+#ifndef APPSILO_ISOLATION_FILTER_TABLES_H
+#define APPSILO_ISOLATION_FILTER_TABLES_H
+
+static const char *const allowed_calls[] = {
+	"accept", "accept4", "access", "alarm", "arch_prctl", "bind", "brk", "capget", "capset",
+	"chdir", "clock_getres", "clock_gettime", "clock_nanosleep", "close", "close_range",
+	"connect", "copy_file_range", "dup", "dup2", "dup3", "epoll_create", "epoll_create1",
+	"epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "execve",
+	"execveat", "exit", "exit_group", "faccessat", "faccessat2", "fadvise64", "fallocate",
+	"fchdir", "fcntl", "fdatasync", "fgetxattr", "flistxattr", "flock", "fork", "fstat",
+	"fstatfs", "fsync", "ftruncate", "futex", "futex_waitv", "get_mempolicy",
+	"get_robust_list", "get_thread_area", "getcpu", "getcwd", "getdents", "getdents64",
+	"getegid", "geteuid", "getgid", "getgroups", "getitimer", "getpeername", "getpgid",
+	"getpgrp", "getpid", "getppid", "getpriority", "getrandom", "getresgid", "getresuid",
+	"getrlimit", "getrusage", "getsid", "getsockname", "getsockopt", "gettid", "gettimeofday",
+	"getuid", "getxattr", "inotify_add_watch", "inotify_init", "inotify_init1",
+	"inotify_rm_watch", "io_cancel", "io_destroy", "io_getevents", "io_pgetevents", "io_setup",
+	"io_submit", "ioprio_get", "ioprio_set", "kill", "landlock_add_rule",
+	"landlock_create_ruleset", "landlock_restrict_self", "lgetxattr", "listen", "listxattr",
+	"llistxattr", "lseek", "lstat", "madvise", "mbind", "membarrier", "memfd_create",
+	"mincore", "mlock", "mlock2", "mlockall", "mmap", "mprotect", "mq_getsetattr",
+	"mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink", "mremap",
+	"msgctl", "msgget", "msgrcv", "msgsnd", "msync", "munlock", "munlockall", "munmap",
+	"nanosleep", "newfstatat", "pause", "pidfd_open", "pidfd_send_signal", "pipe", "pipe2",
+	"pkey_alloc", "pkey_free", "pkey_mprotect", "poll", "ppoll", "prctl", "pread64",
+	"preadv", "preadv2", "prlimit64", "process_mrelease", "pselect6", "pwrite64", "pwritev",
+	"pwritev2", "read", "readahead", "readlink", "readlinkat", "readv", "recvfrom",
+	"recvmmsg", "recvmsg", "remap_file_pages", "restart_syscall", "rseq", "rt_sigaction",
+	"rt_sigpending", "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn", "rt_sigsuspend",
+	"rt_sigtimedwait", "rt_tgsigqueueinfo", "sched_get_priority_max",
+	"sched_get_priority_min", "sched_getaffinity", "sched_getattr", "sched_getparam",
+	"sched_getscheduler", "sched_rr_get_interval", "sched_setaffinity", "sched_setattr",
+	"sched_setparam", "sched_setscheduler", "sched_yield", "seccomp", "select", "semctl",
+	"semget", "semop", "semtimedop", "sendfile", "sendmmsg", "sendmsg", "sendto",
+	"set_mempolicy", "set_robust_list", "set_thread_area", "set_tid_address", "setfsgid",
+	"setfsuid", "setgid", "setgroups", "setitimer", "setpgid", "setpriority", "setregid",
+	"setresgid", "setresuid", "setreuid", "setrlimit", "setsid", "setsockopt", "setuid",
+	"shmat", "shmctl", "shmdt", "shmget", "shutdown", "sigaltstack", "signalfd", "signalfd4",
+	"splice", "stat", "statfs", "statx", "sync", "sync_file_range", "syncfs", "sysinfo",
+	"tee", "tgkill", "time", "timer_create", "timer_delete", "timer_getoverrun",
+	"timer_gettime", "timer_settime", "timerfd_create", "timerfd_gettime", "timerfd_settime",
+	"times", "tkill", "umask", "uname", "vfork", "vhangup", "vmsplice", "wait4", "waitid",
+	"write", "writev", NULL};
+
+/* Newer than the libseccomp of Debian 12 knows by name: cachestat, futex_wake, futex_wait,
+ * futex_requeue, mseal, getxattrat, listxattrat. */
+static const int allowed_numbers[] = {451, 454, 455, 456, 462, 464, 465};
+
+/* EPERM: a program that tries these expects "not allowed" and carries on. */
+static const char *const refused_calls[] = {
+	"acct", "add_key", "adjtimex", "bpf", "chroot", "clock_adjtime", "clock_settime",
+	"delete_module", "fanotify_init", "fanotify_mark", "finit_module", "fsconfig", "fsmount",
+	"fsopen", "fspick", "init_module", "ioperm", "iopl", "kcmp", "kexec_file_load",
+	"kexec_load", "keyctl", "lookup_dcookie", "mount", "mount_setattr", "move_mount",
+	"move_pages", "migrate_pages", "name_to_handle_at", "open_by_handle_at", "open_tree",
+	"perf_event_open", "pidfd_getfd", "pivot_root", "process_madvise", "process_vm_readv",
+	"process_vm_writev", "ptrace", "quotactl", "quotactl_fd", "reboot", "request_key",
+	"setdomainname", "sethostname", "setns", "settimeofday", "swapoff", "swapon", "syslog",
+	"umount2", "unshare", "userfaultfd", NULL};
+
+/* Calls that change files by name or metadata by descriptor; opens are handled apart. */
+static const char *const writing_calls[] = {
+	"chmod", "chown", "creat", "fchmod", "fchmodat", "fchown", "fchownat", "fremovexattr",
+	"fsetxattr", "futimesat", "lchown", "link", "linkat", "lremovexattr", "lsetxattr", "mkdir",
+	"mkdirat", "mknod", "mknodat", "openat2", "removexattr", "rename", "renameat",
+	"renameat2", "rmdir", "setxattr", "symlink", "symlinkat", "truncate", "unlink",
+	"unlinkat", "utime", "utimensat", "utimes", NULL};
+
+/* fchmodat2, setxattrat, removexattrat. */
+static const int writing_numbers[] = {452, 463, 466};
+
+#endif

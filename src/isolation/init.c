@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Order matters and is the design:
+ *   id maps, host name, loopback - need capabilities of the new user namespace;
+ *   root_enter - the old root is gone after it;
+ *   no_new_privs, capabilities, Landlock, seccomp - each one cannot be undone;
+ *   prove - the fences are tried from inside; a fence that lets us through ends the start;
+ *   the app - forked from here, so it inherits all of it.
+ */
+#include "isolation/init.h"
+
+#include "base/fd.h"
+#include "isolation/confine.h"
+#include "isolation/control.h"
+#include "isolation/dev.h"
+#include "isolation/kernel.h"
+#include "isolation/landlock.h"
+#include "isolation/reaper.h"
+#include "isolation/root.h"
+#include <grp.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+static void fail(const struct plan *plan, const struct appsilo_error *err) __attribute__((noreturn));
+
+static void fail(const struct plan *plan, const struct appsilo_error *err)
+{
+	struct control_message m = {.kind = CONTROL_FAILED, .value = 125};
+
+	memcpy(m.text, err->line, sizeof(m.text));
+	/* With the parent gone there is nobody left to tell. */
+	(void)!fd_send(plan->control_fd, &m, sizeof(m), NULL, 0);
+	_exit(125);
+}
+
+/* The parent may have died before the death signal was set: then its socket end is gone. */
+static int tie_to_parent(const struct plan *plan, struct appsilo_error *err)
+{
+	struct pollfd pfd = {.fd = plan->control_fd};
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return error_set(err, -errno, "init: parent death signal");
+	if (poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLHUP | POLLERR)))
+		_exit(125);
+	return 0;
+}
+
+static int become_mapped_user(const struct plan *plan, struct appsilo_error *err)
+{
+	char go;
+	int r;
+
+	if (plan->write_id_maps) {
+		r = init_write_id_maps(0, plan->uid, plan->gid, true);
+		return r < 0 ? error_set(err, r, "init: write the user namespace's id maps") : 0;
+	}
+	/* A privileged launcher writes the maps and says so with one byte. Groups, gid, uid:
+	 * in this order, each checked (isolate 2.5 dropped uid without gid). */
+	do {
+		r = (int)read(plan->control_fd, &go, 1);
+	} while (r < 0 && errno == EINTR);
+	if (r != 1)
+		_exit(125);
+	if (setgroups(0, NULL) < 0 || setresgid(plan->gid, plan->gid, plan->gid) < 0 ||
+	    setresuid(plan->uid, plan->uid, plan->uid) < 0)
+		return error_set(err, -errno, "init: become uid %u", plan->uid);
+	if (getuid() != plan->uid || geteuid() != plan->uid || getgid() != plan->gid)
+		return error_say(err, -EPERM, "init: uid or gid did not change");
+	return 0;
+}
+
+static int bring_loopback_up(struct appsilo_error *err)
+{
+	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		return error_set(err, -errno, "init: bring the loopback up");
+	return 0;
+}
+
+static int landlock_rules(const struct plan *plan, int fd, int abi, struct appsilo_error *err)
+{
+	static const struct {
+		const char *path;
+		enum landlock_grant grant;
+	} fixed[] = {
+		{"/", LANDLOCK_SEE},	      {"/dev", LANDLOCK_DEVICE},
+		{"/proc", LANDLOCK_DEVICE},   {"/tmp", LANDLOCK_CHANGE},
+		{"/var/tmp", LANDLOCK_CHANGE}, {"/dev/shm", LANDLOCK_CHANGE},
+		{"/run", LANDLOCK_CHANGE},
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fixed); i++)
+		r = landlock_allow(fd, abi, fixed[i].path, fixed[i].grant);
+	for (size_t i = 0; r == 0 && i < plan->n_brokered; i++)
+		r = landlock_allow(fd, abi, plan->brokered[i], LANDLOCK_CHANGE);
+	for (size_t i = 0; r == 0 && i < plan->n_mounts; i++)
+		if (plan->mounts[i].kind == PLAN_WRITE)
+			r = landlock_allow(fd, abi, plan->mounts[i].path, LANDLOCK_CHANGE);
+	return r < 0 ? error_set(err, r, "init: Landlock rule") : 0;
+}
+
+static int confine(const struct plan *plan, int *ret_listener_fd, struct appsilo_error *err)
+{
+	int abi = landlock_abi();
+	cleanup_close int ruleset_fd = -EBADF;
+	int r;
+
+	if (abi < 0)
+		return error_say(err, abi,
+				 "init: this kernel has no Landlock; boot with Landlock in lsm= "
+				 "(Linux 5.13 or newer); see appsilo doctor");
+	ruleset_fd = landlock_new(abi);
+	if (ruleset_fd < 0)
+		return error_set(err, ruleset_fd, "init: Landlock ruleset");
+	r = landlock_rules(plan, ruleset_fd, abi, err);
+	if (r < 0)
+		return r;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_set(err, -errno, "init: no_new_privs");
+	r = confine_drop_caps();
+	if (r < 0)
+		return error_set(err, r, "init: drop capabilities");
+	r = landlock_enforce(ruleset_fd);
+	if (r < 0)
+		return error_set(err, r, "init: enforce Landlock");
+	r = confine_seccomp(plan->notify_writes, ret_listener_fd);
+	return r < 0 ? error_set(err, r, "init: seccomp filter") : 0;
+}
+
+/* NVIDIA/OpenShell#803: a fence in best-effort mode returned success and enforced nothing.
+ * Each layer is tried by something that only that layer stops. */
+static int prove(int canary_fd, struct appsilo_error *err)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[2];
+	char path[40];
+	cleanup_close int fd = -EBADF;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", canary_fd);
+	/* Read side first: it is not reported to a listener, the write side would wait. */
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 || errno != EACCES)
+		return error_say(err, -EPERM, "init: Landlock does not hold; not starting");
+	if (syscall(SYS_unshare, CLONE_NEWUSER) == 0 || errno != EPERM)
+		return error_say(err, -EPERM, "init: the seccomp filter does not hold; not starting");
+	if (syscall(SYS_capget, &header, caps) < 0 || caps[0].permitted || caps[1].permitted ||
+	    caps[0].effective || caps[1].effective || prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) != 0)
+		return error_say(err, -EPERM, "init: capabilities were not dropped; not starting");
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return error_say(err, -EPERM, "init: no_new_privs is not set; not starting");
+	return 0;
+}
+
+static int build(const struct plan *plan, int *ret_canary_fd, struct appsilo_error *err)
+{
+	int r = become_mapped_user(plan, err);
+
+	/* After the ids: a change of ids clears the death signal. */
+	if (r == 0)
+		r = tie_to_parent(plan, err);
+	if (r == 0 && sethostname("appsilo", 7) < 0)
+		r = error_set(err, -errno, "init: host name");
+	if (r == 0)
+		r = bring_loopback_up(err);
+	if (r == 0)
+		r = root_enter(plan, ret_canary_fd, err);
+	/* A current directory that was not granted can only be entered with capabilities. */
+	if (r == 0 && !plan->wait_for_go && chdir(plan->cwd) < 0)
+		r = error_set(err, -errno, "init: current directory %s", plan->cwd);
+	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		r = error_set(err, -errno, "init: not dumpable");
+	return r;
+}
+
+static void announce(const struct plan *plan, int master_fd, int listener_fd)
+{
+	struct control_message m = {.kind = CONTROL_READY};
+	int fds[2];
+	size_t n = 0;
+
+	if (master_fd >= 0) {
+		m.has_pty = 1;
+		fds[n++] = master_fd;
+	}
+	if (listener_fd >= 0) {
+		m.has_listener = 1;
+		fds[n++] = listener_fd;
+	}
+	if (fd_send(plan->control_fd, &m, sizeof(m), fds, n) < 0)
+		_exit(125);
+}
+
+static void wait_for_go(const struct plan *plan)
+{
+	struct control_message m;
+	int fds[FD_PASS_MAX];
+
+	do {
+		if (fd_receive(plan->control_fd, &m, sizeof(m), 0, fds) != sizeof(m))
+			_exit(125);
+	} while (m.kind != CONTROL_GO);
+}
+
+void init_run(const struct plan *plan)
+{
+	struct appsilo_error err = {0};
+	int canary_fd = -EBADF, listener_fd = -EBADF, master_fd = -EBADF, slave_fd = -EBADF;
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (setsid() < 0) {
+		error_set(&err, -errno, "init: new session");
+		fail(plan, &err);
+	}
+	if (build(plan, &canary_fd, &err) < 0)
+		fail(plan, &err);
+	if (plan->tty[0] || plan->tty[1] || plan->tty[2]) {
+		int r = dev_open_pty(&master_fd, &slave_fd);
+
+		if (r < 0 || ioctl(slave_fd, TIOCSCTTY, 0) < 0) {
+			error_set(&err, r < 0 ? r : -errno, "init: pseudo-terminal");
+			fail(plan, &err);
+		}
+	}
+	if (confine(plan, &listener_fd, &err) < 0 || prove(canary_fd, &err) < 0)
+		fail(plan, &err);
+	close(canary_fd);
+	announce(plan, master_fd, listener_fd);
+	close_keep_errno(master_fd);
+	close_keep_errno(listener_fd);
+	if (plan->wait_for_go) {
+		wait_for_go(plan);
+		if (chdir(plan->cwd) < 0) {
+			error_set(&err, -errno, "init: current directory %s", plan->cwd);
+			fail(plan, &err);
+		}
+	}
+	reaper_run(plan, slave_fd);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * System calls newer than the C libraries and headers we build with. Numbers are those of
+ * the unified table (the same on every architecture from 424 on). Every wrapper returns
+ * the call's result or -1 with errno, like libc. Probed at run time, never at build time.
+ */
+#ifndef APPSILO_ISOLATION_KERNEL_H
+#define APPSILO_ISOLATION_KERNEL_H
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef CLONE_NEWCGROUP
+#define CLONE_NEWCGROUP 0x02000000
+#endif
+#ifndef CLONE_PIDFD
+#define CLONE_PIDFD 0x00001000
+#endif
+
+#define K_OPEN_TREE 428
+#define K_MOVE_MOUNT 429
+#define K_FSOPEN 430
+#define K_FSCONFIG 431
+#define K_FSMOUNT 432
+#define K_PIDFD_OPEN 434
+#define K_CLONE3 435
+#define K_CLOSE_RANGE 436
+#define K_OPENAT2 437
+#define K_MOUNT_SETATTR 442
+#define K_LANDLOCK_CREATE_RULESET 444
+#define K_LANDLOCK_ADD_RULE 445
+#define K_LANDLOCK_RESTRICT_SELF 446
+
+#define K_OPEN_TREE_CLONE 1
+#define K_AT_RECURSIVE 0x8000
+#define K_AT_EMPTY_PATH 0x1000
+#define K_MOVE_MOUNT_F_EMPTY_PATH 0x04
+#define K_MOVE_MOUNT_T_EMPTY_PATH 0x40
+#define K_FSMOUNT_CLOEXEC 1
+#define K_FSOPEN_CLOEXEC 1
+#define K_FSCONFIG_SET_FLAG 0
+#define K_FSCONFIG_SET_STRING 1
+#define K_FSCONFIG_CMD_CREATE 6
+#define K_MOUNT_ATTR_RDONLY 0x01
+#define K_MOUNT_ATTR_NOSUID 0x02
+#define K_MOUNT_ATTR_NODEV 0x04
+#define K_MOUNT_ATTR_NOEXEC 0x08
+#define K_MOUNT_ATTR_IDMAP 0x00100000
+
+#define K_RESOLVE_NO_MAGICLINKS 0x02
+#define K_RESOLVE_NO_SYMLINKS 0x04
+#define K_RESOLVE_BENEATH 0x08
+#define K_RESOLVE_IN_ROOT 0x10
+
+struct k_mount_attr {
+	uint64_t attr_set, attr_clr, propagation, userns_fd;
+};
+
+struct k_open_how {
+	uint64_t flags, mode, resolve;
+};
+
+struct k_clone_args {
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+		set_tid_size, cgroup;
+};
+
+static inline int k_open_tree(int dir_fd, const char *path, unsigned int flags)
+{
+	return (int)syscall(K_OPEN_TREE, dir_fd, path, flags);
+}
+
+static inline int k_move_mount(int from_fd, const char *from, int to_fd, const char *to,
+			       unsigned int flags)
+{
+	return (int)syscall(K_MOVE_MOUNT, from_fd, from, to_fd, to, flags);
+}
+
+static inline int k_fsopen(const char *type)
+{
+	return (int)syscall(K_FSOPEN, type, K_FSOPEN_CLOEXEC);
+}
+
+static inline int k_fsconfig(int fs_fd, unsigned int command, const char *key, const void *value,
+			     int aux)
+{
+	return (int)syscall(K_FSCONFIG, fs_fd, command, key, value, aux);
+}
+
+static inline int k_fsmount(int fs_fd, unsigned int attributes)
+{
+	return (int)syscall(K_FSMOUNT, fs_fd, K_FSMOUNT_CLOEXEC, attributes);
+}
+
+static inline int k_mount_setattr(int dir_fd, const char *path, unsigned int flags,
+				  struct k_mount_attr *attr)
+{
+	return (int)syscall(K_MOUNT_SETATTR, dir_fd, path, flags, attr, sizeof(*attr));
+}
+
+static inline int k_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t resolve)
+{
+	struct k_open_how how = {.flags = flags, .resolve = resolve};
+
+	return (int)syscall(K_OPENAT2, dir_fd, path, &how, sizeof(how));
+}
+
+static inline int k_close_range(unsigned int first, unsigned int last, unsigned int flags)
+{
+	return (int)syscall(K_CLOSE_RANGE, first, last, flags);
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Start the sandbox's init in its new namespaces. Called by the single-threaded launcher. */
+#ifndef APPSILO_ISOLATION_LAUNCH_H
+#define APPSILO_ISOLATION_LAUNCH_H
+
+#include "isolation/plan.h"
+#include <sys/types.h>
+
+/**
+ * Make all namespaces in one clone3 and run init_run(@plan) in the child.
+ * @parent_fd  our end of the control socket, used when a privileged launcher writes the maps
+ * @ret_pid    init's pid as seen here
+ * Returns 0; -errno with a line that names the setting that forbids it.
+ */
+int launch_init(const struct plan *plan, int parent_fd, pid_t *ret_pid,
+		struct appsilo_error *err) must_check;
+
+/**
+ * Enter the broker's own user and mount namespaces (U1, M1): the host's files as the user
+ * sees them. For an unprivileged launcher. Returns 0; -errno with the line.
+ */
+int launch_enter_outer(uid_t uid, gid_t gid, struct appsilo_error *err) must_check;
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "isolation/monitor.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include <poll.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+static const int passed_signals[] = {SIGINT,  SIGTERM, SIGHUP,	SIGQUIT, SIGUSR1,
+				     SIGUSR2, SIGTSTP, SIGWINCH, SIGALRM};
+
+int monitor_init(struct monitor *m)
+{
+	sigset_t set;
+	int r;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(passed_signals); i++)
+		sigaddset(&set, passed_signals[i]);
+	sigaddset(&set, SIGCHLD);
+	/* Writing to a terminal we are not in the foreground of must not stop us midway. */
+	sigaddset(&set, SIGTTOU);
+	if (sigprocmask(SIG_BLOCK, &set, &m->old_mask) < 0)
+		return -errno;
+	sigdelset(&set, SIGTTOU);
+	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (m->signal_fd < 0)
+		return -errno;
+	r = pty_init(&m->pty);
+	return r;
+}
+
+void monitor_done(struct monitor *m)
+{
+	pty_done(&m->pty);
+	close_keep_errno(TAKE_FD(m->signal_fd));
+	close_keep_errno(TAKE_FD(m->control_fd));
+}
+
+static void tell(const struct monitor *m, enum control_kind kind, int value)
+{
+	struct control_message message = {.kind = kind, .value = value};
+
+	/* Init is gone: its end is reported by the socket's end. */
+	(void)!fd_send(m->control_fd, &message, sizeof(message), NULL, 0);
+}
+
+static void stop_with_app(struct monitor *m)
+{
+	pty_suspend(&m->pty);
+	/* The shell sees its job stopped; SIGCONT brings us back here. */
+	kill(0, SIGSTOP);
+	pty_resume(&m->pty);
+	tell(m, CONTROL_RESUME, 0);
+}
+
+static void take_signals(struct monitor *m)
+{
+	struct signalfd_siginfo info;
+
+	while (read(m->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			continue;
+		if (info.ssi_signo == SIGWINCH)
+			pty_resize(&m->pty);
+		else
+			tell(m, CONTROL_SIGNAL, (int)info.ssi_signo);
+	}
+}
+
+static void fail(struct monitor_outcome *ret, int code, const char *text)
+{
+	ret->reason = MONITOR_NOT_RUN;
+	ret->exit_code = code;
+	snprintf(ret->text, sizeof(ret->text), "%s", text);
+}
+
+static void take_ready(struct monitor *m, const struct control_message *message,
+		       int fds[FD_PASS_MAX], struct monitor_outcome *ret)
+{
+	struct appsilo_error err = {0};
+	size_t n = 0;
+	int listener_fd = -EBADF;
+
+	if (message->has_pty)
+		pty_start(&m->pty, TAKE_FD(fds[n]), m->tty), n++;
+	if (message->has_listener)
+		listener_fd = TAKE_FD(fds[n]);
+	if (m->on_ready) {
+		if (m->on_ready(m->data, listener_fd, &err) < 0)
+			fail(ret, 125, err.line);
+		else
+			tell(m, CONTROL_GO, 0);
+	}
+}
+
+static void take_end(const struct monitor *m, const struct control_message *message,
+		     struct monitor_outcome *ret)
+{
+	int status = message->status;
+
+	ret->cpu_ms = message->cpu_us / 1000;
+	ret->max_rss_bytes = message->max_rss_bytes;
+	if (WIFEXITED(status)) {
+		ret->reason = MONITOR_EXITED;
+		ret->exit_code = WEXITSTATUS(status);
+		return;
+	}
+	ret->signal = WTERMSIG(status);
+	ret->reason = MONITOR_SIGNALED;
+	ret->exit_code = 128 + ret->signal;
+	if (m->cpu_time_ms && (ret->signal == SIGXCPU || ret->signal == SIGKILL) &&
+	    (uint64_t)ret->cpu_ms + 100 >= m->cpu_time_ms) {
+		ret->reason = MONITOR_TIMEOUT;
+		ret->exit_code = 124;
+	}
+}
+
+/* Returns true when the sandbox has ended. */
+static bool take_message(struct monitor *m, struct monitor_outcome *ret)
+{
+	struct control_message message;
+	int fds[FD_PASS_MAX];
+	ssize_t n = fd_receive(m->control_fd, &message, sizeof(message), MSG_DONTWAIT, fds);
+
+	if (n == -EAGAIN)
+		return false;
+	if (n != sizeof(message)) {
+		if (ret->reason != MONITOR_TIMEOUT)
+			fail(ret, 125, "run: the sandbox's init died unexpectedly");
+		return true;
+	}
+	message.text[sizeof(message.text) - 1] = '\0';
+	switch ((enum control_kind)message.kind) {
+	case CONTROL_READY:
+		take_ready(m, &message, fds, ret);
+		return ret->text[0] != '\0';
+	case CONTROL_STOPPED:
+		stop_with_app(m);
+		return false;
+	case CONTROL_EXITED:
+		if (ret->reason != MONITOR_TIMEOUT)
+			take_end(m, &message, ret);
+		return true;
+	case CONTROL_FAILED:
+		fail(ret, message.value, message.text);
+		return true;
+	case CONTROL_GO:
+	case CONTROL_SIGNAL:
+	case CONTROL_RESUME:
+		break;
+	}
+	fail(ret, 125, "run: the sandbox's init sent nonsense");
+	return true;
+}
+
+static int time_left(const struct monitor *m, int64_t start_ms)
+{
+	int64_t left;
+
+	if (m->wall_time_ms == 0)
+		return -1;
+	left = start_ms + (int64_t)m->wall_time_ms - clock_monotonic_ms();
+	return left < 0 ? 0 : left > 1000000000 ? 1000000000 : (int)left;
+}
+
+static bool turn(struct monitor *m, int64_t start_ms, struct monitor_outcome *ret)
+{
+	struct pollfd fds[6];
+	size_t n_pty = pty_poll_entries(&m->pty, fds);
+	size_t n = n_pty;
+
+	fds[n++] = (struct pollfd){.fd = m->control_fd, .events = POLLIN};
+	fds[n++] = (struct pollfd){.fd = m->signal_fd, .events = POLLIN};
+	fds[n++] = (struct pollfd){.fd = m->extra_fd, .events = POLLIN};
+	if (poll(fds, n, time_left(m, start_ms)) < 0 && errno != EINTR) {
+		fail(ret, 125, "run: poll failed");
+		return true;
+	}
+	if (time_left(m, start_ms) == 0 && ret->reason != MONITOR_TIMEOUT) {
+		ret->reason = MONITOR_TIMEOUT;
+		ret->exit_code = 124;
+		return true;
+	}
+	pty_step(&m->pty, fds, n_pty);
+	if (fds[n_pty + 1].revents)
+		take_signals(m);
+	if (m->on_extra && fds[n_pty + 2].revents)
+		m->on_extra(m->data);
+	return fds[n_pty].revents && take_message(m, ret);
+}
+
+void monitor_run(struct monitor *m, struct monitor_outcome *ret)
+{
+	int64_t start_ms = clock_monotonic_ms();
+
+	*ret = (struct monitor_outcome){.reason = MONITOR_EXITED};
+	while (!turn(m, start_ms, ret))
+		;
+	/* Init and, with its pid namespace, everything in it. */
+	if (ret->reason == MONITOR_TIMEOUT || ret->reason == MONITOR_NOT_RUN)
+		kill(m->init_pid, SIGKILL);
+	while (waitpid(m->init_pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	pty_drain(&m->pty);
+	ret->wall_ms = clock_monotonic_ms() - start_ms;
+}

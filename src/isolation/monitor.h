@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parent's side of a running sandbox: control messages, signals, terminal, wall clock.
+ * Used by the launcher in server mode and by the broker's main thread.
+ */
+#ifndef APPSILO_ISOLATION_MONITOR_H
+#define APPSILO_ISOLATION_MONITOR_H
+
+#include "isolation/control.h"
+#include "isolation/pty.h"
+#include <signal.h>
+#include <stdint.h>
+
+enum monitor_reason {
+	MONITOR_EXITED,
+	MONITOR_SIGNALED,
+	MONITOR_TIMEOUT,   /* wall or cpu time */
+	MONITOR_NOT_RUN,   /* the app never started; text and exit_code say why */
+};
+
+struct monitor_outcome {
+	enum monitor_reason reason;
+	int exit_code; /* of appsilo run: DESIGN section 5 */
+	int signal;    /* 0 when not ended by one */
+	int64_t wall_ms, cpu_ms, max_rss_bytes;
+	char text[ERROR_LINE_MAX];
+};
+
+struct monitor {
+	int control_fd;		/* owned */
+	pid_t init_pid;
+	uint64_t wall_time_ms;	/* 0: none */
+	uint64_t cpu_time_ms;	/* for telling a CPU limit's signal; 0: none */
+	bool tty[3];
+	int extra_fd;		/* polled for input when >= 0; borrowed */
+	void (*on_extra)(void *data);
+	/* Called once after CONTROL_READY, before the app starts; takes @listener_fd. */
+	int (*on_ready)(void *data, int listener_fd, struct appsilo_error *err);
+	void *data;
+	struct pty_relay pty;
+	int signal_fd;		/* owned */
+	sigset_t old_mask;
+};
+
+/** Block the signals we pass on; before any thread starts. Returns 0; -errno. */
+int monitor_init(struct monitor *m) must_check;
+void monitor_done(struct monitor *m);
+
+/** Run until the sandbox has ended. The outcome is always filled. */
+void monitor_run(struct monitor *m, struct monitor_outcome *ret);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a sandbox is to be: filled by the launcher, carried out by init.c in the new
+ * namespaces. Plain data; every pointer is borrowed from the launcher, which outlives it.
+ */
+#ifndef APPSILO_ISOLATION_PLAN_H
+#define APPSILO_ISOLATION_PLAN_H
+
+#include "base/error.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum plan_mount_kind {
+	PLAN_READ,  /* host subtree, read-only */
+	PLAN_WRITE, /* host subtree, read-write */
+};
+
+/* A host file or directory shown at its own path. */
+struct plan_mount {
+	char *path; /* absolute, clean; owned by the plan */
+	enum plan_mount_kind kind;
+	int tree_fd; /* detached mount made by a privileged launcher, else -EBADF */
+};
+
+/* A name that exists but cannot be opened, or a symlink kept as it is. */
+struct plan_placeholder {
+	char *path;   /* owned by the plan */
+	char *target; /* symlink text or NULL; owned */
+	mode_t mode;  /* S_IFDIR or S_IFREG with permission bits; ignored for symlinks */
+};
+
+/* 0 means no limit. */
+struct plan_limits {
+	uint64_t memory_bytes;
+	uint64_t pids;
+	uint64_t cpu_time_ms;
+	uint64_t wall_time_ms;
+	uint64_t file_size_bytes;
+	uint64_t disk_bytes; /* size of the private temporary places; 0: half of memory */
+};
+
+struct plan {
+	const char *exe;	   /* absolute path of the program inside */
+	char *const *argv;	   /* NULL-terminated */
+	char *const *envp;	   /* NULL-terminated */
+	const char *cwd;	   /* absolute */
+	const char *home;	   /* profile directory, absolute host path */
+	const char *user_name;	   /* for the made-up /etc/passwd */
+	uid_t uid;		   /* outer and inner id of the app */
+	gid_t gid;
+	bool write_id_maps;	   /* false when a privileged launcher writes them */
+	int fuse_fd;		   /* detached FUSE mount of the brokered view, else -EBADF */
+	const char **brokered;	   /* paths bound from the FUSE mount, parents first */
+	size_t n_brokered;
+	struct plan_mount *mounts; /* parents first */
+	size_t n_mounts;
+	struct plan_placeholder *placeholders; /* parents first */
+	size_t n_placeholders;
+	struct plan_limits limits;
+	bool tty[3];	   /* standard descriptors that become the sandbox's own pty */
+	bool notify_writes; /* install the filter that reports calls that write */
+	bool wait_for_go;   /* wait for CONTROL_GO before exec */
+	int control_fd;	   /* init's end; close-on-exec */
+};
+
+#endif

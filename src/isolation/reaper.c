@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "isolation/reaper.h"
+
+#include "base/fd.h"
+#include "isolation/confine.h"
+#include "isolation/control.h"
+#include "isolation/kernel.h"
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+struct app {
+	pid_t pid;
+	const char *failed_step; /* set by the child before exec, in memory it shares */
+	int failed_errno;
+};
+
+/* Between vfork and exec: system calls only; the memory is the parent's. */
+static const char *prepare_child(const struct plan *plan, int slave_fd)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	if (setpgid(0, 0) < 0)
+		return "set its process group";
+	if (slave_fd >= 0 && tcsetpgrp(slave_fd, getpid()) < 0)
+		return "give it the terminal";
+	for (int fd = 0; fd < 3; fd++)
+		if (plan->tty[fd] && dup2(slave_fd, fd) < 0)
+			return "give it the terminal";
+	/* Whatever the caller left open (CVE-2024-21626: a leaked directory reached the host). */
+	if (k_close_range(3, ~0U, 0) < 0)
+		return "close descriptors";
+	if (confine_rlimits(&plan->limits) < 0)
+		return "set its limits";
+	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+		return "unblock signals";
+	execve(plan->exe, plan->argv, plan->envp);
+	return "execute";
+}
+
+static void start_app(const struct plan *plan, int slave_fd, struct app *app)
+{
+	volatile struct app *shared = app;
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		shared->failed_step = prepare_child(plan, slave_fd);
+		shared->failed_errno = errno;
+		_exit(127);
+	}
+	app->pid = pid;
+	if (pid < 0) {
+		app->failed_step = "fork";
+		app->failed_errno = errno;
+	}
+}
+
+static void report_not_started(const struct plan *plan, const struct app *app)
+{
+	struct control_message m = {.kind = CONTROL_FAILED, .value = 125};
+	bool exec = strcmp(app->failed_step, "execute") == 0;
+
+	if (exec)
+		m.value = app->failed_errno == ENOENT || app->failed_errno == ENOTDIR ? 127 : 126;
+	snprintf(m.text, sizeof(m.text), "run: cannot %s %s: %s", app->failed_step,
+		 exec ? plan->exe : "for the program", strerror(app->failed_errno));
+	(void)!fd_send(plan->control_fd, &m, sizeof(m), NULL, 0);
+	_exit(m.value);
+}
+
+/* Keyboard signals belong to the whole job, others to the program that was named. */
+static void pass_signal(const struct app *app, int signal)
+{
+	bool job = signal == SIGINT || signal == SIGQUIT || signal == SIGTSTP ||
+		   signal == SIGHUP || signal == SIGCONT;
+
+	kill(job ? -app->pid : app->pid, signal);
+}
+
+static void report_end(const struct plan *plan, int status)
+{
+	struct control_message m = {.kind = CONTROL_EXITED, .status = status};
+	struct rusage usage;
+
+	kill(-1, SIGKILL);
+	while (wait4(-1, NULL, 0, NULL) > 0 || errno == EINTR)
+		;
+	getrusage(RUSAGE_CHILDREN, &usage);
+	m.cpu_us = (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+		   usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+	m.max_rss_bytes = (int64_t)usage.ru_maxrss * 1024;
+	(void)!fd_send(plan->control_fd, &m, sizeof(m), NULL, 0);
+	_exit(0);
+}
+
+/* Reap all that is ready; does not return once the app itself has ended. */
+static void reap(const struct plan *plan, const struct app *app)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = wait4(-1, &status, WNOHANG | WUNTRACED, NULL)) > 0) {
+		if (pid != app->pid)
+			continue;
+		if (WIFSTOPPED(status)) {
+			struct control_message m = {.kind = CONTROL_STOPPED,
+						    .value = WSTOPSIG(status)};
+
+			if (fd_send(plan->control_fd, &m, sizeof(m), NULL, 0) < 0)
+				_exit(125);
+			continue;
+		}
+		report_end(plan, status);
+	}
+}
+
+static void take_order(const struct plan *plan, const struct app *app, int slave_fd)
+{
+	struct control_message m;
+	int fds[FD_PASS_MAX];
+	ssize_t n = fd_receive(plan->control_fd, &m, sizeof(m), MSG_DONTWAIT, fds);
+
+	if (n == -EAGAIN)
+		return;
+	if (n != sizeof(m))
+		_exit(125);
+	if (m.kind == CONTROL_SIGNAL) {
+		pass_signal(app, m.value);
+	} else if (m.kind == CONTROL_RESUME) {
+		if (slave_fd >= 0)
+			(void)tcsetpgrp(slave_fd, app->pid); /* the app may have gone already */
+		pass_signal(app, SIGCONT);
+	}
+}
+
+void reaper_run(const struct plan *plan, int slave_fd)
+{
+	struct app app = {0};
+	sigset_t child;
+	struct pollfd fds[2];
+
+	start_app(plan, slave_fd, &app);
+	if (app.failed_step)
+		report_not_started(plan, &app);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	fds[0].fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	fds[1].fd = plan->control_fd;
+	fds[0].events = fds[1].events = POLLIN;
+	if (fds[0].fd < 0)
+		_exit(125);
+	for (;;) {
+		struct signalfd_siginfo info;
+
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			_exit(125);
+		if (fds[1].revents)
+			take_order(plan, &app, slave_fd);
+		while (read(fds[0].fd, &info, sizeof(info)) > 0)
+			;
+		reap(plan, &app);
+	}
+}

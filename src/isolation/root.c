@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A read-only tmpfs carries what we make up: the root itself, /etc, /dev, the way to grants.
+ * A second, sized one carries the private writable places. Destinations are only ever reached from the held root
+ * descriptor, component by component, without following links; sources are resolved in
+ * the old root, which the app never had a hand in.
+ */
+#include "isolation/root.h"
+
+#include "isolation/dev.h"
+#include "isolation/etc.h"
+#include "isolation/kernel.h"
+#include "isolation/tree.h"
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+
+#define SAFE (K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV)
+
+static const char *const system_places[] = {"usr",   "bin",   "sbin",	"lib",
+					    "lib32", "lib64", "libx32", NULL};
+/* Where a mount is attached only while pieces of it are bound elsewhere. */
+#define PARK ".park"
+
+/* Private and writable: name in the private tmpfs, place in the view. */
+static const struct {
+	const char *name, *path;
+	mode_t mode;
+} private_places[] = {
+	{"tmp", "/tmp", 01777},
+	{"vartmp", "/var/tmp", 01777},
+	{"shm", "/dev/shm", 01777},
+	{"run", "/run", 0755},
+};
+
+static int add_system_place(int root_fd, const char *name, struct appsilo_error *err)
+{
+	char path[32], target[256];
+	cleanup_close int tree_fd = -EBADF;
+	struct stat st;
+	ssize_t n;
+	int r;
+
+	snprintf(path, sizeof(path), "/%s", name);
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : error_set(err, -errno, "root: %s", path);
+	if (S_ISLNK(st.st_mode)) {
+		n = readlink(path, target, sizeof(target) - 1);
+		if (n < 0)
+			return error_set(err, -errno, "root: %s", path);
+		target[n] = '\0';
+		if (symlinkat(target, root_fd, name) < 0)
+			return error_set(err, -errno, "root: link %s", path);
+		return 0;
+	}
+	tree_fd = tree_clone(AT_FDCWD, path);
+	if (tree_fd < 0)
+		return error_set(err, tree_fd, "root: clone %s", path);
+	r = tree_attributes(tree_fd, SAFE | K_MOUNT_ATTR_RDONLY, 0);
+	if (r == 0)
+		r = tree_place(tree_fd, root_fd, path, 0755, 0);
+	return r < 0 ? error_set(err, r, "root: mount %s", path) : 0;
+}
+
+static int add_proc(int root_fd, struct appsilo_error *err)
+{
+	cleanup_close int proc_fd = tree_new_fs("proc", NULL, SAFE | K_MOUNT_ATTR_NOEXEC);
+	int r;
+
+	if (proc_fd < 0)
+		return error_set(err, proc_fd,
+				 "root: mount /proc; this host masks parts of /proc (a container?): "
+				 "run appsilo outside it or unmask /proc");
+	r = tree_place(proc_fd, root_fd, "/proc", 0755, 0);
+	return r < 0 ? error_set(err, r, "root: mount /proc") : 0;
+}
+
+static int park(int tree_fd, int root_fd)
+{
+	return tree_place(tree_fd, root_fd, PARK, 0700, 0);
+}
+
+/* The stacked parked mounts are dropped after pivot_root, when their path can be named. */
+static int unpark(struct appsilo_error *err)
+{
+	while (umount2("/" PARK, MNT_DETACH) == 0)
+		;
+	if (errno != EINVAL || rmdir("/" PARK) < 0)
+		return error_set(err, -errno, "root: drop parked mounts");
+	return 0;
+}
+
+static int add_private(int root_fd, uint64_t disk_bytes, struct appsilo_error *err)
+{
+	char size[32];
+	const char *options[] = {"mode", "0755", "size", size, NULL};
+	cleanup_close int fd = -EBADF;
+	int r;
+
+	snprintf(size, sizeof(size), "%" PRIu64, disk_bytes);
+	if (!disk_bytes)
+		options[2] = NULL;
+	fd = tree_new_fs("tmpfs", options, SAFE);
+	r = fd < 0 ? fd : park(fd, root_fd);
+	if (r < 0)
+		return error_set(err, r, "root: mount the private places");
+	for (size_t i = 0; i < ARRAY_SIZE(private_places); i++) {
+		cleanup_close int dir_fd = tree_make(fd, private_places[i].name, 0755, 0);
+		cleanup_close int tree_fd = -EBADF;
+
+		r = dir_fd < 0 ? dir_fd : 0;
+		if (r == 0 && fchmodat(fd, private_places[i].name, private_places[i].mode, 0) < 0)
+			r = -errno;
+		if (r == 0)
+			r = tree_fd = tree_clone(dir_fd, "");
+		if (r >= 0)
+			r = tree_place(tree_fd, root_fd, private_places[i].path, 0755, 0);
+		if (r < 0)
+			return error_set(err, r, "root: mount %s", private_places[i].path);
+	}
+	return 0;
+}
+
+/* Directories on the way to a grant: searchable, not listable. */
+#define WAY_MODE 0111
+
+static int add_mount(int root_fd, const struct plan_mount *m, struct appsilo_error *err)
+{
+	cleanup_close int own_fd = -EBADF;
+	int tree_fd = m->tree_fd;
+	struct stat st;
+	int r;
+
+	if (tree_fd < 0) {
+		own_fd = tree_clone(AT_FDCWD, m->path);
+		if (own_fd < 0)
+			return error_set(err, own_fd, "grant: cannot open %s", m->path);
+		tree_fd = own_fd;
+	}
+	r = tree_attributes(tree_fd, SAFE | (m->kind == PLAN_READ ? K_MOUNT_ATTR_RDONLY : 0), 0);
+	if (r < 0)
+		return error_set(err, r, "grant: mount flags of %s", m->path);
+	if (fstat(tree_fd, &st) < 0)
+		return error_set(err, -errno, "grant: %s", m->path);
+	r = tree_place(tree_fd, root_fd, m->path, WAY_MODE, !S_ISDIR(st.st_mode));
+	return r < 0 ? error_set(err, r, "grant: mount %s", m->path) : 0;
+}
+
+static int add_placeholder(int root_fd, const struct plan_placeholder *p,
+			   struct appsilo_error *err)
+{
+	char parent[PATH_MAX];
+	const char *slash = strrchr(p->path, '/');
+	cleanup_close int dir_fd = -EBADF;
+	int r;
+
+	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - p->path), p->path);
+	dir_fd = tree_make(root_fd, parent, WAY_MODE, 0);
+	if (dir_fd < 0)
+		return error_set(err, dir_fd, "root: make %s", parent);
+	if (p->target)
+		r = symlinkat(p->target, dir_fd, slash + 1);
+	else if (S_ISDIR(p->mode))
+		r = mkdirat(dir_fd, slash + 1, p->mode & 07777);
+	else
+		r = mknodat(dir_fd, slash + 1, S_IFREG | (p->mode & 07777), 0);
+	if (r < 0 && errno != EEXIST)
+		return error_set(err, -errno, "root: placeholder %s", p->path);
+	return 0;
+}
+
+/* Bind the brokered places out of the FUSE mount, which is attached only for the while. */
+static int add_brokered(int root_fd, const struct plan *plan, struct appsilo_error *err)
+{
+	int r = park(plan->fuse_fd, root_fd);
+
+	if (r < 0)
+		return error_set(err, r, "root: attach the brokered view");
+	for (size_t i = 0; i < plan->n_brokered; i++) {
+		const char *path = plan->brokered[i];
+		cleanup_close int source_fd =
+			k_openat2(plan->fuse_fd, path + 1, O_PATH | O_CLOEXEC | O_NOFOLLOW,
+				  K_RESOLVE_NO_SYMLINKS | K_RESOLVE_BENEATH);
+		cleanup_close int tree_fd = -EBADF;
+
+		if (source_fd < 0 && errno == ENOENT)
+			continue;
+		if (source_fd < 0)
+			return error_set(err, -errno, "root: brokered %s", path);
+		tree_fd = tree_clone(source_fd, "");
+		if (tree_fd < 0)
+			return error_set(err, tree_fd, "root: clone brokered %s", path);
+		r = tree_place(tree_fd, root_fd, path, 0755, 0);
+		if (r < 0)
+			return error_set(err, r, "root: mount brokered %s", path);
+	}
+	return 0;
+}
+
+static int new_root(int *ret_fd, struct appsilo_error *err)
+{
+	static const char *const options[] = {"mode", "0755", NULL};
+	cleanup_close int fd = -EBADF;
+	cleanup_close int target_fd = -EBADF;
+	int r;
+
+	/* Nothing that happens to the host's mounts later may come in, nothing may go out. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return error_set(err, -errno, "root: make mounts private");
+	fd = tree_new_fs("tmpfs", options, SAFE);
+	if (fd < 0)
+		return error_set(err, fd, "root: mount tmpfs");
+	/* Any directory serves to attach it: pivot_root needs the new root in the tree. */
+	target_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = target_fd < 0 ? -errno : tree_move(fd, target_fd);
+	if (r < 0)
+		return error_set(err, r, "root: attach the new root");
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int pivot(int root_fd, struct appsilo_error *err)
+{
+	if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return error_set(err, -errno, "root: pivot");
+	return 0;
+}
+
+/* A file that mode and mount let us write, but that is outside the view and of every
+ * Landlock rule: whoever can open it for writing is not fenced in. */
+static int make_canary(int root_fd, int *ret_fd, struct appsilo_error *err)
+{
+	cleanup_close int file_fd = tree_make(root_fd, ".canary", 0600, 1);
+	int fd = file_fd < 0 ? file_fd : tree_clone(file_fd, "");
+
+	if (fd < 0)
+		return error_set(err, fd, "root: canary");
+	if (unlinkat(root_fd, ".canary", 0) < 0) {
+		close_keep_errno(fd);
+		return error_set(err, -errno, "root: canary");
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static int add_user_places(int root_fd, const struct plan *plan, struct appsilo_error *err)
+{
+	int r = 0;
+
+	if (plan->fuse_fd >= 0)
+		r = add_brokered(root_fd, plan, err);
+	for (size_t i = 0; r == 0 && i < plan->n_placeholders; i++)
+		r = add_placeholder(root_fd, &plan->placeholders[i], err);
+	for (size_t i = 0; r == 0 && i < plan->n_mounts; i++)
+		r = add_mount(root_fd, &plan->mounts[i], err);
+	return r;
+}
+
+int root_enter(const struct plan *plan, int *ret_canary_fd, struct appsilo_error *err)
+{
+	cleanup_close int root_fd = -EBADF;
+	struct k_mount_attr read_only = {.attr_set = SAFE | K_MOUNT_ATTR_RDONLY};
+	int r = new_root(&root_fd, err);
+
+	for (size_t i = 0; r == 0 && system_places[i]; i++)
+		r = add_system_place(root_fd, system_places[i], err);
+	if (r == 0)
+		r = etc_fill(root_fd, plan, err);
+	if (r == 0)
+		r = dev_fill(root_fd, err);
+	if (r == 0)
+		r = add_proc(root_fd, err);
+	if (r == 0)
+		r = add_private(root_fd, plan->limits.disk_bytes, err);
+	if (r == 0)
+		r = add_user_places(root_fd, plan, err);
+	if (r == 0)
+		r = make_canary(root_fd, ret_canary_fd, err);
+	if (r == 0)
+		r = pivot(root_fd, err);
+	if (r == 0)
+		r = unpark(err);
+	if (r == 0 && k_mount_setattr(root_fd, "", K_AT_EMPTY_PATH, &read_only) < 0)
+		r = error_set(err, -errno, "root: make it read-only");
+	return r;
+}
