@@ -3,6 +3,7 @@
 
 #include "isolation/kernel.h"
 #include "isolation/tree.h"
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -22,12 +23,12 @@ static const struct {
 static const struct {
 	const char *name, *target;
 } links[] = {
-	{"dev/fd", "/proc/self/fd"},	   {"dev/stdin", "/proc/self/fd/0"},
-	{"dev/stdout", "/proc/self/fd/1"}, {"dev/stderr", "/proc/self/fd/2"},
-	{"dev/ptmx", "pts/ptmx"},
+	{"fd", "/proc/self/fd"},	   {"stdin", "/proc/self/fd/0"},
+	{"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"},
+	{"ptmx", "pts/ptmx"},
 };
 
-static int add_node(int root_fd, size_t i, struct appsilo_error *err)
+static int add_node(int dev_fd, size_t i, struct appsilo_error *err)
 {
 	cleanup_close int node_fd = open(nodes[i].path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_close int tree_fd = -EBADF;
@@ -44,9 +45,7 @@ static int add_node(int root_fd, size_t i, struct appsilo_error *err)
 	tree_fd = tree_clone(node_fd, "");
 	if (tree_fd < 0)
 		return error_set(err, tree_fd, "dev: clone %s", nodes[i].path);
-	r = tree_attributes(tree_fd, K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NOEXEC, 0);
-	if (r == 0)
-		r = tree_place(tree_fd, root_fd, nodes[i].path, 0755, 1);
+	r = tree_place_at(tree_fd, dev_fd, nodes[i].path + strlen("/dev/"), 0755, 1);
 	return r < 0 ? error_set(err, r, "dev: mount %s", nodes[i].path) : 0;
 }
 
@@ -54,21 +53,21 @@ int dev_fill(int root_fd, struct appsilo_error *err)
 {
 	static const char *const options[] = {"newinstance", NULL,	 "ptmxmode", "0666",
 					      "mode",	     "0620", NULL};
-	cleanup_close int dir_fd = tree_make(root_fd, "/dev", 0755, 0);
+	cleanup_close int dev_fd = tree_make(root_fd, "/dev", 0755, 0);
 	cleanup_close int pts_fd = -EBADF;
-	int r = dir_fd < 0 ? error_set(err, dir_fd, "dev: make /dev") : 0;
+	int r = dev_fd < 0 ? error_set(err, dev_fd, "dev: make /dev") : 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(nodes); i++)
-		r = add_node(root_fd, i, err);
+		r = add_node(dev_fd, i, err);
 	if (r < 0)
 		return r;
 	pts_fd = tree_new_fs("devpts", options, K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NOEXEC);
-	r = pts_fd < 0 ? pts_fd : tree_place(pts_fd, root_fd, "/dev/pts", 0755, 0);
+	r = pts_fd < 0 ? pts_fd : tree_place_at(pts_fd, dev_fd, "pts", 0755, 0);
 	if (r < 0)
 		return error_set(err, r, "dev: mount devpts");
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
-		if (symlinkat(links[i].target, root_fd, links[i].name) < 0)
-			return error_set(err, -errno, "dev: link /%s", links[i].name);
+		if (symlinkat(links[i].target, dev_fd, links[i].name) < 0)
+			return error_set(err, -errno, "dev: link /dev/%s", links[i].name);
 	return 0;
 }
 

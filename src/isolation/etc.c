@@ -9,11 +9,10 @@
 #include <sys/stat.h>
 
 /* What programs need to run and that says nothing about the host's users or network. */
-static const char *const shown[] = {
-	"alternatives", "ca-certificates", "debian_version", "fonts",	"gai.conf", "inputrc",
-	"java-17-openjdk", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias",
-	"localtime", "magic", "mime.types", "os-release", "perl", "pki", "protocols", "python3",
-	"python3.11", "services", "shells", "ssl", "terminfo", "timezone", NULL};
+static const char *const shown[] = {"alternatives", "fonts",	 "inputrc",    "ld.so.cache",
+				    "localtime",    "mime.types", "os-release", "pki",
+				    "protocols",    "python3.11", "services",	"ssl",
+				    "terminfo",	    "timezone",	 NULL};
 
 static int write_file(int etc_fd, const char *name, const char *text)
 {
@@ -23,7 +22,7 @@ static int write_file(int etc_fd, const char *name, const char *text)
 	return fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
 }
 
-static int show(int root_fd, int etc_fd, const char *name, struct appsilo_error *err)
+static int show(int etc_fd, const char *name, struct appsilo_error *err)
 {
 	char path[64], target[PATH_MAX];
 	cleanup_close int tree_fd = -EBADF;
@@ -48,7 +47,7 @@ static int show(int root_fd, int etc_fd, const char *name, struct appsilo_error 
 	r = tree_attributes(tree_fd,
 			    K_MOUNT_ATTR_RDONLY | K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV, 0);
 	if (r == 0)
-		r = tree_place(tree_fd, root_fd, path, 0755, !S_ISDIR(st.st_mode));
+		r = tree_place_at(tree_fd, etc_fd, name, 0755, !S_ISDIR(st.st_mode));
 	return r < 0 ? error_set(err, r, "etc: mount %s", path) : 0;
 }
 
@@ -95,6 +94,6 @@ int etc_fill(int root_fd, const struct plan *plan, struct appsilo_error *err)
 	if (r < 0)
 		return error_set(err, r, "etc: write");
 	for (size_t i = 0; r == 0 && shown[i]; i++)
-		r = show(root_fd, etc_fd, shown[i], err);
+		r = show(etc_fd, shown[i], err);
 	return r;
 }

@@ -63,7 +63,7 @@ static int add_system_place(int root_fd, const char *name, struct appsilo_error 
 		return error_set(err, tree_fd, "root: clone %s", path);
 	r = tree_attributes(tree_fd, SAFE | K_MOUNT_ATTR_RDONLY, 0);
 	if (r == 0)
-		r = tree_place(tree_fd, root_fd, path, 0755, 0);
+		r = tree_place_at(tree_fd, root_fd, name, 0755, 0);
 	return r < 0 ? error_set(err, r, "root: mount %s", path) : 0;
 }
 
@@ -76,7 +76,7 @@ static int add_proc(int root_fd, struct appsilo_error *err)
 		return error_set(err, proc_fd,
 				 "root: mount /proc; this host masks parts of /proc (a container?): "
 				 "run appsilo outside it or unmask /proc");
-	r = tree_place(proc_fd, root_fd, "/proc", 0755, 0);
+	r = tree_place_at(proc_fd, root_fd, "proc", 0755, 0);
 	return r < 0 ? error_set(err, r, "root: mount /proc") : 0;
 }
 
@@ -151,26 +151,46 @@ static int add_mount(int root_fd, const struct plan_mount *m, struct appsilo_err
 	return r < 0 ? error_set(err, r, "grant: mount %s", m->path) : 0;
 }
 
-static int add_placeholder(int root_fd, const struct plan_placeholder *p,
-			   struct appsilo_error *err)
+static int make_placeholder(int dir_fd, const struct plan_placeholder *p, const char *name)
 {
-	char parent[PATH_MAX];
-	const char *slash = strrchr(p->path, '/');
-	cleanup_close int dir_fd = -EBADF;
 	int r;
 
-	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - p->path), p->path);
-	dir_fd = tree_make(root_fd, parent, WAY_MODE, 0);
-	if (dir_fd < 0)
-		return error_set(err, dir_fd, "root: make %s", parent);
 	if (p->target)
-		r = symlinkat(p->target, dir_fd, slash + 1);
+		r = symlinkat(p->target, dir_fd, name);
 	else if (S_ISDIR(p->mode))
-		r = mkdirat(dir_fd, slash + 1, p->mode & 07777);
+		r = mkdirat(dir_fd, name, p->mode & 07777);
 	else
-		r = mknodat(dir_fd, slash + 1, S_IFREG | (p->mode & 07777), 0);
-	if (r < 0 && errno != EEXIST)
-		return error_set(err, -errno, "root: placeholder %s", p->path);
+		r = mknodat(dir_fd, name, S_IFREG | (p->mode & 07777), 0);
+	return r < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* Placeholders of one folder stand together: its descriptor is kept for the next. */
+static int add_placeholders(int root_fd, const struct plan *plan, struct appsilo_error *err)
+{
+	cleanup_close int dir_fd = -EBADF;
+	const char *folder = NULL;
+	size_t length = 0;
+
+	for (size_t i = 0; i < plan->n_placeholders; i++) {
+		const struct plan_placeholder *p = &plan->placeholders[i];
+		const char *slash = strrchr(p->path, '/');
+		size_t n = (size_t)(slash - p->path);
+		char parent[PATH_MAX];
+		int r = 0;
+
+		if (!folder || n != length || memcmp(folder, p->path, n) != 0) {
+			snprintf(parent, sizeof(parent), "%.*s", (int)n, p->path);
+			close_keep_errno(dir_fd);
+			dir_fd = tree_make(root_fd, parent, WAY_MODE, 0);
+			folder = p->path;
+			length = n;
+			r = dir_fd < 0 ? dir_fd : 0;
+		}
+		if (r == 0)
+			r = make_placeholder(dir_fd, p, slash + 1);
+		if (r < 0)
+			return error_set(err, r, "root: placeholder %s", p->path);
+	}
 	return 0;
 }
 
@@ -255,8 +275,8 @@ static int add_user_places(int root_fd, const struct plan *plan, struct appsilo_
 
 	if (plan->fuse_fd >= 0)
 		r = add_brokered(root_fd, plan, err);
-	for (size_t i = 0; r == 0 && i < plan->n_placeholders; i++)
-		r = add_placeholder(root_fd, &plan->placeholders[i], err);
+	if (r == 0)
+		r = add_placeholders(root_fd, plan, err);
 	for (size_t i = 0; r == 0 && i < plan->n_mounts; i++)
 		r = add_mount(root_fd, &plan->mounts[i], err);
 	return r;

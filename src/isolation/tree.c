@@ -105,3 +105,12 @@ int tree_place(int tree_fd, int root_fd, const char *path, mode_t mode, int file
 
 	return target_fd < 0 ? target_fd : tree_move(tree_fd, target_fd);
 }
+
+int tree_place_at(int tree_fd, int dir_fd, const char *name, mode_t mode, int file)
+{
+	int r = file ? mknodat(dir_fd, name, S_IFREG | mode, 0) : mkdirat(dir_fd, name, mode);
+
+	if (r < 0 || k_move_mount(tree_fd, "", dir_fd, name, K_MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return -errno;
+	return 0;
+}

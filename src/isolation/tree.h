@@ -30,4 +30,11 @@ int tree_move(int tree_fd, int target_fd) must_check;
 /** tree_make() and tree_move() in one. Returns 0; -errno. */
 int tree_place(int tree_fd, int root_fd, const char *path, mode_t mode, int file) must_check;
 
+/**
+ * Make @name (a directory with @mode, or an empty file when @file) in a folder of our own
+ * tmpfs and move @tree_fd onto it. The folder is not reachable by anybody else yet.
+ * Returns 0; -errno.
+ */
+int tree_place_at(int tree_fd, int dir_fd, const char *name, mode_t mode, int file) must_check;
+
 #endif
