@@ -31,6 +31,14 @@ bool view_is_virtual(const char *path)
 	return under_any(path, virtual_places) || view_is_private(path);
 }
 
+bool view_needs_place(const char *path)
+{
+	for (size_t i = 0; private_places[i]; i++)
+		if (strcmp(path, private_places[i]) == 0)
+			return false;
+	return strcmp(path, "/") != 0 && (!view_is_virtual(path) || view_is_private(path));
+}
+
 /* Make room for one more: capacity is 16, then doubles whenever it is used up. */
 static int grow(void **array, size_t n, size_t size)
 {

@@ -38,6 +38,10 @@ bool view_is_virtual(const char *path);
 /** True for the private writable places (/tmp, /var/tmp, /run, /dev/shm). */
 bool view_is_private(const char *path);
 
+/** True when a directory at @path is not in the view by itself: the user's own places, and
+ * what lies below (but is not) a private place. */
+bool view_needs_place(const char *path);
+
 /** Add @path (absolute, clean). Returns 0; -ENOMEM. */
 int view_add(struct view *view, const char *path, enum view_kind kind) must_check;
 

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/helper.h"
+
+#include "base/fd.h"
+#include "isolation/kernel.h"
+#include "isolation/tree.h"
+#include <linux/magic.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/vfs.h>
+
+#ifndef FUSE_SUPER_MAGIC
+#define FUSE_SUPER_MAGIC 0x65735546
+#endif
+
+struct helper {
+	int home_ns_fd;	   /* M1 */
+	int sandbox_ns_fd; /* M2 */
+	int idmap_fd;
+};
+
+static int enter(int ns_fd)
+{
+	return setns(ns_fd, CLONE_NEWNS) < 0 ? -errno : 0;
+}
+
+/* The place in the sandbox: no symlink on the way, so nothing the app made can lead us. */
+static int open_target(const char *path, uint64_t flags)
+{
+	int fd = k_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC | O_NOFOLLOW | flags,
+			   K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int move_onto(const struct helper_request *q, int tree_fd)
+{
+	cleanup_close int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int target_fd = -EBADF;
+	struct statfs fs;
+
+	if (root_fd < 0)
+		return -errno;
+	if (q->make_target)
+		target_fd = tree_make(root_fd, q->path, 0755, (int)q->is_file);
+	else
+		target_fd = open_target(q->path, 0);
+	if (target_fd < 0)
+		return target_fd;
+	/* Only ever onto the brokered view: an attached mount is not covered twice. */
+	if (fstatfs(target_fd, &fs) < 0)
+		return -errno;
+	if (!q->make_target && fs.f_type != FUSE_SUPER_MAGIC)
+		return -EEXIST;
+	return tree_move(tree_fd, target_fd);
+}
+
+static int clone_source(const struct helper *h, int source_fd)
+{
+	struct k_mount_attr attr = {.attr_set = K_MOUNT_ATTR_IDMAP,
+				    .propagation = MS_PRIVATE,
+				    .userns_fd = (uint64_t)h->idmap_fd};
+	cleanup_close int fd = tree_clone(source_fd, "");
+
+	if (fd < 0 || h->idmap_fd < 0)
+		return TAKE_FD(fd);
+	if (k_mount_setattr(fd, "", K_AT_EMPTY_PATH | K_AT_RECURSIVE, &attr) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static int attach(const struct helper *h, const struct helper_request *q, int source_fd)
+{
+	uint64_t flags = K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV;
+	cleanup_close int tree_fd = clone_source(h, source_fd);
+	int r, back;
+
+	if (tree_fd < 0)
+		return tree_fd;
+	r = tree_attributes(tree_fd, flags | (q->writable ? 0 : K_MOUNT_ATTR_RDONLY), 0);
+	if (r == 0)
+		r = enter(h->sandbox_ns_fd);
+	if (r < 0)
+		return r;
+	r = move_onto(q, tree_fd);
+	back = enter(h->home_ns_fd);
+	if (back < 0)
+		_exit(1);
+	return r;
+}
+
+/* Act on the mount attached at q->path. */
+static int change(const struct helper *h, const struct helper_request *q)
+{
+	cleanup_close int target_fd = -EBADF;
+	struct statfs fs;
+	int r = enter(h->sandbox_ns_fd);
+
+	if (r < 0)
+		return r;
+	target_fd = open_target(q->path, 0);
+	if (target_fd < 0)
+		r = target_fd;
+	else if (fstatfs(target_fd, &fs) < 0)
+		r = -errno;
+	else if (fs.f_type == FUSE_SUPER_MAGIC)
+		r = -ENOENT; /* nothing is attached there */
+	else if (q->kind == HELPER_SET_WRITABLE)
+		r = tree_attributes(target_fd, 0, K_MOUNT_ATTR_RDONLY);
+	else if (umount2(q->path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		r = -errno;
+	if (enter(h->home_ns_fd) < 0)
+		_exit(1);
+	return r;
+}
+
+static int spawn(const struct helper_request *q, const int fds[FD_PASS_MAX])
+{
+	pid_t pid = fork();
+	sigset_t none;
+
+	if (pid != 0)
+		return pid < 0 ? -errno : pid;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	for (int i = 0; i < 3; i++)
+		if (fds[i] >= 0 && dup2(fds[i], i) < 0)
+			_exit(126);
+	k_close_range(3, ~0U, 0);
+	execl("/bin/sh", "sh", "-c", q->path, (char *)NULL);
+	_exit(127);
+}
+
+static int serve(const struct helper *h, struct helper_request *q, const int fds[FD_PASS_MAX])
+{
+	q->path[sizeof(q->path) - 1] = '\0';
+	switch ((enum helper_kind)q->kind) {
+	case HELPER_ATTACH:
+		return fds[0] < 0 ? -EINVAL : attach(h, q, fds[0]);
+	case HELPER_SET_WRITABLE:
+	case HELPER_DETACH:
+		return change(h, q);
+	case HELPER_SPAWN:
+		return spawn(q, fds);
+	}
+	return -EINVAL;
+}
+
+void helper_run(int socket_fd, pid_t init_pid, int idmap_fd)
+{
+	struct helper h = {.idmap_fd = idmap_fd};
+	char path[48];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	prctl(PR_SET_NAME, "appsilo-attach", 0, 0, 0);
+	signal(SIGCHLD, SIG_IGN); /* prompters are reaped by the kernel */
+	h.home_ns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)init_pid);
+	h.sandbox_ns_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (h.home_ns_fd < 0 || h.sandbox_ns_fd < 0)
+		_exit(1);
+	for (;;) {
+		struct helper_request request;
+		struct helper_reply reply;
+		int fds[FD_PASS_MAX];
+
+		if (fd_receive(socket_fd, &request, sizeof(request), 0, fds) != sizeof(request))
+			_exit(0);
+		reply.result = serve(&h, &request, fds);
+		for (size_t i = 0; i < FD_PASS_MAX; i++)
+			close_keep_errno(fds[i]);
+		if (fd_send(socket_fd, &reply, sizeof(reply), NULL, 0) < 0)
+			_exit(0);
+	}
+}

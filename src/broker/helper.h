@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The attach helper H: a single-threaded process in the broker's mount namespace, because
+ * setns to another mount namespace needs that. It clones host subtrees, enters the
+ * sandbox's mount namespace, moves them into place, and comes back. It also starts
+ * prompter programs, so that the broker itself needs no right to execute.
+ * One request, one reply, in order, over a SOCK_SEQPACKET pair the app never holds.
+ */
+#ifndef APPSILO_BROKER_HELPER_H
+#define APPSILO_BROKER_HELPER_H
+
+#include "base/error.h"
+#include <limits.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum helper_kind {
+	HELPER_ATTACH = 1,  /* one descriptor: the host directory (O_PATH) */
+	HELPER_SET_WRITABLE, /* clear the read-only flag of the attached mount at path */
+	HELPER_DETACH,
+	HELPER_SPAWN, /* three descriptors: stdin, stdout, stderr of `sh -c path` */
+};
+
+struct helper_request {
+	uint32_t kind;
+	uint32_t writable;    /* HELPER_ATTACH */
+	uint32_t make_target; /* HELPER_ATTACH below a private place: make the way to it */
+	uint32_t is_file;     /* HELPER_ATTACH with make_target */
+	char path[PATH_MAX];  /* place in the sandbox, absolute and clean; or the command */
+};
+
+struct helper_reply {
+	int32_t result; /* 0 or pid; negative errno */
+};
+
+/**
+ * Life of H; never returns. Ends when @socket_fd does.
+ * @idmap_fd  root runs: user namespace for idmapped mounts, else -EBADF
+ */
+void helper_run(int socket_fd, pid_t init_pid, int idmap_fd) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/broker_start.h"
+
+#include "base/path.h"
+#include "broker/helper.h"
+#include "cli/handoff.h"
+#include "cli/programs.h"
+#include "isolation/kernel.h"
+#include "isolation/launch.h"
+#include <dirent.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+static int enter_outer(const struct prepared *p, struct appsilo_error *err)
+{
+	if (geteuid() != 0)
+		return launch_enter_outer(p->plan.uid, p->plan.gid, err);
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return error_set(err, -errno, "run: own mount namespace");
+	return 0;
+}
+
+/* The kernel wants /dev/fuse to be opened in the user namespace that mounts it. */
+static int mount_fuse(int *ret_device_fd, int *ret_mount_fd, struct appsilo_error *err)
+{
+	cleanup_close int device_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	cleanup_close int fs_fd = -EBADF;
+	char fd_word[16], uid[16], gid[16];
+	int mount_fd;
+
+	if (device_fd < 0 && (errno == EACCES || errno == EPERM))
+		return error_say(err, -errno,
+				 "run: /dev/fuse is not open to you; run chmod 666 /dev/fuse as root "
+				 "(make setup does), or use --prompt never");
+	if (device_fd < 0)
+		return error_set(err, -errno,
+				 "run: /dev/fuse (modprobe fuse, or use --prompt never)");
+	fs_fd = k_fsopen("fuse");
+	if (fs_fd < 0)
+		return error_set(err, -errno, "run: this kernel has no FUSE; use --prompt never");
+	snprintf(fd_word, sizeof(fd_word), "%d", device_fd);
+	snprintf(uid, sizeof(uid), "%u", geteuid());
+	snprintf(gid, sizeof(gid), "%u", getegid());
+	if (k_fsconfig(fs_fd, K_FSCONFIG_SET_STRING, "fd", fd_word, 0) < 0 ||
+	    k_fsconfig(fs_fd, K_FSCONFIG_SET_STRING, "rootmode", "40000", 0) < 0 ||
+	    k_fsconfig(fs_fd, K_FSCONFIG_SET_STRING, "user_id", uid, 0) < 0 ||
+	    k_fsconfig(fs_fd, K_FSCONFIG_SET_STRING, "group_id", gid, 0) < 0 ||
+	    k_fsconfig(fs_fd, K_FSCONFIG_SET_FLAG, "allow_other", NULL, 0) < 0 ||
+	    k_fsconfig(fs_fd, K_FSCONFIG_SET_STRING, "source", "appsilo", 0) < 0 ||
+	    k_fsconfig(fs_fd, K_FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return error_set(err, -errno, "run: configure the FUSE mount");
+	mount_fd = k_fsmount(fs_fd, K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV);
+	if (mount_fd < 0)
+		return error_set(err, -errno, "run: mount FUSE");
+	*ret_device_fd = TAKE_FD(device_fd);
+	*ret_mount_fd = mount_fd;
+	return 0;
+}
+
+static int add_brokered(struct plan *plan, const char *path)
+{
+	const char **bigger = reallocarray(plan->brokered, plan->n_brokered + 1, sizeof(path));
+	const char *copy = strdup(path);
+
+	if (bigger)
+		plan->brokered = bigger;
+	if (!bigger || !copy) {
+		free((void *)copy);
+		return -ENOMEM;
+	}
+	plan->brokered[plan->n_brokered++] = copy;
+	return 0;
+}
+
+/* Every top-level folder of the host that the sandbox does not make up. */
+static int broker_top_level(struct plan *plan)
+{
+	DIR *dir = opendir("/");
+	struct dirent *entry;
+	int r = dir ? 0 : -errno;
+
+	while (r == 0 && (entry = readdir(dir))) {
+		char path[PATH_MAX], target[PATH_MAX];
+		ssize_t n;
+
+		if (entry->d_name[0] == '.' || path_join("/", entry->d_name, path, sizeof(path)) < 0 ||
+		    view_is_virtual(path))
+			continue;
+		n = readlink(path, target, sizeof(target) - 1);
+		if (n > 0) {
+			target[n] = '\0';
+			r = plan_add_placeholder(plan, path, 0, target);
+		} else {
+			struct stat st;
+
+			if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+				r = add_brokered(plan, path);
+		}
+	}
+	if (dir)
+		closedir(dir);
+	return r;
+}
+
+/* A current directory, rule or argument below a private place shows up there, and only it. */
+static int broker_private(struct prepared *p)
+{
+	char path[PATH_MAX];
+	int r = 0;
+
+	if (view_is_private(p->cwd))
+		r = add_brokered(&p->plan, p->cwd);
+	for (size_t i = 0; r == 0 && i < p->view.n; i++)
+		if (view_is_private(p->view.entries[i].path))
+			r = add_brokered(&p->plan, p->view.entries[i].path);
+	for (char *const *word = p->plan.argv; r == 0 && *word; word++)
+		if (path_clean(p->cwd, *word, path, sizeof(path)) == 0 && view_is_private(path) &&
+		    !path_is_under(path, p->cwd) && access(path, F_OK) == 0)
+			r = add_brokered(&p->plan, path);
+	return r;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Parents first; what lies below another brokered place is there already. */
+static void tidy_brokered(struct plan *plan)
+{
+	size_t kept = 0;
+
+	qsort(plan->brokered, plan->n_brokered, sizeof(*plan->brokered), by_text);
+	for (size_t i = 0; i < plan->n_brokered; i++) {
+		const char *path = plan->brokered[i];
+		bool whole = strcmp(path, "/tmp") == 0 || strcmp(path, "/run") == 0 ||
+			     strcmp(path, "/var/tmp") == 0 || strcmp(path, "/dev/shm") == 0;
+
+		if (!whole && !(kept && path_is_under(path, plan->brokered[kept - 1]) &&
+				!view_is_private(path)) &&
+		    !(kept && view_is_private(plan->brokered[kept - 1]) &&
+		      path_is_under(path, plan->brokered[kept - 1])))
+			plan->brokered[kept++] = path;
+	}
+	plan->n_brokered = kept;
+}
+
+static int start_helper(pid_t init_pid, int idmap_fd, int *ret_fd, struct appsilo_error *err)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_set(err, -errno, "run: attach helper");
+	pid = fork();
+	if (pid < 0)
+		return error_set(err, -errno, "run: attach helper");
+	if (pid == 0) {
+		/* Nothing of the sandbox may stay open in H: init watches for our end. */
+		int idmap = idmap_fd < 0 ? idmap_fd : dup2(idmap_fd, 4);
+
+		dup2(pair[1], 3);
+		k_close_range(idmap < 0 ? 4 : 5, ~0U, 0);
+		helper_run(3, init_pid, idmap);
+	}
+	close(pair[1]);
+	*ret_fd = pair[0];
+	return 0;
+}
+
+static int keep_over_exec(int fd)
+{
+	return fcntl(fd, F_SETFD, 0) < 0 ? -errno : 0;
+}
+
+static int become_broker(const char *program, const struct prepared *p, struct handoff *h,
+			 char *const *argv, struct appsilo_error *err)
+{
+	static const char *const passed[] = {"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
+					     "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
+					     "XDG_DATA_HOME", "APPSILO_DEBUG", NULL};
+	char *words[HANDOFF_WORDS + 2 * RUN_LIST_MAX + 64];
+	char numbers[5][16];
+	struct environment env = {0};
+	size_t n = 0;
+	int r = environment_allow_listed(&env);
+
+	/* A fixed environment: nothing of the caller's loader or interpreter settings
+	 * (CVE-2021-21261). */
+	if (r == 0)
+		r = environment_set(&env, "PATH", p->system_path);
+	if (r == 0)
+		r = environment_set(&env, "HOME", p->places.home);
+	if (r == 0)
+		r = environment_set(&env, "USER", p->places.user_name);
+	for (size_t i = 0; r == 0 && passed[i]; i++)
+		if (getenv(passed[i]))
+			r = environment_set(&env, passed[i], getenv(passed[i]));
+	if (r == 0)
+		r = keep_over_exec(h->fuse_fd);
+	if (r == 0)
+		r = keep_over_exec(h->control_fd);
+	if (r == 0)
+		r = keep_over_exec(h->helper_fd);
+	if (r < 0)
+		return error_set(err, r, "run: hand over to the broker");
+	handoff_write(h, program, numbers, words);
+	while (words[n])
+		n++;
+	for (; *argv && n < ARRAY_SIZE(words) - 1; argv++)
+		words[n++] = *argv;
+	if (*argv)
+		return error_say(err, -E2BIG, "run: too many words");
+	words[n] = NULL;
+	execve(program, words, env.entries);
+	return error_set(err, -errno, "run: start %s", program);
+}
+
+int broker_start(struct prepared *p, char *const *argv, struct appsilo_error *err)
+{
+	char program[PATH_MAX];
+	struct handoff h = {.family = p->identity.family,
+			    .app = p->identity.app,
+			    .real = p->identity.real,
+			    .cwd = p->cwd,
+			    .home = p->home};
+	int pair[2];
+	int r = programs_find("appsilo-broker", program, err);
+
+	if (r == 0)
+		r = prepare_rules(p, err);
+	if (r == 0)
+		r = broker_top_level(&p->plan);
+	if (r == 0)
+		r = broker_private(p);
+	if (r == 0)
+		r = plan_add_mount(&p->plan, p->home, PLAN_WRITE);
+	if (r == 0)
+		r = prepare_root_run(p, err);
+	if (r == 0)
+		r = enter_outer(p, err);
+	if (r == 0)
+		r = mount_fuse(&h.fuse_fd, &p->plan.fuse_fd, err);
+	if (r < 0)
+		return err->line[0] ? r : error_set(err, r, "run: prepare");
+	tidy_brokered(&p->plan);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_set(err, -errno, "run: control socket");
+	h.control_fd = pair[0];
+	p->plan.control_fd = pair[1];
+	p->plan.notify_writes = p->plan.wait_for_go = true;
+	h.app_uid = p->plan.uid;
+	r = launch_init(&p->plan, h.control_fd, &h.init_pid, err);
+	close(pair[1]);
+	if (r == 0)
+		r = start_helper(h.init_pid, p->idmap_fd, &h.helper_fd, err);
+	return r < 0 ? r : become_broker(program, p, &h, argv, err);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * appsilo: the front. `run` and `python` start here, in a small static program; every
+ * other command is appsilo-tool's. docs/ARCHITECTURE.md, Programs.
+ */
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/broker_start.h"
+#include "cli/prepare.h"
+#include "cli/programs.h"
+#include "cli/result.h"
+#include "isolation/launch.h"
+#include "isolation/monitor.h"
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static int complain(const struct appsilo_error *err, int exit_code)
+{
+	log_error("%s", err->line);
+	return exit_code;
+}
+
+static int server_view(struct prepared *p, struct appsilo_error *err)
+{
+	int r = prepare_rules(p, err);
+
+	if (r == 0 && view_needs_place(p->cwd))
+		r = view_add(&p->view, p->cwd, VIEW_CWD);
+	if (r == 0)
+		r = view_plan(&p->view, &p->plan, err);
+	return r;
+}
+
+static void monitor_setup(const struct prepared *p, struct monitor *m)
+{
+	m->extra_fd = -EBADF;
+	m->wall_time_ms = p->plan.limits.wall_time_ms;
+	m->cpu_time_ms = p->plan.limits.cpu_time_ms;
+	memcpy(m->tty, p->plan.tty, sizeof(m->tty));
+}
+
+static void close_monitor(struct monitor *m)
+{
+	monitor_done(m);
+}
+
+static int run_alone(struct prepared *p, struct monitor_outcome *ret, struct appsilo_error *err)
+{
+	cleanup(close_monitor) struct monitor m = {.control_fd = -EBADF, .signal_fd = -EBADF};
+	int pair[2];
+	int r = server_view(p, err);
+
+	if (r == 0)
+		r = prepare_root_run(p, err);
+	if (r < 0)
+		return r;
+	monitor_setup(p, &m);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
+	    monitor_init(&m) < 0)
+		return error_set(err, -errno, "run: set up");
+	m.control_fd = pair[0];
+	p->plan.control_fd = pair[1];
+	r = launch_init(&p->plan, m.control_fd, &m.init_pid, err);
+	close(pair[1]);
+	if (r < 0)
+		return r;
+	monitor_run(&m, ret);
+	return 0;
+}
+
+/* Server mode: no broker process stays in the path. */
+static int run_server_mode(struct prepared *p)
+{
+	struct appsilo_error err = {0};
+	struct monitor_outcome outcome = {0};
+	struct result_counts none = {0};
+	cleanup_close int result_fd = -EBADF;
+
+	if (p->options.result) {
+		result_fd = result_open(p->options.result, &err);
+		if (result_fd < 0)
+			return complain(&err, 125);
+	}
+	if (run_alone(p, &outcome, &err) < 0)
+		return complain(&err, 125);
+	if (outcome.text[0])
+		log_error("%s", outcome.text);
+	if (result_fd >= 0 &&
+	    result_write(result_fd, &outcome, p->identity.family, NULL, &none, &err) < 0)
+		return complain(&err, 125);
+	return outcome.exit_code;
+}
+
+static int run(char **argv, bool python)
+{
+	static struct prepared p; /* large; zeroed */
+	struct appsilo_error err = {0};
+	int exit_code, r;
+
+	if (prepare(argv + 2, python, &p, &exit_code, &err) < 0) {
+		r = complain(&err, exit_code);
+	} else if (p.options.help) {
+		r = programs_exec_tool((char *[]){argv[0], (char *)"help", argv[1], NULL}, &err);
+		return complain(&err, r);
+	} else if (p.options.prompt && strcmp(p.options.prompt, "never") == 0) {
+		r = run_server_mode(&p);
+	} else {
+		/* Comes back only when the broker could not be started. */
+		exit_code = broker_start(&p, argv, &err) == -ENOEXEC ? 126 : 125;
+		r = complain(&err, exit_code);
+	}
+	prepare_done(&p);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct appsilo_error err = {0};
+
+	if (getenv("APPSILO_DEBUG"))
+		log_setup(LOG_LEVEL_DEBUG, STDERR_FILENO);
+	if (argc > 1 && (strcmp(argv[1], "run") == 0 || strcmp(argv[1], "python") == 0))
+		return run(argv, argv[1][0] == 'p');
+	return complain(&err, programs_exec_tool(argv, &err));
+}

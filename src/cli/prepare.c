@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/prepare.h"
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "isolation/idmap.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Without a configured range: above every id in common use, one for each possible pid. */
+#define DEFAULT_UID_BASE 1879048192u
+#define DEFAULT_UID_COUNT 4194304u
+#define CONFIG_FILE "/etc/appsilo/appsilo.conf"
+
+static int refuse_unsupported(const struct run_options *o, struct appsilo_error *err)
+{
+	if ((o->net && strcmp(o->net, "none") != 0) || o->n_hosts > 0)
+		return error_say(err, -EOPNOTSUPP,
+				 "run: network access is not part of this version; only --net none");
+	if (o->cpu_milli || o->output_bytes)
+		return error_say(err, -EOPNOTSUPP,
+				 "run: %s is not enforced by this version; leave it out",
+				 o->cpu_milli ? "--cpus" : "--output");
+	return 0;
+}
+
+/* A directory on a standard descriptor would be a way out of the view (CVE-2024-21626). */
+static int check_standard_fds(struct appsilo_error *err)
+{
+	struct stat st;
+
+	for (int fd = 0; fd < 3; fd++) {
+		if (fstat(fd, &st) < 0) {
+			int null_fd = open("/dev/null", O_RDWR);
+
+			if (null_fd != fd)
+				return error_say(err, -EBADF, "run: cannot open /dev/null");
+			continue;
+		}
+		if (S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode))
+			return error_say(err, -EISDIR,
+					 "run: descriptor %d is a directory or disk; redirect it "
+					 "to a file or pipe",
+					 fd);
+	}
+	return 0;
+}
+
+static int find_cwd(struct prepared *p, struct appsilo_error *err)
+{
+	const char *given = p->options.cwd ? p->options.cwd : ".";
+	char shown[512];
+	struct stat st;
+
+	if (!realpath(given, p->cwd))
+		return error_set(err, -errno, "run: current directory %s",
+				 text_show(given, shown, sizeof(shown)));
+	if (stat(p->cwd, &st) < 0 || !S_ISDIR(st.st_mode))
+		return error_say(err, -ENOTDIR, "run: --cwd %s is not a directory",
+				 text_show(given, shown, sizeof(shown)));
+	return 0;
+}
+
+static int fill_environment(struct prepared *p, struct appsilo_error *err)
+{
+	const struct {
+		const char *name, *value;
+	} fixed[] = {
+		{"PATH", p->system_path}, {"HOME", p->home},
+		{"USER", p->places.user_name}, {"LOGNAME", p->places.user_name},
+		{"SHELL", "/bin/sh"}, {"TMPDIR", "/tmp"}, {"PWD", p->cwd},
+	};
+	int r = environment_allow_listed(&p->env);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fixed); i++)
+		r = environment_set(&p->env, fixed[i].name, fixed[i].value);
+	for (size_t i = 0; r == 0 && i < p->options.n_pass_env; i++) {
+		const char *value = getenv(p->options.pass_env[i]);
+
+		if (value)
+			r = environment_set(&p->env, p->options.pass_env[i], value);
+	}
+	for (size_t i = 0; r == 0 && i < p->options.n_env; i++) {
+		char name[256];
+		size_t n = strcspn(p->options.env[i], "=");
+
+		if (n >= sizeof(name))
+			return error_say(err, -E2BIG, "run: --env: the name is too long");
+		snprintf(name, sizeof(name), "%.*s", (int)n, p->options.env[i]);
+		r = environment_set(&p->env, name, p->options.env[i] + n + 1);
+	}
+	return r < 0 ? error_set(err, r, "run: environment") : 0;
+}
+
+static int find_identity(struct prepared *p, char *const *command, int *ret_exit_code,
+			 struct appsilo_error *err)
+{
+	int r;
+
+	environment_system_path(getenv("PATH"), p->system_path, sizeof(p->system_path));
+	r = identity_find(command[0], p->system_path, p->cwd, &p->identity, err);
+	if (r == -ENOENT && !strchr(command[0], '/'))
+		r = identity_find(command[0], getenv("PATH"), p->cwd, &p->identity, err);
+	if (r == 0) {
+		const char *wanted = p->options.package;
+		char shown[160];
+
+		if (!wanted || strcmp(wanted, p->identity.family) == 0)
+			return 0;
+		return error_say(err, -ENOPKG, "run: -p %s: no such package is installed",
+				 text_show(wanted, shown, sizeof(shown)));
+	}
+	*ret_exit_code = r == -EACCES ? 126 : 127;
+	return r;
+}
+
+static void use_python(struct prepared *p)
+{
+	size_t n = 0;
+
+	p->python_argv[n++] = (char *)"python3";
+	for (char *const *word = p->options.command; *word && n < RUN_LIST_MAX; word++)
+		p->python_argv[n++] = *word;
+	p->options.command = p->python_argv;
+}
+
+static void fill_plan(struct prepared *p)
+{
+	const struct run_options *o = &p->options;
+
+	p->plan.exe = p->identity.exe;
+	p->plan.argv = o->command;
+	p->plan.envp = p->env.entries;
+	p->plan.cwd = p->cwd;
+	p->plan.home = p->home;
+	p->plan.user_name = p->places.user_name;
+	p->plan.uid = geteuid();
+	p->plan.gid = getegid();
+	p->plan.write_id_maps = true;
+	p->plan.limits = (struct plan_limits){
+		.memory_bytes = o->memory_bytes,
+		.pids = o->pids,
+		.cpu_time_ms = o->cpu_time_ms,
+		.wall_time_ms = o->wall_time_ms,
+		.file_size_bytes = o->file_size_bytes,
+		.disk_bytes = o->disk_bytes,
+	};
+	for (int fd = 0; fd < 3; fd++)
+		p->plan.tty[fd] = isatty(fd);
+}
+
+int prepare(char *const *words, bool python, struct prepared *ret, int *ret_exit_code,
+	    struct appsilo_error *err)
+{
+	int r, fd;
+
+	*ret_exit_code = 125;
+	ret->plan.fuse_fd = ret->plan.control_fd = ret->idmap_fd = -EBADF;
+	r = run_options_parse(words, python, &ret->options, err);
+	if (r < 0 || ret->options.help)
+		return r;
+	if (python)
+		use_python(ret);
+	r = check_standard_fds(err);
+	if (r == 0)
+		r = refuse_unsupported(&ret->options, err);
+	if (r == 0)
+		r = places_find(&ret->places, err);
+	if (r == 0)
+		r = find_cwd(ret, err);
+	if (r == 0)
+		r = find_identity(ret, ret->options.command, ret_exit_code, err);
+	if (r < 0)
+		return r;
+	fd = places_open_profile(&ret->places, ret->identity.family, ret->home, err);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	r = fill_environment(ret, err);
+	if (r < 0)
+		return r;
+	fill_plan(ret);
+	return 0;
+}
+
+int prepare_rules(struct prepared *p, struct appsilo_error *err)
+{
+	for (size_t i = 0; i < p->options.n_rules; i++) {
+		const struct run_path_rule *rule = &p->options.rules[i];
+		enum view_kind kind = rule->kind == RUN_DENY	      ? VIEW_DENY
+				      : rule->kind == RUN_ALLOW_WRITE ? VIEW_WRITE
+								      : VIEW_READ;
+		char path[PATH_MAX], shown[512];
+		int r = 0;
+
+		text_show(rule->path, shown, sizeof(shown));
+		if (!realpath(rule->path, path)) {
+			/* What is denied need not exist yet: it must not be made either. */
+			if (rule->kind != RUN_DENY)
+				return error_set(err, -errno, "run: cannot grant %s", shown);
+			r = path_clean(p->cwd, rule->path, path, sizeof(path));
+		}
+		if (r == 0)
+			r = view_add(&p->view, path, kind);
+		if (r < 0)
+			return error_set(err, r, "run: rule for %s", shown);
+	}
+	return 0;
+}
+
+/* "uid-range = FIRST-LAST" in the configuration, else the default. */
+static int uid_range(unsigned int *ret_first, unsigned int *ret_count, struct appsilo_error *err)
+{
+	char text[4096];
+	unsigned int first, last;
+	const char *line;
+	ssize_t n = fd_read_file(AT_FDCWD, CONFIG_FILE, text, sizeof(text));
+
+	*ret_first = DEFAULT_UID_BASE;
+	*ret_count = DEFAULT_UID_COUNT;
+	if (n == -ENOENT)
+		return 0;
+	if (n < 0)
+		return error_set(err, (int)n, "%s", CONFIG_FILE);
+	line = strncmp(text, "uid-range", 9) == 0 ? text : strstr(text, "\nuid-range");
+	if (!line)
+		return 0;
+	if (sscanf(line + (*line == '\n'), "uid-range = %u-%u", &first, &last) != 2 ||
+	    first < 1000 || last <= first)
+		return error_say(err, -EINVAL, "%s: uid-range must be FIRST-LAST, FIRST above 999",
+				 CONFIG_FILE);
+	*ret_first = first;
+	*ret_count = last - first + 1;
+	return 0;
+}
+
+int prepare_root_run(struct prepared *p, struct appsilo_error *err)
+{
+	unsigned int first, count;
+	int r;
+
+	if (geteuid() != 0)
+		return 0;
+	r = uid_range(&first, &count, err);
+	if (r < 0)
+		return r;
+	/* One sandbox is one launcher is one pid: runs at the same time differ. */
+	p->plan.uid = p->plan.gid = first + (unsigned int)getpid() % count;
+	p->plan.write_id_maps = false;
+	p->idmap_fd = idmap_open(p->plan.uid, p->plan.gid);
+	if (p->idmap_fd < 0)
+		return error_set(err, p->idmap_fd, "run: map uid %u", p->plan.uid);
+	for (size_t i = 0; i < p->plan.n_mounts; i++) {
+		struct plan_mount *m = &p->plan.mounts[i];
+
+		m->tree_fd = idmap_clone(m->path, p->idmap_fd);
+		if (m->tree_fd < 0)
+			return error_set(err, m->tree_fd, "run: map ids of %s", m->path);
+	}
+	return 0;
+}
+
+void prepare_done(struct prepared *p)
+{
+	environment_done(&p->env);
+	view_done(&p->view);
+	plan_done(&p->plan);
+	close_keep_errno(p->plan.fuse_fd);
+	close_keep_errno(p->idmap_fd);
+}

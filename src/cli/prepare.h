@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the words of `run` to a plan: who the app is, where it starts, what it sees of the
+ * environment. Common to server mode and prompting runs.
+ */
+#ifndef APPSILO_CLI_PREPARE_H
+#define APPSILO_CLI_PREPARE_H
+
+#include "cli/environment.h"
+#include "cli/identity.h"
+#include "cli/places.h"
+#include "cli/run_options.h"
+#include "cli/view.h"
+#include "isolation/plan.h"
+
+struct prepared {
+	struct run_options options;
+	struct places places;
+	struct identity identity;
+	struct environment env;
+	struct view view;
+	struct plan plan;
+	char cwd[PATH_MAX];
+	char home[PATH_MAX]; /* profile directory */
+	char system_path[PATH_MAX];
+	char *python_argv[RUN_LIST_MAX + 2]; /* `appsilo python`: python3 and its arguments */
+	int idmap_fd; /* root runs; -EBADF otherwise */
+};
+
+/**
+ * Parse @words (argv after `run` or `python`) and fill everything but the file view.
+ * Returns 0; -errno with the line; ret->options.help means: show the help instead.
+ * @ret_exit_code  125, 126 or 127, set when it fails
+ */
+int prepare(char *const *words, bool python, struct prepared *ret, int *ret_exit_code,
+	    struct appsilo_error *err) must_check;
+
+/** Resolve --allow-* and --deny into the view. Returns 0; -errno with the line. */
+int prepare_rules(struct prepared *p, struct appsilo_error *err) must_check;
+
+/** Root runs: an own uid and mounts that map it; no effect for an ordinary user. */
+int prepare_root_run(struct prepared *p, struct appsilo_error *err) must_check;
+
+void prepare_done(struct prepared *p);
+
+#endif

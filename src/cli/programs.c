@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/programs.h"
+
+#include "config.h"
+#include <string.h>
+
+extern char **environ;
+
+int programs_find(const char *name, char ret[PATH_MAX], struct appsilo_error *err)
+{
+	ssize_t n = readlink("/proc/self/exe", ret, PATH_MAX - 64);
+	char *slash;
+
+	if (n < 0)
+		return error_set(err, -errno, "appsilo: /proc/self/exe");
+	ret[n] = '\0';
+	slash = strrchr(ret, '/');
+	*slash = '\0';
+	if (strcmp(ret, APPSILO_BINDIR) == 0)
+		snprintf(ret, PATH_MAX, "%s/%s", APPSILO_LIBEXECDIR, name);
+	else
+		snprintf(slash, 64, "/%s", name);
+	if (access(ret, X_OK) < 0)
+		return error_set(err, -errno, "appsilo: %s is missing; install appsilo again", ret);
+	return 0;
+}
+
+int programs_exec_tool(char *const *argv, struct appsilo_error *err)
+{
+	char path[PATH_MAX];
+
+	if (programs_find("appsilo-tool", path, err) < 0)
+		return 125;
+	execve(path, argv, environ);
+	error_set(err, -errno, "appsilo: start %s", path);
+	return 125;
+}

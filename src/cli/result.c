@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/result.h"
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/text.h"
+#include <fcntl.h>
+#include <string.h>
+
+int result_open(const char *path, struct appsilo_error *err)
+{
+	char shown[512];
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+
+	if (fd < 0)
+		return error_set(err, -errno, "run: --result %s",
+				 text_show(path, shown, sizeof(shown)));
+	return fd;
+}
+
+static const char *reason_word(const struct monitor_outcome *o)
+{
+	switch (o->reason) {
+	case MONITOR_EXITED:
+		return "exited";
+	case MONITOR_SIGNALED:
+		return "signaled";
+	case MONITOR_TIMEOUT:
+		return "timeout";
+	case MONITOR_NOT_RUN:
+		break;
+	}
+	return o->exit_code == 126 ? "denied" : "failed";
+}
+
+int result_write(int fd, const struct monitor_outcome *outcome, const char *package,
+		 const char *run_id, const struct result_counts *counts, struct appsilo_error *err)
+{
+	char text[4096];
+	struct json_writer w;
+	int n, r;
+
+	json_init(&w, text, sizeof(text));
+	json_open(&w, NULL, '{');
+	json_int(&w, "exit_code", outcome->exit_code);
+	if (outcome->signal)
+		json_int(&w, "signal", outcome->signal);
+	else
+		json_null(&w, "signal");
+	json_string(&w, "reason", reason_word(outcome));
+	json_int(&w, "wall_ms", outcome->wall_ms);
+	json_int(&w, "cpu_ms", outcome->cpu_ms);
+	json_int(&w, "memory_bytes", outcome->max_rss_bytes);
+	json_int(&w, "asked", counts->asked);
+	json_int(&w, "allowed", counts->allowed);
+	json_int(&w, "denied", counts->denied);
+	json_string(&w, "package", package);
+	json_string(&w, "run", run_id);
+	if (outcome->text[0])
+		json_string(&w, "error", outcome->text);
+	json_close(&w, '}');
+	n = json_finish(&w);
+	/* A pipe or a terminal cannot be cut; what is new is then written after what was. */
+	(void)!ftruncate(fd, 0);
+	r = n < 0 ? n : fd_write_all(fd, text, (size_t)n);
+	return r < 0 ? error_set(err, r, "run: write the result file") : 0;
+}

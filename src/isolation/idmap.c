@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "isolation/idmap.h"
+
+#include "base/fd.h"
+#include "isolation/kernel.h"
+#include "isolation/tree.h"
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
+static int write_map(pid_t pid, const char *name, unsigned int from, unsigned int to)
+{
+	char path[48], line[48];
+	cleanup_close int fd = -EBADF;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	snprintf(line, sizeof(line), "%u %u 1\n", from, to);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd_write_all(fd, line, strlen(line));
+}
+
+int idmap_open(uid_t uid, gid_t gid)
+{
+	struct k_clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
+	long pid = syscall(K_CLONE3, &args, sizeof(args));
+	char path[48];
+	int fd = -EBADF, r;
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		for (;;)
+			pause();
+	r = write_map((pid_t)pid, "uid_map", geteuid(), uid);
+	if (r == 0)
+		r = write_map((pid_t)pid, "gid_map", getegid(), gid);
+	if (r == 0) {
+		snprintf(path, sizeof(path), "/proc/%ld/ns/user", pid);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		r = fd < 0 ? -errno : fd;
+	}
+	kill((pid_t)pid, SIGKILL);
+	waitpid((pid_t)pid, NULL, 0);
+	return r;
+}
+
+int idmap_clone(const char *path, int idmap_fd)
+{
+	cleanup_close int fd = tree_clone(AT_FDCWD, path);
+	struct k_mount_attr attr = {.attr_set = K_MOUNT_ATTR_IDMAP,
+				    .propagation = MS_PRIVATE,
+				    .userns_fd = (uint64_t)idmap_fd};
+
+	if (fd < 0)
+		return fd;
+	if (k_mount_setattr(fd, "", K_AT_EMPTY_PATH | K_AT_RECURSIVE, &attr) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Root runs: the sandbox has an unprivileged uid of its own, and root's files are shown to
+ * it as its own by idmapped mounts. Source: mount_setattr(2), MOUNT_ATTR_IDMAP.
+ */
+#ifndef APPSILO_ISOLATION_IDMAP_H
+#define APPSILO_ISOLATION_IDMAP_H
+
+#include "base/error.h"
+#include <sys/types.h>
+
+/** A user namespace that maps our own ids to @uid and @gid. Returns an fd; -errno. */
+int idmap_open(uid_t uid, gid_t gid) must_check;
+
+/** Clone the host subtree at @path, detached, private, seen through @idmap_fd. Fd; -errno. */
+int idmap_clone(const char *path, int idmap_fd) must_check;
+
+#endif
