@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consent/decide.h"
+
+#include "base/path.h"
+#include <string.h>
+
+/* What the rules on one path say, collected while visiting them. */
+struct level {
+	enum consent_access access;
+	bool exact; /* the path asked about: rules on files count too */
+	bool any, denied, override;
+	struct decision *decision;
+};
+
+static bool speaks_of(const struct consent_rule *rule, enum consent_access access)
+{
+	/* deny read refuses both, allow write includes reading */
+	if (rule->verdict == CONSENT_DENY)
+		return rule->access == CONSENT_READ || access == CONSENT_WRITE;
+	return rule->access == CONSENT_WRITE || access == CONSENT_READ;
+}
+
+static int weigh(void *data, const struct consent_rule *rule)
+{
+	struct level *level = data;
+
+	if (!level->exact && rule->target != CONSENT_FOLDER)
+		return 0;
+	if (!speaks_of(rule, level->access) || (level->any && level->denied))
+		return 0;
+	if (level->any && rule->verdict != CONSENT_DENY)
+		return 0;
+	level->any = true;
+	level->denied = rule->verdict == CONSENT_DENY;
+	level->override = rule->source == CONSENT_FROM_OVERRIDE;
+	level->decision->verdict = level->denied ? CONSENT_DENY : CONSENT_ALLOW;
+	level->decision->by_rule = true;
+	level->decision->source = rule->source;
+	level->decision->scope = rule->scope;
+	return 0;
+}
+
+/* Walk from @path up; the first level that speaks decides. Returns 1 when it did. */
+static int walk(const struct decider *d, const char *path, enum consent_access access,
+		bool overrides_only, struct decision *ret)
+{
+	char at[4096];
+	size_t n = strlen(path);
+	bool exact = true;
+
+	if (n >= sizeof(at))
+		return -ENAMETOOLONG;
+	memcpy(at, path, n + 1);
+	while (n > 0) {
+		struct level level = {.access = access, .exact = exact, .decision = ret};
+		int r = 0;
+
+		at[n] = '\0';
+		if (d->session)
+			(void)session_at(d->session, at, weigh, &level);
+		if (d->store)
+			r = consent_store_at(d->store, d->family, at, weigh, &level);
+		if (r < 0)
+			return r;
+		if (level.any && (!overrides_only || (level.override && !level.denied))) {
+			memcpy(ret->rule_path, at, n + 1);
+			return 1;
+		}
+		n = path_parent_length(at, n);
+		exact = false;
+	}
+	return 0;
+}
+
+void decide(const struct decider *d, const char *path, enum consent_access access,
+	    struct decision *ret)
+{
+	enum consent_verdict never = never_judge(&d->places, path, access);
+	int r;
+
+	*ret = (struct decision){.verdict = CONSENT_DENY};
+	if (never == CONSENT_ALLOW) {
+		ret->verdict = never;
+		return;
+	}
+	r = walk(d, path, access, never != CONSENT_ASK, ret);
+	if (r == 1)
+		return;
+	*ret = (struct decision){.verdict = CONSENT_DENY};
+	if (r < 0)
+		return;
+	ret->verdict = never;
+	ret->by_never_list = never != CONSENT_ASK;
+}
+
+struct below {
+	enum consent_access access;
+	enum consent_verdict verdict;
+};
+
+static int stop_at(void *data, const struct consent_rule *rule)
+{
+	struct below *below = data;
+
+	return rule->verdict == below->verdict && speaks_of(rule, below->access);
+}
+
+static bool any_below(const struct decider *d, const char *folder, struct below *below)
+{
+	if (d->session && session_below(d->session, folder, stop_at, below) != 0)
+		return true;
+	return d->store && consent_store_below(d->store, d->family, folder, stop_at, below) != 0;
+}
+
+bool decide_protected_below(const struct decider *d, const char *folder,
+			    enum consent_access access)
+{
+	struct below below = {access, CONSENT_DENY};
+
+	return never_below(&d->places, folder, access) || any_below(d, folder, &below);
+}
+
+bool decide_writable_below(const struct decider *d, const char *folder)
+{
+	struct below below = {CONSENT_WRITE, CONSENT_ALLOW};
+
+	return any_below(d, folder, &below);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consent/never.h"
+
+#include "base/path.h"
+#include <limits.h>
+#include <string.h>
+
+/* Below the home directory: absent, whole subtrees. */
+static const char *const secret[] = {
+	/* keys and password stores */
+	".ssh", ".gnupg", ".pki", ".password-store", ".local/share/keyrings",
+	".local/share/kwalletd", ".config/keepassxc", ".local/share/gnome-keyring", ".electrum",
+	".bitcoin", ".config/Bitwarden", ".config/1Password", ".age", ".config/sops", ".vault-token",
+	/* browsers and mail */
+	".mozilla", ".config/google-chrome", ".config/chromium", ".config/BraveSoftware",
+	".config/microsoft-edge", ".config/vivaldi", ".config/opera", ".librewolf", ".thunderbird",
+	".config/evolution", ".local/share/evolution", ".cache/mozilla", ".cache/google-chrome",
+	".cache/chromium", "snap/firefox", "snap/chromium", ".var/app/org.mozilla.firefox",
+	/* cloud and infrastructure */
+	".aws", ".azure", ".config/gcloud", ".kube", ".docker/config.json", ".config/containers/auth.json",
+	".config/doctl", ".terraform.d", ".terraformrc", ".config/heroku", ".oci", ".s3cfg",
+	".config/rclone", ".boto",
+	/* package managers and forges */
+	".netrc", ".git-credentials", ".config/git/credentials", ".config/gh", ".config/glab-cli",
+	".config/hub", ".npmrc", ".yarnrc", ".yarnrc.yml", ".pypirc", ".config/pip",
+	".cargo/credentials", ".cargo/credentials.toml", ".gem/credentials", ".m2/settings.xml",
+	".gradle/gradle.properties", ".config/composer/auth.json", ".config/NuGet",
+	/* databases */
+	".pgpass", ".my.cnf", ".mylogin.cnf", ".dbshell",
+	NULL};
+
+/* Below the home directory: readable by consent, never writable. They run later, outside. */
+static const char *const start_up[] = {
+	".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".profile",
+	".zshrc", ".zshenv", ".zprofile", ".zlogin", ".zlogout", ".kshrc", ".cshrc", ".tcshrc",
+	".login", ".config/fish", ".inputrc", ".xprofile", ".xinitrc", ".xsession", ".xsessionrc",
+	".config/autostart", ".config/systemd", ".config/environment.d", ".local/share/systemd",
+	".local/share/applications", ".local/share/dbus-1", ".config/plasma-workspace", ".gitconfig",
+	".config/git/config", ".pam_environment", ".forward", ".vimrc", ".config/nvim", ".emacs",
+	".emacs.d", ".pythonstartup", ".local/bin", "bin",
+	NULL};
+
+static bool join(const char *home, const char *entry, char ret[PATH_MAX])
+{
+	return path_join(home, entry, ret, PATH_MAX) == 0;
+}
+
+static bool is_listed(const char *home, const char *path, const char *const *list)
+{
+	char full[PATH_MAX];
+
+	if (!path_is_under(path, home))
+		return false;
+	for (; *list; list++)
+		if (join(home, *list, full) && path_is_under(path, full))
+			return true;
+	return false;
+}
+
+enum consent_verdict never_judge(const struct never_places *places, const char *path,
+				 enum consent_access access)
+{
+	if (places->profile && path_is_under(path, places->profile))
+		return CONSENT_ALLOW;
+	if (path_is_under(path, places->data_dir)) {
+		/* The way to the profile can be walked, not listed: see the caller's masking. */
+		if (places->profile && path_is_under(places->profile, path))
+			return CONSENT_DENY;
+		return CONSENT_ABSENT;
+	}
+	if (is_listed(places->home, path, secret))
+		return CONSENT_ABSENT;
+	if (access == CONSENT_WRITE && is_listed(places->home, path, start_up))
+		return CONSENT_DENY;
+	return CONSENT_ASK;
+}
+
+static bool list_is_below(const char *home, const char *folder, const char *const *list)
+{
+	char full[PATH_MAX];
+
+	for (; *list; list++)
+		if (join(home, *list, full) && path_is_under(full, folder) && strcmp(full, folder) != 0)
+			return true;
+	return false;
+}
+
+bool never_below(const struct never_places *places, const char *folder, enum consent_access access)
+{
+	if (places->profile && path_is_under(folder, places->profile))
+		return false;
+	if (path_is_under(places->data_dir, folder))
+		return true;
+	return list_is_below(places->home, folder, secret) ||
+	       (access == CONSENT_WRITE && list_is_below(places->home, folder, start_up));
+}

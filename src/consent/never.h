@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The never list: places that no question opens. Keys, credentials, browser profiles and
+ * appsilo's own state do not exist for the app; shell start-up files cannot be written.
+ * Pure functions of the user's home; DESIGN section 3. Thread-safe.
+ */
+#ifndef APPSILO_CONSENT_NEVER_H
+#define APPSILO_CONSENT_NEVER_H
+
+#include "base/cleanup.h"
+#include "consent/types.h"
+
+/* All absolute and clean; borrowed. */
+struct never_places {
+	const char *home;	/* the user's home */
+	const char *data_dir;	/* appsilo's own */
+	const char *profile;	/* the app's, inside data_dir; always open to it */
+};
+
+/**
+ * What the list says of @path itself or of a listed place above it.
+ * Returns CONSENT_ABSENT, CONSENT_DENY (only for CONSENT_WRITE), CONSENT_ALLOW for the
+ * profile and the way to it, or CONSENT_ASK: the list has no opinion.
+ */
+enum consent_verdict never_judge(const struct never_places *places, const char *path,
+				 enum consent_access access);
+
+/** Could anything strictly below @folder, existing or not, be refused by the list? */
+bool never_below(const struct never_places *places, const char *folder, enum consent_access access);
+
+#endif

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consent/store.h"
+
+#include "base/fd.h"
+#include "consent/words.h"
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define APPLICATION_ID 0x41507369 /* "APsi" */
+#define SCHEMA_VERSION 1
+#define BUSY_MS 2000
+
+#define COLUMNS "id, family, path, target, access, verdict, source, time_ms"
+
+static const char schema[] =
+	"CREATE TABLE rules (id INTEGER PRIMARY KEY AUTOINCREMENT, family TEXT NOT NULL,"
+	" path BLOB NOT NULL, target TEXT NOT NULL CHECK (target IN ('file','folder')),"
+	" access TEXT NOT NULL CHECK (access IN ('read','write')),"
+	" verdict TEXT NOT NULL CHECK (verdict IN ('allow','deny')),"
+	" source TEXT NOT NULL, time_ms INTEGER NOT NULL,"
+	" UNIQUE (family, path, target, access));"
+	"PRAGMA application_id = 1095791465; PRAGMA user_version = 1;";
+
+enum query {
+	QUERY_AT,
+	QUERY_BELOW,
+	QUERY_PUT,
+	QUERY_VERSION,
+	N_QUERIES,
+};
+
+static const char *const queries[N_QUERIES] = {
+	[QUERY_AT] = "SELECT " COLUMNS " FROM rules WHERE family = ?1 AND path = ?2",
+	[QUERY_BELOW] = "SELECT " COLUMNS " FROM rules WHERE family = ?1 AND path > ?2 AND path < ?3",
+	[QUERY_PUT] = "INSERT INTO rules (family, path, target, access, verdict, source, time_ms)"
+		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+		      " ON CONFLICT (family, path, target, access) DO UPDATE SET"
+		      " verdict = excluded.verdict, source = excluded.source,"
+		      " time_ms = excluded.time_ms",
+	[QUERY_VERSION] = "PRAGMA data_version",
+};
+
+struct consent_store {
+	char file[PATH_MAX];
+	pthread_mutex_t lock; /* guards everything below */
+	sqlite3 *db;	      /* owned; NULL while the store does not exist */
+	sqlite3_stmt *statements[N_QUERIES];
+};
+
+static int code_of(int sqlite_code)
+{
+	switch (sqlite_code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_READONLY:
+		return -EROFS;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_PERM:
+	case SQLITE_CANTOPEN:
+	case SQLITE_AUTH:
+		return -EACCES;
+	case SQLITE_IOERR:
+		return -EIO;
+	default:
+		return -EUCLEAN; /* corrupt, not a database, or not what we wrote */
+	}
+}
+
+static int explain(const struct consent_store *store, int code, const char *what,
+		   struct appsilo_error *err)
+{
+	if (code == -EUCLEAN)
+		return error_say(err, code,
+				 "consent store: %s is damaged; everything is denied until you move "
+				 "it away or restore it",
+				 store->file);
+	if (code == -EBUSY)
+		return error_say(err, code,
+				 "consent store: %s is locked by another process; try again",
+				 store->file);
+	return error_set(err, code, "consent store: cannot %s %s", what, store->file);
+}
+
+static int open_database(struct consent_store *store, int flags)
+{
+	int rc = sqlite3_open_v2(store->file, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_extended_result_codes(store->db, 0);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_busy_timeout(store->db, BUSY_MS);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(store->db,
+				  "PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL;"
+				  "PRAGMA cell_size_check = ON;",
+				  NULL, NULL, NULL);
+	return code_of(rc);
+}
+
+static int read_pragma(sqlite3 *db, const char *sql, int64_t *ret)
+{
+	sqlite3_stmt *statement = NULL;
+	int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		*ret = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return rc == SQLITE_ROW ? 0 : code_of(rc == SQLITE_DONE ? SQLITE_CORRUPT : rc);
+}
+
+/* Make the tables in a new file; two processes may try at once. */
+static int create_schema(struct consent_store *store)
+{
+	int64_t tables;
+	int rc = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL; BEGIN IMMEDIATE", NULL, NULL,
+			      NULL);
+	int r = code_of(rc);
+
+	if (r < 0)
+		return r;
+	r = read_pragma(store->db, "SELECT count(*) FROM sqlite_schema", &tables);
+	if (r == 0 && tables == 0)
+		r = code_of(sqlite3_exec(store->db, schema, NULL, NULL, NULL));
+	rc = sqlite3_exec(store->db, r == 0 ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL);
+	return r < 0 ? r : code_of(rc);
+}
+
+static int check_schema(struct consent_store *store)
+{
+	int64_t application = 0, version = 0;
+	int r = read_pragma(store->db, "PRAGMA application_id", &application);
+
+	if (r == 0)
+		r = read_pragma(store->db, "PRAGMA user_version", &version);
+	if (r == 0 && (application != APPLICATION_ID || version != SCHEMA_VERSION))
+		r = -EUCLEAN;
+	for (size_t i = 0; r == 0 && i < N_QUERIES; i++)
+		r = code_of(sqlite3_prepare_v3(store->db, queries[i], -1, SQLITE_PREPARE_PERSISTENT,
+					       &store->statements[i], NULL));
+	return r;
+}
+
+static void close_database(struct consent_store *store)
+{
+	for (size_t i = 0; i < N_QUERIES; i++) {
+		sqlite3_finalize(store->statements[i]);
+		store->statements[i] = NULL;
+	}
+	sqlite3_close(TAKE_PTR(store->db));
+}
+
+/* Open the existing file if there is one: it may have been made since the last call. */
+static int ensure_open(struct consent_store *store, bool create)
+{
+	struct stat st;
+	bool fresh;
+	int r, fd;
+
+	if (store->db)
+		return 0;
+	if (lstat(store->file, &st) < 0 && errno != ENOENT)
+		return -errno;
+	fresh = access(store->file, F_OK) < 0;
+	if (fresh && !create)
+		return 0;
+	fd = open(store->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (fresh ? O_CREAT : 0), 0600);
+	if (fd < 0 && (create || (errno != EROFS && errno != EACCES)))
+		return errno == ELOOP ? -EUCLEAN : -errno;
+	if (fd >= 0 && fstat(fd, &st) == 0)
+		fresh = st.st_size == 0;
+	close_keep_errno(fd);
+	if (fresh && !create)
+		return 0; /* just being made by another process */
+	r = open_database(store, fd < 0 ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+	if (r == 0 && fresh)
+		r = create_schema(store);
+	if (r == 0)
+		r = check_schema(store);
+	if (r < 0)
+		close_database(store);
+	return r;
+}
+
+/* Our own private directory, made when missing. */
+static int make_directory(const char *dir)
+{
+	char part[PATH_MAX];
+	struct stat st;
+
+	for (const char *slash = strchr(dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		snprintf(part, sizeof(part), "%.*s", (int)(slash - dir), dir);
+		if (mkdir(part, 0700) < 0 && errno != EEXIST && access(part, X_OK) < 0)
+			return -errno;
+	}
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	if (stat(dir, &st) < 0)
+		return -errno;
+	return st.st_uid == geteuid() && !(st.st_mode & S_IWOTH) ? 0 : -EPERM;
+}
+
+int consent_store_open(const char *dir, enum store_mode mode, struct consent_store **ret,
+		       struct appsilo_error *err)
+{
+	cleanup(consent_store_closep) struct consent_store *store = calloc(1, sizeof(*store));
+	int r = 0;
+
+	if (!store)
+		return error_set(err, -ENOMEM, "consent store");
+	pthread_mutex_init(&store->lock, NULL);
+	if (snprintf(store->file, sizeof(store->file), "%s/consent.db", dir) >= PATH_MAX)
+		return error_set(err, -ENAMETOOLONG, "consent store: %s", dir);
+	if (mode == STORE_CREATE)
+		r = make_directory(dir);
+	if (r == 0)
+		r = ensure_open(store, mode == STORE_CREATE);
+	if (r < 0)
+		return explain(store, r, "open", err);
+	*ret = TAKE_PTR(store);
+	return 0;
+}
+
+void consent_store_close(struct consent_store *store)
+{
+	if (!store)
+		return;
+	close_database(store);
+	pthread_mutex_destroy(&store->lock);
+	free(store);
+}
+
+/* Turn the current row into a rule; false when it is not something we wrote. */
+static bool read_row(sqlite3_stmt *s, char path[PATH_MAX], struct consent_rule *ret)
+{
+	int n = sqlite3_column_bytes(s, 2);
+	const void *bytes = sqlite3_column_blob(s, 2);
+
+	*ret = (struct consent_rule){
+		.id = sqlite3_column_int64(s, 0),
+		.family = (const char *)sqlite3_column_text(s, 1),
+		.path = path,
+		.scope = CONSENT_ALWAYS,
+		.time_ms = sqlite3_column_int64(s, 7),
+	};
+	if (!bytes || n <= 0 || n >= PATH_MAX || !ret->family)
+		return false;
+	memcpy(path, bytes, (size_t)n);
+	path[n] = '\0';
+	return strlen(path) == (size_t)n && path[0] == '/' &&
+	       words_read_target((const char *)sqlite3_column_text(s, 3), &ret->target) == 0 &&
+	       words_read_access((const char *)sqlite3_column_text(s, 4), &ret->access) == 0 &&
+	       words_read_verdict((const char *)sqlite3_column_text(s, 5), &ret->verdict) == 0 &&
+	       words_read_source((const char *)sqlite3_column_text(s, 6), &ret->source) == 0;
+}
+
+/* Step through @s; a row we cannot read makes the store damaged, never ignored. */
+static int visit_rows(sqlite3_stmt *s, consent_rule_fn visit, void *data)
+{
+	char path[PATH_MAX];
+	struct consent_rule rule;
+	int rc, r = 0;
+
+	while (r == 0 && (rc = sqlite3_step(s)) == SQLITE_ROW)
+		r = read_row(s, path, &rule) ? visit(data, &rule) : -EUCLEAN;
+	if (r == 0)
+		r = code_of(rc);
+	sqlite3_reset(s);
+	return r;
+}
+
+static void bind_text(sqlite3_stmt *s, int index, const char *text)
+{
+	sqlite3_bind_text(s, index, text, -1, SQLITE_STATIC);
+}
+
+static void bind_bytes(sqlite3_stmt *s, int index, const char *bytes)
+{
+	sqlite3_bind_blob(s, index, bytes, (int)strlen(bytes), SQLITE_STATIC);
+}
+
+static void unlock(pthread_mutex_t **lock)
+{
+	pthread_mutex_unlock(*lock);
+}
+
+#define hold(store)                                                                                \
+	cleanup(unlock) pthread_mutex_t *held_ __attribute__((unused)) = &(store)->lock;           \
+	pthread_mutex_lock(held_)
+
+int consent_store_at(struct consent_store *store, const char *family, const char *path,
+		     consent_rule_fn visit, void *data)
+{
+	const char *const families[] = {family, CONSENT_ALL_FAMILIES};
+	int r;
+
+	hold(store);
+	r = ensure_open(store, false);
+	for (size_t i = 0; r == 0 && store->db && i < ARRAY_SIZE(families); i++) {
+		sqlite3_stmt *s = store->statements[QUERY_AT];
+
+		bind_text(s, 1, families[i]);
+		bind_bytes(s, 2, path);
+		r = visit_rows(s, visit, data);
+	}
+	return r;
+}
+
+int consent_store_below(struct consent_store *store, const char *family, const char *folder,
+			consent_rule_fn visit, void *data)
+{
+	const char *const families[] = {family, CONSENT_ALL_FAMILIES};
+	char first[PATH_MAX + 2], last[PATH_MAX + 2];
+	bool root = strcmp(folder, "/") == 0;
+	int r;
+
+	/* '0' follows '/': everything that starts with "folder/" lies between the two. */
+	snprintf(first, sizeof(first), "%s/", root ? "" : folder);
+	snprintf(last, sizeof(last), "%s0", root ? "" : folder);
+	hold(store);
+	r = ensure_open(store, false);
+	for (size_t i = 0; r == 0 && store->db && i < ARRAY_SIZE(families); i++) {
+		sqlite3_stmt *s = store->statements[QUERY_BELOW];
+
+		bind_text(s, 1, families[i]);
+		bind_bytes(s, 2, first);
+		bind_bytes(s, 3, last);
+		r = visit_rows(s, visit, data);
+	}
+	return r;
+}
+
+int consent_store_put(struct consent_store *store, const struct consent_rule *rule,
+		      struct appsilo_error *err)
+{
+	sqlite3_stmt *s;
+	int r;
+
+	hold(store);
+	r = ensure_open(store, true);
+	if (r < 0)
+		return explain(store, r, "open", err);
+	s = store->statements[QUERY_PUT];
+	bind_text(s, 1, rule->family);
+	bind_bytes(s, 2, rule->path);
+	bind_text(s, 3, words_target(rule->target));
+	bind_text(s, 4, words_access(rule->access));
+	bind_text(s, 5, words_verdict(rule->verdict));
+	bind_text(s, 6, words_source(rule->source));
+	sqlite3_bind_int64(s, 7, rule->time_ms);
+	r = code_of(sqlite3_step(s));
+	sqlite3_reset(s);
+	return r < 0 ? explain(store, r, "write", err) : 0;
+}
+
+int consent_store_each(struct consent_store *store, const char *family, consent_rule_fn visit,
+		       void *data, struct appsilo_error *err)
+{
+	static const char sql[] = "SELECT " COLUMNS " FROM rules WHERE ?1 IS NULL OR family = ?1"
+				  " ORDER BY family, path, target, access";
+	sqlite3_stmt *s = NULL;
+	int r;
+
+	hold(store);
+	r = ensure_open(store, false);
+	if (r == 0 && store->db) {
+		r = code_of(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
+		if (r == 0) {
+			if (family)
+				bind_text(s, 1, family);
+			r = visit_rows(s, visit, data);
+		}
+		sqlite3_finalize(s);
+	}
+	return r < 0 ? explain(store, r, "read", err) : r;
+}
+
+int consent_store_remove(struct consent_store *store, const char *family, const char *path,
+			 bool below, int *ret_count, struct appsilo_error *err)
+{
+	static const char sql[] =
+		"DELETE FROM rules WHERE (?1 IS NULL OR family = ?1) AND"
+		" (?2 IS NULL OR path = ?2 OR (?3 AND path > ?4 AND path < ?5))";
+	char first[PATH_MAX + 2], last[PATH_MAX + 2];
+	bool root = path && strcmp(path, "/") == 0;
+	sqlite3_stmt *s = NULL;
+	int r;
+
+	*ret_count = 0;
+	hold(store);
+	r = ensure_open(store, false);
+	if (r == 0 && !store->db)
+		return 0;
+	if (r == 0)
+		r = code_of(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
+	if (r == 0 && family)
+		bind_text(s, 1, family);
+	if (r == 0 && path) {
+		snprintf(first, sizeof(first), "%s/", root ? "" : path);
+		snprintf(last, sizeof(last), "%s0", root ? "" : path);
+		bind_bytes(s, 2, path);
+		sqlite3_bind_int(s, 3, below);
+		bind_bytes(s, 4, first);
+		bind_bytes(s, 5, last);
+	}
+	if (r == 0)
+		r = code_of(sqlite3_step(s));
+	if (r == 0)
+		*ret_count = sqlite3_changes(store->db);
+	sqlite3_finalize(s);
+	return r < 0 ? explain(store, r, "change", err) : 0;
+}
+
+int64_t consent_store_version(struct consent_store *store)
+{
+	int64_t version = 0;
+	int r;
+
+	hold(store);
+	r = ensure_open(store, false);
+	if (r < 0 || !store->db)
+		return r;
+	r = code_of(sqlite3_step(store->statements[QUERY_VERSION]));
+	if (r == 0)
+		version = sqlite3_column_int64(store->statements[QUERY_VERSION], 0);
+	sqlite3_reset(store->statements[QUERY_VERSION]);
+	return r < 0 ? r : version;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The remembered decisions: SQLite, WAL, synchronous=FULL, mode 0600. Many processes share
+ * it; each sees the others' commits at its next query. A damaged store is an error for
+ * every call, and callers deny. Thread-safe: one connection behind one lock.
+ */
+#ifndef APPSILO_CONSENT_STORE_H
+#define APPSILO_CONSENT_STORE_H
+
+#include "base/error.h"
+#include "consent/types.h"
+
+struct consent_store;
+
+enum store_mode {
+	STORE_READ,   /* a store that does not exist yet is an empty one; nothing is made */
+	STORE_CREATE, /* make directory and file when missing */
+};
+
+/**
+ * Open the store in data directory @dir.
+ * Returns 0; -EUCLEAN damaged or not ours; -EACCES; -EBUSY locked; -errno; line in @err.
+ */
+int consent_store_open(const char *dir, enum store_mode mode, struct consent_store **ret,
+		       struct appsilo_error *err) must_check;
+void consent_store_close(struct consent_store *store);
+
+/** Remember @rule; it replaces the one on the same family, path, target and access. */
+int consent_store_put(struct consent_store *store, const struct consent_rule *rule,
+		      struct appsilo_error *err) must_check;
+
+typedef int (*consent_rule_fn)(void *data, const struct consent_rule *rule);
+
+/** Rules on exactly @path of @family and of all families. Stops when @visit returns non-zero. */
+int consent_store_at(struct consent_store *store, const char *family, const char *path,
+		     consent_rule_fn visit, void *data) must_check;
+
+/** Rules of @family and of all families strictly below @folder. */
+int consent_store_below(struct consent_store *store, const char *family, const char *folder,
+			consent_rule_fn visit, void *data) must_check;
+
+/** Every rule, of @family when not NULL, ordered by family and path. */
+int consent_store_each(struct consent_store *store, const char *family, consent_rule_fn visit,
+		       void *data, struct appsilo_error *err) must_check;
+
+/**
+ * Forget rules. @family NULL: of every family; @path NULL: on every path; @below: and
+ * everything below @path.
+ * @ret_count  how many were removed
+ */
+int consent_store_remove(struct consent_store *store, const char *family, const char *path,
+			 bool below, int *ret_count, struct appsilo_error *err) must_check;
+
+/** A number that changes when another process has committed. Negative errno on failure. */
+int64_t consent_store_version(struct consent_store *store);
+
+DEFINE_CLEANUP(struct consent_store *, consent_store_close)
+
+#endif
