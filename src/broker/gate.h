@@ -53,4 +53,10 @@ bool gate_cancel(struct gate *gate, struct gate_ticket *ticket);
 void gate_record_denial(struct gate *gate, const struct consent_request *request,
 			const char *call, int code);
 
+/** May the subtree not be renamed or handed over whole? See decide_protected_below(). */
+bool gate_protected_below(struct gate *gate, const char *folder, enum consent_access access);
+
+/** The app used an allowed place: a hint for live attach. @folder absolute host path. */
+void gate_used(struct gate *gate, const char *folder);
+
 #endif

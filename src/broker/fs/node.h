@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names the kernel knows, each with the O_PATH descriptor of its file. See node.c. */
+#ifndef APPSILO_BROKER_FS_NODE_H
+#define APPSILO_BROKER_FS_NODE_H
+
+#include "base/cleanup.h"
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* Descriptors kept open for names; beyond it the oldest idle one is closed and reopened
+ * when needed. The names themselves are bounded by the kernel's memory for them. */
+#define NODE_OPEN_MAX 8192
+/* Names an app can make us keep. Beyond it: ENFILE. */
+#define NODE_MAX 4000000
+
+struct node {
+	struct node *parent; /* referenced; NULL for the root */
+	char *name;	     /* owned; NULL once the name is gone */
+	dev_t dev;
+	ino_t ino;
+	mode_t type; /* S_IFMT bits */
+	uint64_t lookups; /* the kernel's references */
+	uint64_t refs;	  /* lookups, children, users */
+	uint32_t pins;	  /* users of fd */
+	int fd;		  /* O_PATH, -EBADF while closed */
+	struct node *chain; /* hash bucket */
+	struct node *older, *newer; /* open and unpinned, by age */
+};
+
+struct node_table {
+	pthread_mutex_t lock; /* guards everything here and every node */
+	struct node **buckets;
+	size_t n_buckets, n_nodes, n_open;
+	struct node *oldest, *newest;
+	struct node root;
+};
+
+/** @root_fd is taken over. Returns 0; -ENOMEM; -errno. */
+int node_table_init(struct node_table *table, int root_fd) must_check;
+void node_table_done(struct node_table *table);
+
+/**
+ * The node of @name in @parent for the file that @fd (O_PATH, taken over) and @st describe,
+ * with one more kernel reference. Returns 0; -ENOMEM; -ENFILE.
+ */
+int node_enter(struct node_table *table, struct node *parent, const char *name, int fd,
+	       const struct stat *st, struct node **ret) must_check;
+
+void node_forget(struct node_table *table, struct node *node, uint64_t lookups);
+
+/** Use a node beyond its request (parked operations). */
+void node_ref(struct node_table *table, struct node *node);
+void node_unref(struct node_table *table, struct node *node);
+
+/**
+ * Borrow the descriptor until node_unpin(). Reopened by name when it had been closed, and
+ * then checked to be the same file. Returns an fd; -ESTALE; -errno.
+ */
+int node_pin(struct node_table *table, struct node *node) must_check;
+void node_unpin(struct node_table *table, struct node *node);
+
+/** The name now belongs to another place (@new_parent NULL: it is gone). */
+void node_renamed(struct node_table *table, struct node *parent, const char *name,
+		  struct node *new_parent, const char *new_name);
+/** Both names changed places. */
+void node_exchanged(struct node_table *table, struct node *parent, const char *name,
+		    struct node *other_parent, const char *other_name);
+
+/** Call @visit for each node with the lock dropped; nodes are referenced meanwhile. */
+void node_each(struct node_table *table, void (*visit)(void *data, struct node *node), void *data);
+
+#endif
