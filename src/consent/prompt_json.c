@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consent/prompt.h"
+
+#include "base/json.h"
+#include "consent/words.h"
+#include <jansson.h>
+#include <stdarg.h>
+#include <string.h>
+
+void prompt_fail(struct prompt_answer *ret, const char *format, ...)
+{
+	va_list args;
+
+	*ret = (struct prompt_answer){.verdict = CONSENT_DENY, .scope = CONSENT_ONCE, .failed = true};
+	va_start(args, format);
+	vsnprintf(ret->problem, sizeof(ret->problem), format, args);
+	va_end(args);
+}
+
+int prompt_json_write(const struct prompt_question *q, char *buffer, size_t size)
+{
+	struct json_writer w;
+
+	json_init(&w, buffer, size);
+	json_open(&w, NULL, '{');
+	json_int(&w, "v", 1);
+	json_int(&w, "id", q->id);
+	json_string(&w, "package", q->package);
+	json_string(&w, "app", q->app);
+	json_int(&w, "pid", q->request.pid);
+	json_string(&w, "kind", "file");
+	json_string(&w, "path", q->request.path);
+	json_string(&w, "access", words_access(q->request.access));
+	json_string(&w, "operation", q->request.operation);
+	json_string(&w, "target", words_target(q->request.target));
+	json_bool(&w, "exists", q->request.exists);
+	json_close(&w, '}');
+	return json_finish(&w);
+}
+
+static int bad(struct prompt_answer *ret, const char *what)
+{
+	prompt_fail(ret, "the prompter's answer is malformed: %s", what);
+	return -EBADMSG;
+}
+
+/* A missing member keeps the default; one of another type or word is an error. */
+static bool read_word(const json_t *object, const char *key, const char **ret)
+{
+	const json_t *value = json_object_get(object, key);
+
+	*ret = NULL;
+	if (!value)
+		return true;
+	*ret = json_string_value(value);
+	return *ret != NULL;
+}
+
+static int read_members(const json_t *object, const struct prompt_question *q,
+			struct prompt_answer *ret)
+{
+	const json_t *version = json_object_get(object, "v"), *id = json_object_get(object, "id");
+	const char *word;
+
+	if (!json_is_integer(version) || json_integer_value(version) != 1)
+		return bad(ret, "\"v\" must be 1");
+	if (!json_is_integer(id) || json_integer_value(id) != q->id)
+		return bad(ret, "\"id\" is not the question's");
+	if (!read_word(object, "decision", &word) || words_read_verdict(word, &ret->verdict) < 0)
+		return bad(ret, "\"decision\" must be \"allow\" or \"deny\"");
+	if (!read_word(object, "scope", &word) ||
+	    (word && words_read_scope(word, &ret->scope) < 0))
+		return bad(ret, "\"scope\" must be \"once\", \"session\" or \"always\"");
+	if (!read_word(object, "target", &word) ||
+	    (word && words_read_target(word, &ret->target) < 0))
+		return bad(ret, "\"target\" must be \"file\" or \"folder\"");
+	if (!read_word(object, "access", &word) ||
+	    (word && words_read_access(word, &ret->access) < 0))
+		return bad(ret, "\"access\" must be \"read\" or \"write\"");
+	return 0;
+}
+
+int prompt_json_read(const char *line, size_t length, const struct prompt_question *q,
+		     struct prompt_answer *ret)
+{
+	json_error_t error;
+	json_t *object = json_loadb(line, length, JSON_REJECT_DUPLICATES, &error);
+	int r;
+
+	*ret = (struct prompt_answer){
+		.verdict = CONSENT_DENY,
+		.scope = CONSENT_ONCE,
+		.target = q->request.target,
+		.access = q->request.access,
+	};
+	if (!json_is_object(object)) {
+		json_decref(object);
+		return bad(ret, "not one JSON object on one line");
+	}
+	r = read_members(object, q, ret);
+	json_decref(object);
+	return r;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `exec:` and `agent:` prompters: the same lines, over pipes or a socket. An answer must be
+ * the next whole line after its question; bytes that were there before belong to nobody
+ * and are thrown away, so that nothing can be answered in advance.
+ */
+#include "consent/prompt.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+/* A prompter that keeps dying is started this often, then every question is denied. */
+#define STARTS_MAX 3
+
+struct line_prompter {
+	struct prompter base;
+	const char *place; /* command or socket path; borrowed */
+	prompt_spawn_fn spawn; /* NULL for an agent */
+	void *data;
+	int timeout_ms;
+	int in_fd, out_fd; /* owned; the same for a socket; -EBADF while not started */
+	pid_t pid;
+	int starts;
+	char *line; /* owned, PROMPT_LINE_MAX */
+};
+
+static void stop(struct line_prompter *p)
+{
+	if (p->out_fd != p->in_fd)
+		close_keep_errno(p->out_fd);
+	close_keep_errno(TAKE_FD(p->in_fd));
+	p->out_fd = -EBADF;
+	if (p->pid > 0)
+		kill(-p->pid, SIGKILL);
+	p->pid = 0;
+}
+
+static int start_program(struct line_prompter *p)
+{
+	int to[2], from[2];
+	int fds[3];
+
+	if (pipe2(to, O_CLOEXEC) < 0)
+		return -errno;
+	if (pipe2(from, O_CLOEXEC) < 0) {
+		close(to[0]);
+		close(to[1]);
+		return -errno;
+	}
+	fds[0] = to[0];
+	fds[1] = from[1];
+	fds[2] = STDERR_FILENO;
+	p->pid = p->spawn(p->data, p->place, fds);
+	close(to[0]);
+	close(from[1]);
+	p->out_fd = to[1];
+	p->in_fd = from[0];
+	if (p->pid < 0) {
+		int r = p->pid;
+
+		stop(p);
+		return r;
+	}
+	return 0;
+}
+
+/* The other end must be this user's or root's: nobody else may answer for them. */
+static int connect_agent(struct line_prompter *p)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (strlen(p->place) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, p->place);
+	if (lstat(p->place, &st) < 0)
+		return -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -ENOTSOCK;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return -errno;
+	if (peer.uid != geteuid() && peer.uid != 0)
+		return -EPERM;
+	p->in_fd = p->out_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int start(struct line_prompter *p)
+{
+	int r;
+
+	if (p->in_fd >= 0)
+		return 0;
+	if (p->starts++ >= STARTS_MAX)
+		return -ECONNABORTED;
+	r = p->spawn ? start_program(p) : connect_agent(p);
+	if (r == 0)
+		fcntl(p->in_fd, F_SETFL, O_NONBLOCK);
+	return r;
+}
+
+static void drop_early_bytes(struct line_prompter *p)
+{
+	while (read(p->in_fd, p->line, PROMPT_LINE_MAX) > 0)
+		;
+}
+
+/* Read up to the newline. Returns the length; -ETIMEDOUT, -ECANCELED, -EPIPE, -EMSGSIZE. */
+static int read_line(struct line_prompter *p, int cancel_fd)
+{
+	int64_t deadline = clock_monotonic_ms() + p->timeout_ms;
+	size_t used = 0;
+
+	for (;;) {
+		struct pollfd fds[2] = {{.fd = p->in_fd, .events = POLLIN},
+					{.fd = cancel_fd, .events = POLLIN}};
+		int64_t left = deadline - clock_monotonic_ms();
+		const char *end;
+		ssize_t n;
+
+		if (left <= 0)
+			return -ETIMEDOUT;
+		if (poll(fds, 2, (int)left) < 0 && errno != EINTR)
+			return -errno;
+		if (fds[1].revents)
+			return -ECANCELED;
+		n = read(p->in_fd, p->line + used, PROMPT_LINE_MAX - used);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n <= 0)
+			return -EPIPE;
+		end = memchr(p->line + used, '\n', (size_t)n);
+		used += (size_t)n;
+		if (end && end + 1 != p->line + used)
+			return -EMSGSIZE; /* more than one answer */
+		if (end)
+			return (int)(end - p->line);
+		if (used == PROMPT_LINE_MAX)
+			return -EMSGSIZE;
+	}
+}
+
+static const char *explain(int code)
+{
+	switch (code) {
+	case -ETIMEDOUT:
+		return "did not answer in time";
+	case -EPIPE:
+		return "went away without an answer";
+	case -EMSGSIZE:
+		return "sent more than one line";
+	case -ECANCELED:
+		return "was not needed any more";
+	default:
+		return strerror(-code);
+	}
+}
+
+static void ask(struct prompter *base, const struct prompt_question *question, int cancel_fd,
+		struct prompt_answer *ret)
+{
+	struct line_prompter *p = (struct line_prompter *)base;
+	int r = start(p), length;
+
+	if (r < 0) {
+		prompt_fail(ret, "cannot start the prompter %s: %s", p->place, explain(r));
+		return;
+	}
+	drop_early_bytes(p);
+	length = prompt_json_write(question, p->line, PROMPT_LINE_MAX);
+	r = length < 0 ? length : fd_write_all(p->out_fd, p->line, (size_t)length);
+	if (r == 0)
+		r = read_line(p, cancel_fd);
+	if (r < 0) {
+		/* What it says later would be taken for another question's answer. */
+		stop(p);
+		if (r == -ECANCELED)
+			p->starts--;
+		prompt_fail(ret, "the prompter %s", explain(r));
+		return;
+	}
+	if (prompt_json_read(p->line, (size_t)r, question, ret) < 0)
+		return; /* ret says why */
+	p->starts = 0;
+}
+
+static void release(struct prompter *base)
+{
+	struct line_prompter *p = (struct line_prompter *)base;
+
+	stop(p);
+	free(p->line);
+	free(p);
+}
+
+static struct prompter *make(const char *place, prompt_spawn_fn spawn, void *data, int timeout_ms)
+{
+	struct line_prompter *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->base.ask = ask;
+	p->base.free = release;
+	p->place = place;
+	p->spawn = spawn;
+	p->data = data;
+	p->timeout_ms = timeout_ms;
+	p->in_fd = p->out_fd = -EBADF;
+	p->line = malloc(PROMPT_LINE_MAX);
+	if (!p->line) {
+		free(p);
+		return NULL;
+	}
+	return &p->base;
+}
+
+struct prompter *prompter_exec_new(const char *command, prompt_spawn_fn spawn, void *data,
+				   int timeout_ms)
+{
+	return make(command, spawn, data, timeout_ms);
+}
+
+struct prompter *prompter_agent_new(const char *socket_path, int timeout_ms)
+{
+	return make(socket_path, NULL, NULL, timeout_ms);
+}
