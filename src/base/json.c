@@ -77,25 +77,25 @@ static void begin(struct json_writer *w, const char *key)
 	put(w, ":", 1);
 }
 
-void json_init(struct json_writer *w, char *buffer, size_t size)
+void jsonw_init(struct json_writer *w, char *buffer, size_t size)
 {
 	*w = (struct json_writer){.buffer = buffer, .size = size};
 }
 
-void json_open(struct json_writer *w, const char *key, char bracket)
+void jsonw_open(struct json_writer *w, const char *key, char bracket)
 {
 	begin(w, key);
 	put(w, &bracket, 1);
 	w->comma = false;
 }
 
-void json_close(struct json_writer *w, char bracket)
+void jsonw_close(struct json_writer *w, char bracket)
 {
 	put(w, &bracket, 1);
 	w->comma = true;
 }
 
-void json_string(struct json_writer *w, const char *key, const char *value)
+void jsonw_string(struct json_writer *w, const char *key, const char *value)
 {
 	begin(w, key);
 	if (value)
@@ -104,7 +104,7 @@ void json_string(struct json_writer *w, const char *key, const char *value)
 		put(w, "null", 4);
 }
 
-void json_int(struct json_writer *w, const char *key, int64_t value)
+void jsonw_int(struct json_writer *w, const char *key, int64_t value)
 {
 	char digits[24];
 	int n = snprintf(digits, sizeof(digits), "%" PRId64, value);
@@ -113,18 +113,18 @@ void json_int(struct json_writer *w, const char *key, int64_t value)
 	put(w, digits, (size_t)n);
 }
 
-void json_bool(struct json_writer *w, const char *key, bool value)
+void jsonw_bool(struct json_writer *w, const char *key, bool value)
 {
 	begin(w, key);
 	put(w, value ? "true" : "false", value ? 4 : 5);
 }
 
-void json_null(struct json_writer *w, const char *key)
+void jsonw_null(struct json_writer *w, const char *key)
 {
-	json_string(w, key, NULL);
+	jsonw_string(w, key, NULL);
 }
 
-int json_finish(struct json_writer *w)
+int jsonw_finish(struct json_writer *w)
 {
 	put(w, "\n", 1);
 	return w->overflow ? -ENOBUFS : (int)w->used;

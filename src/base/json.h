@@ -14,27 +14,27 @@ struct json_writer {
 	char *buffer;  /* borrowed */
 	size_t size;
 	size_t used;
-	bool overflow; /* set when something did not fit; json_finish() then fails */
+	bool overflow; /* set when something did not fit; jsonw_finish() then fails */
 	bool comma;
 };
 
-void json_init(struct json_writer *w, char *buffer, size_t size);
+void jsonw_init(struct json_writer *w, char *buffer, size_t size);
 
 /** Open '{' or '['; @key NULL inside arrays and at the top. */
-void json_open(struct json_writer *w, const char *key, char bracket);
-void json_close(struct json_writer *w, char bracket);
+void jsonw_open(struct json_writer *w, const char *key, char bracket);
+void jsonw_close(struct json_writer *w, char bracket);
 
 /**
  * Strings are bytes: bytes that are not valid UTF-8 are written as U+DC80+byte lone
  * surrogates (\udcNN), the way Python's surrogateescape reads and writes file names.
  * A NULL @value writes null.
  */
-void json_string(struct json_writer *w, const char *key, const char *value);
-void json_int(struct json_writer *w, const char *key, int64_t value);
-void json_bool(struct json_writer *w, const char *key, bool value);
-void json_null(struct json_writer *w, const char *key);
+void jsonw_string(struct json_writer *w, const char *key, const char *value);
+void jsonw_int(struct json_writer *w, const char *key, int64_t value);
+void jsonw_bool(struct json_writer *w, const char *key, bool value);
+void jsonw_null(struct json_writer *w, const char *key);
 
 /** Append a newline and NUL. Returns the length with newline; -ENOBUFS if it did not fit. */
-int json_finish(struct json_writer *w) must_check;
+int jsonw_finish(struct json_writer *w) must_check;
 
 #endif

@@ -40,26 +40,26 @@ int result_write(int fd, const struct monitor_outcome *outcome, const char *pack
 	struct json_writer w;
 	int n, r;
 
-	json_init(&w, text, sizeof(text));
-	json_open(&w, NULL, '{');
-	json_int(&w, "exit_code", outcome->exit_code);
+	jsonw_init(&w, text, sizeof(text));
+	jsonw_open(&w, NULL, '{');
+	jsonw_int(&w, "exit_code", outcome->exit_code);
 	if (outcome->signal)
-		json_int(&w, "signal", outcome->signal);
+		jsonw_int(&w, "signal", outcome->signal);
 	else
-		json_null(&w, "signal");
-	json_string(&w, "reason", reason_word(outcome));
-	json_int(&w, "wall_ms", outcome->wall_ms);
-	json_int(&w, "cpu_ms", outcome->cpu_ms);
-	json_int(&w, "memory_bytes", outcome->max_rss_bytes);
-	json_int(&w, "asked", counts->asked);
-	json_int(&w, "allowed", counts->allowed);
-	json_int(&w, "denied", counts->denied);
-	json_string(&w, "package", package);
-	json_string(&w, "run", run_id);
+		jsonw_null(&w, "signal");
+	jsonw_string(&w, "reason", reason_word(outcome));
+	jsonw_int(&w, "wall_ms", outcome->wall_ms);
+	jsonw_int(&w, "cpu_ms", outcome->cpu_ms);
+	jsonw_int(&w, "memory_bytes", outcome->max_rss_bytes);
+	jsonw_int(&w, "asked", counts->asked);
+	jsonw_int(&w, "allowed", counts->allowed);
+	jsonw_int(&w, "denied", counts->denied);
+	jsonw_string(&w, "package", package);
+	jsonw_string(&w, "run", run_id);
 	if (outcome->text[0])
-		json_string(&w, "error", outcome->text);
-	json_close(&w, '}');
-	n = json_finish(&w);
+		jsonw_string(&w, "error", outcome->text);
+	jsonw_close(&w, '}');
+	n = jsonw_finish(&w);
 	/* A pipe or a terminal cannot be cut; what is new is then written after what was. */
 	(void)!ftruncate(fd, 0);
 	r = n < 0 ? n : fd_write_all(fd, text, (size_t)n);

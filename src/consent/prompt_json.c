@@ -21,21 +21,21 @@ int prompt_json_write(const struct prompt_question *q, char *buffer, size_t size
 {
 	struct json_writer w;
 
-	json_init(&w, buffer, size);
-	json_open(&w, NULL, '{');
-	json_int(&w, "v", 1);
-	json_int(&w, "id", q->id);
-	json_string(&w, "package", q->package);
-	json_string(&w, "app", q->app);
-	json_int(&w, "pid", q->request.pid);
-	json_string(&w, "kind", "file");
-	json_string(&w, "path", q->request.path);
-	json_string(&w, "access", words_access(q->request.access));
-	json_string(&w, "operation", q->request.operation);
-	json_string(&w, "target", words_target(q->request.target));
-	json_bool(&w, "exists", q->request.exists);
-	json_close(&w, '}');
-	return json_finish(&w);
+	jsonw_init(&w, buffer, size);
+	jsonw_open(&w, NULL, '{');
+	jsonw_int(&w, "v", 1);
+	jsonw_int(&w, "id", q->id);
+	jsonw_string(&w, "package", q->package);
+	jsonw_string(&w, "app", q->app);
+	jsonw_int(&w, "pid", q->request.pid);
+	jsonw_string(&w, "kind", "file");
+	jsonw_string(&w, "path", q->request.path);
+	jsonw_string(&w, "access", words_access(q->request.access));
+	jsonw_string(&w, "operation", q->request.operation);
+	jsonw_string(&w, "target", words_target(q->request.target));
+	jsonw_bool(&w, "exists", q->request.exists);
+	jsonw_close(&w, '}');
+	return jsonw_finish(&w);
 }
 
 static int bad(struct prompt_answer *ret, const char *what)
