@@ -152,18 +152,15 @@ static int serve(const struct helper *h, struct helper_request *q, const int fds
 	return -EINVAL;
 }
 
-void helper_run(int socket_fd, pid_t init_pid, int idmap_fd)
+void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd)
 {
-	struct helper h = {.idmap_fd = idmap_fd};
-	char path[48];
+	struct helper h = {.sandbox_ns_fd = sandbox_ns_fd, .idmap_fd = idmap_fd};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_NAME, "appsilo-attach", 0, 0, 0);
 	signal(SIGCHLD, SIG_IGN); /* prompters are reaped by the kernel */
 	h.home_ns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)init_pid);
-	h.sandbox_ns_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (h.home_ns_fd < 0 || h.sandbox_ns_fd < 0)
+	if (h.home_ns_fd < 0)
 		_exit(1);
 	for (;;) {
 		struct helper_request request;

@@ -35,8 +35,9 @@ struct helper_reply {
 
 /**
  * Life of H; never returns. Ends when @socket_fd does.
+ * @sandbox_ns_fd  the sandbox's mount namespace
  * @idmap_fd  root runs: user namespace for idmapped mounts, else -EBADF
  */
-void helper_run(int socket_fd, pid_t init_pid, int idmap_fd) __attribute__((noreturn));
+void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd) __attribute__((noreturn));
 
 #endif

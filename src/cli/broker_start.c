@@ -150,9 +150,15 @@ static void tidy_brokered(struct plan *plan)
 
 static int start_helper(pid_t init_pid, int idmap_fd, int *ret_fd, struct appsilo_error *err)
 {
+	char path[48];
+	cleanup_close int ns_fd = -EBADF;
 	int pair[2];
 	pid_t pid;
 
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)init_pid);
+	ns_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (ns_fd < 0)
+		return error_set(err, -errno, "run: the sandbox's mount namespace");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_set(err, -errno, "run: attach helper");
 	pid = fork();
@@ -160,11 +166,13 @@ static int start_helper(pid_t init_pid, int idmap_fd, int *ret_fd, struct appsil
 		return error_set(err, -errno, "run: attach helper");
 	if (pid == 0) {
 		/* Nothing of the sandbox may stay open in H: init watches for our end. */
-		int idmap = idmap_fd < 0 ? idmap_fd : dup2(idmap_fd, 4);
+		const int keep[] = {pair[1], ns_fd, idmap_fd};
+		int high[3];
 
-		dup2(pair[1], 3);
-		k_close_range(idmap < 0 ? 4 : 5, ~0U, 0);
-		helper_run(3, init_pid, idmap);
+		for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
+			high[i] = keep[i] < 0 ? keep[i] : fcntl(keep[i], F_DUPFD_CLOEXEC, 100);
+		k_close_range(3, 99, 0);
+		helper_run(high[0], high[1], high[2]);
 	}
 	close(pair[1]);
 	*ret_fd = pair[0];

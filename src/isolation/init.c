@@ -176,8 +176,6 @@ static int build(const struct plan *plan, int *ret_canary_fd, struct appsilo_err
 	/* A current directory that was not granted can only be entered with capabilities. */
 	if (r == 0 && !plan->wait_for_go && chdir(plan->cwd) < 0)
 		r = error_set(err, -errno, "init: current directory %s", plan->cwd);
-	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		r = error_set(err, -errno, "init: not dumpable");
 	return r;
 }
 
@@ -244,6 +242,11 @@ void init_run(const struct plan *plan)
 			error_set(&err, -errno, "init: current directory %s", plan->cwd);
 			fail(plan, &err);
 		}
+	}
+	/* Not earlier: until the app starts, the launcher opens our mount namespace. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+		error_set(&err, -errno, "init: not dumpable");
+		fail(plan, &err);
 	}
 	reaper_run(plan, slave_fd);
 }

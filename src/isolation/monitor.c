@@ -89,12 +89,8 @@ static void take_ready(struct monitor *m, const struct control_message *message,
 		pty_start(&m->pty, TAKE_FD(fds[n]), m->tty), n++;
 	if (message->has_listener)
 		listener_fd = TAKE_FD(fds[n]);
-	if (m->on_ready) {
-		if (m->on_ready(m->data, listener_fd, &err) < 0)
-			fail(ret, 125, err.line);
-		else
-			tell(m, CONTROL_GO, 0);
-	}
+	if (m->on_ready && m->on_ready(m->data, listener_fd, &err) < 0)
+		fail(ret, 125, err.line);
 }
 
 static void take_end(const struct monitor *m, const struct control_message *message,

@@ -34,7 +34,8 @@ struct monitor {
 	bool tty[3];
 	int extra_fd;		/* polled for input when >= 0; borrowed */
 	void (*on_extra)(void *data);
-	/* Called once after CONTROL_READY, before the app starts; takes @listener_fd. */
+	/* Called once after CONTROL_READY; takes @listener_fd and sends CONTROL_GO when the app
+	 * may start, now or later. NULL: init does not wait. */
 	int (*on_ready)(void *data, int listener_fd, struct appsilo_error *err);
 	void *data;
 	struct pty_relay pty;

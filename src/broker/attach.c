@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What may be attached: the topmost allowed folder above a used one in which nothing is,
+ * or could come to be, protected. An attached mount obeys no rule below its root, so
+ * whatever a rule or the never list could say there keeps it on FUSE:
+ *   - a protected place below: the folder is a spine, its children are attached singly;
+ *   - reading allowed only, but writing allowed somewhere below: not attached at all.
+ */
+#include "broker/attach.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "isolation/kernel.h"
+#include <pthread.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct mount_entry {
+	char *path; /* owned */
+	enum attach_state state;
+};
+
+struct job {
+	struct job *next;
+	char path[];
+};
+
+struct attach {
+	const struct decider *decider; /* borrowed */
+	pthread_mutex_t helper_lock;   /* guards helper_fd: one request, one reply */
+	int helper_fd;		       /* owned */
+	pthread_mutex_t change_lock;   /* one change of mounts at a time */
+	pthread_mutex_t lock;	       /* guards everything below; never held over a request */
+	struct mount_entry mounts[ATTACH_MAX];
+	size_t n;
+	size_t n_read_only;
+	struct job *jobs, **end;
+	size_t n_jobs;
+	pthread_cond_t arrived;
+	pthread_t thread;
+	bool stopping;
+};
+
+/* Hints beyond this are dropped: they come again with the next use. */
+#define JOBS_MAX 64
+
+static int request(struct attach *a, const struct helper_request *q, const int *fds, size_t n_fds)
+{
+	struct helper_reply reply;
+	int none[FD_PASS_MAX];
+	int r;
+
+	pthread_mutex_lock(&a->helper_lock);
+	r = fd_send(a->helper_fd, q, sizeof(*q), fds, n_fds);
+	if (r == 0 && fd_receive(a->helper_fd, &reply, sizeof(reply), 0, none) != sizeof(reply))
+		r = -EPIPE;
+	pthread_mutex_unlock(&a->helper_lock);
+	return r < 0 ? r : reply.result;
+}
+
+static int change_mount(struct attach *a, enum helper_kind kind, const char *path)
+{
+	struct helper_request q = {.kind = kind};
+
+	snprintf(q.path, sizeof(q.path), "%s", path);
+	return request(a, &q, NULL, 0);
+}
+
+static int add_mount(struct attach *a, const char *path, bool writable)
+{
+	struct helper_request q = {.kind = HELPER_ATTACH, .writable = writable};
+	/* No link on the way: what is attached is what the rule names. */
+	cleanup_close int fd = k_openat2(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC,
+					 K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);
+
+	if (fd < 0)
+		return -errno;
+	snprintf(q.path, sizeof(q.path), "%s", path);
+	return request(a, &q, &fd, 1);
+}
+
+static enum attach_state wanted(const struct attach *a, const char *path)
+{
+	struct decision d;
+
+	decide(a->decider, path, CONSENT_READ, &d);
+	if (d.verdict != CONSENT_ALLOW || !d.by_rule)
+		return ATTACH_NONE;
+	decide(a->decider, path, CONSENT_WRITE, &d);
+	if (d.verdict == CONSENT_ALLOW && !decide_protected_below(a->decider, path, CONSENT_WRITE))
+		return ATTACH_WRITE;
+	if (d.verdict == CONSENT_ALLOW || decide_protected_below(a->decider, path, CONSENT_READ) ||
+	    decide_writable_below(a->decider, path))
+		return ATTACH_NONE;
+	return ATTACH_READ;
+}
+
+static bool is_folder_rule(const struct attach *a, const char *path)
+{
+	char inside[PATH_MAX];
+	struct decision d;
+
+	/* A rule on the folder alone does not speak of what is in it. */
+	if (path_join(path, "\x01", inside, sizeof(inside)) < 0)
+		return false;
+	decide(a->decider, inside, CONSENT_READ, &d);
+	return d.verdict == CONSENT_ALLOW && d.by_rule;
+}
+
+static struct mount_entry *find(struct attach *a, const char *path)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (path_is_under(path, a->mounts[i].path))
+			return &a->mounts[i];
+	return NULL;
+}
+
+static void recount(struct attach *a)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n; i++)
+		n += a->mounts[i].state == ATTACH_READ;
+	__atomic_store_n(&a->n_read_only, n, __ATOMIC_RELEASE);
+}
+
+static void note(struct attach *a, const char *path, enum attach_state state)
+{
+	char *copy = strdup(path);
+
+	pthread_mutex_lock(&a->lock);
+	if (copy && a->n < ATTACH_MAX)
+		a->mounts[a->n++] = (struct mount_entry){TAKE_PTR(copy), state};
+	recount(a);
+	pthread_mutex_unlock(&a->lock);
+	free(copy);
+}
+
+static void attach_top(struct attach *a, const char *folder)
+{
+	char top[PATH_MAX] = "", at[PATH_MAX];
+	enum attach_state state = ATTACH_NONE;
+	size_t n = strlen(folder);
+	bool full;
+	int r;
+
+	if (n >= sizeof(at))
+		return;
+	memcpy(at, folder, n + 1);
+	for (; n > 1; n = path_parent_length(at, n)) {
+		enum attach_state s;
+
+		at[n] = '\0';
+		s = is_folder_rule(a, at) ? wanted(a, at) : ATTACH_NONE;
+		if (s == ATTACH_NONE || (state != ATTACH_NONE && s != state))
+			break;
+		state = s;
+		memcpy(top, at, n + 1);
+	}
+	pthread_mutex_lock(&a->lock);
+	full = a->n >= ATTACH_MAX;
+	pthread_mutex_unlock(&a->lock);
+	if (state == ATTACH_NONE || full)
+		return;
+	r = add_mount(a, top, state == ATTACH_WRITE);
+	if (r == 0)
+		note(a, top, state);
+	else
+		log_debug("attach %s: %s; it stays on FUSE", top, strerror(-r));
+}
+
+void attach_consider(struct attach *a, const char *folder)
+{
+	bool there;
+
+	pthread_mutex_lock(&a->change_lock);
+	pthread_mutex_lock(&a->lock);
+	there = find(a, folder) != NULL;
+	pthread_mutex_unlock(&a->lock);
+	if (!there)
+		attach_top(a, folder);
+	pthread_mutex_unlock(&a->change_lock);
+}
+
+/* Bring one mount to its wanted state. Returns false when it is not attached any more. */
+static bool adjust(struct attach *a, struct mount_entry *m)
+{
+	enum attach_state want = is_folder_rule(a, m->path) ? wanted(a, m->path) : ATTACH_NONE;
+
+	if (want == m->state)
+		return true;
+	if (want == ATTACH_WRITE && m->state == ATTACH_READ &&
+	    change_mount(a, HELPER_SET_WRITABLE, m->path) == 0) {
+		m->state = want;
+		return true;
+	}
+	/* Less than before: off, and FUSE judges each access again. */
+	if (change_mount(a, HELPER_DETACH, m->path) < 0)
+		log_warning("cannot detach %s; stop the program to end its access", m->path);
+	if (want != ATTACH_NONE && add_mount(a, m->path, want == ATTACH_WRITE) == 0) {
+		m->state = want;
+		return true;
+	}
+	return false;
+}
+
+void attach_review(struct attach *a)
+{
+	struct mount_entry copy[ATTACH_MAX];
+	size_t n, kept = 0;
+
+	pthread_mutex_lock(&a->change_lock);
+	pthread_mutex_lock(&a->lock);
+	n = a->n;
+	memcpy(copy, a->mounts, n * sizeof(copy[0]));
+	pthread_mutex_unlock(&a->lock);
+	for (size_t i = 0; i < n; i++) {
+		if (adjust(a, &copy[i]))
+			copy[kept++] = copy[i];
+		else
+			copy[i].state = ATTACH_NONE;
+	}
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; i < a->n; i++) {
+		bool keeps = false;
+
+		for (size_t k = 0; k < kept; k++)
+			keeps = keeps || copy[k].path == a->mounts[i].path;
+		if (!keeps)
+			free(a->mounts[i].path);
+	}
+	memcpy(a->mounts, copy, kept * sizeof(copy[0]));
+	a->n = kept;
+	recount(a);
+	pthread_mutex_unlock(&a->lock);
+	pthread_mutex_unlock(&a->change_lock);
+}
+
+enum attach_state attach_find(struct attach *a, const char *path, char ret_root[PATH_MAX])
+{
+	enum attach_state state = ATTACH_NONE;
+	struct mount_entry *m;
+
+	pthread_mutex_lock(&a->lock);
+	m = find(a, path);
+	if (m) {
+		state = m->state;
+		if (ret_root)
+			snprintf(ret_root, PATH_MAX, "%s", m->path);
+	}
+	pthread_mutex_unlock(&a->lock);
+	return state;
+}
+
+bool attach_any_read_only(struct attach *a)
+{
+	return __atomic_load_n(&a->n_read_only, __ATOMIC_ACQUIRE) > 0;
+}
+
+void attach_consider_later(struct attach *a, const char *folder)
+{
+	struct job *job;
+
+	pthread_mutex_lock(&a->lock);
+	if (find(a, folder) || a->n_jobs >= JOBS_MAX || a->n >= ATTACH_MAX) {
+		pthread_mutex_unlock(&a->lock);
+		return;
+	}
+	job = malloc(sizeof(*job) + strlen(folder) + 1);
+	if (job) {
+		job->next = NULL;
+		strcpy(job->path, folder);
+		*a->end = job;
+		a->end = &job->next;
+		a->n_jobs++;
+		pthread_cond_signal(&a->arrived);
+	}
+	pthread_mutex_unlock(&a->lock);
+}
+
+static void *work(void *data)
+{
+	struct attach *a = data;
+
+	pthread_mutex_lock(&a->lock);
+	while (!a->stopping) {
+		struct job *job = a->jobs;
+
+		if (!job) {
+			pthread_cond_wait(&a->arrived, &a->lock);
+			continue;
+		}
+		a->jobs = job->next;
+		if (!a->jobs)
+			a->end = &a->jobs;
+		a->n_jobs--;
+		pthread_mutex_unlock(&a->lock);
+		attach_consider(a, job->path);
+		free(job);
+		pthread_mutex_lock(&a->lock);
+	}
+	pthread_mutex_unlock(&a->lock);
+	return NULL;
+}
+
+int attach_new(int helper_fd, const struct decider *decider, struct attach **ret)
+{
+	struct attach *a = calloc(1, sizeof(*a));
+	int r;
+
+	if (!a)
+		return -ENOMEM;
+	a->helper_fd = helper_fd;
+	a->decider = decider;
+	a->end = &a->jobs;
+	pthread_mutex_init(&a->helper_lock, NULL);
+	pthread_mutex_init(&a->change_lock, NULL);
+	pthread_mutex_init(&a->lock, NULL);
+	pthread_cond_init(&a->arrived, NULL);
+	r = -pthread_create(&a->thread, NULL, work, a);
+	if (r < 0) {
+		free(a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+void attach_free(struct attach *a)
+{
+	if (!a)
+		return;
+	pthread_mutex_lock(&a->lock);
+	a->stopping = true;
+	pthread_cond_signal(&a->arrived);
+	pthread_mutex_unlock(&a->lock);
+	pthread_join(a->thread, NULL);
+	while (a->jobs) {
+		struct job *job = a->jobs;
+
+		a->jobs = job->next;
+		free(job);
+	}
+	for (size_t i = 0; i < a->n; i++)
+		free(a->mounts[i].path);
+	close_keep_errno(a->helper_fd);
+	free(a);
+}
+
+int attach_spawn(void *attach, const char *command, const int fds[3])
+{
+	struct helper_request q = {.kind = HELPER_SPAWN};
+
+	if (snprintf(q.path, sizeof(q.path), "%s", command) >= (int)sizeof(q.path))
+		return -ENAMETOOLONG;
+	return request(attach, &q, fds, 3);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Live attach: consented folders become mounts in the sandbox, so that the kernel serves
+ * them with no broker in the way. docs/ARCHITECTURE.md, Live attach. Threads: any; one
+ * request to the helper at a time.
+ */
+#ifndef APPSILO_BROKER_ATTACH_H
+#define APPSILO_BROKER_ATTACH_H
+
+#include "base/error.h"
+#include "broker/helper.h"
+#include "consent/decide.h"
+#include <stdbool.h>
+
+/* Mounts a run may have; beyond it, folders stay on FUSE. */
+#define ATTACH_MAX 512
+
+struct attach;
+
+enum attach_state {
+	ATTACH_NONE,
+	ATTACH_READ,
+	ATTACH_WRITE,
+};
+
+/** @helper_fd taken over. @decider borrowed. Returns 0; -errno. */
+int attach_new(int helper_fd, const struct decider *decider, struct attach **ret) must_check;
+void attach_free(struct attach *a);
+
+/** Attach what holds @folder, if rules let it be attached. Blocks about a millisecond. */
+void attach_consider(struct attach *a, const char *folder);
+
+/** As attach_consider(), from a thread that must not wait: done by attach's own thread. */
+void attach_consider_later(struct attach *a, const char *folder);
+
+/** Rules changed: bring every attached mount to what the rules now say. */
+void attach_review(struct attach *a);
+
+/** Is @path below an attached mount, and which? @ret_root may be NULL. */
+enum attach_state attach_find(struct attach *a, const char *path, char ret_root[PATH_MAX]);
+/** Is any mount attached read-only? Cheap. */
+bool attach_any_read_only(struct attach *a);
+
+/** Start `sh -c command` in the helper. Returns pid; -errno. For prompters. */
+int attach_spawn(void *attach, const char *command, const int fds[3]);
+
+#endif

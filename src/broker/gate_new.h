@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making and ending a gate, for the broker's main only; everybody else uses gate.h. */
+#ifndef APPSILO_BROKER_GATE_NEW_H
+#define APPSILO_BROKER_GATE_NEW_H
+
+#include "broker/gate.h"
+#include "broker/record.h"
+#include "consent/decide.h"
+#include "consent/prompt.h"
+
+struct gate_config {
+	struct decider decider; /* session set */
+	const char *app, *real; /* borrowed, for people */
+	/* Makes the prompter at the first question; NULL result: nobody can be asked. */
+	struct prompter *(*make_prompter)(void *data);
+	bool quiet;
+	struct recorder *recorder; /* borrowed */
+	/* Rules about @path (NULL: any) changed. Called without locks. */
+	void (*on_change)(void *data, const char *path);
+	/* An allowed folder is in use. */
+	void (*on_used)(void *data, const char *folder);
+	void *data;
+};
+
+struct gate_counts {
+	int64_t asked, allowed, denied;
+};
+
+int gate_new(const struct gate_config *config, struct gate **ret, struct appsilo_error *err) must_check;
+/** End: parked questions are denied, the prompt thread joined. Accepts NULL. */
+void gate_free(struct gate *gate);
+
+/** Look whether another process changed the store; call when its files changed. */
+void gate_poll_store(struct gate *gate);
+
+void gate_get_counts(struct gate *gate, struct gate_counts *ret);
+
+/** Ask now and wait; for the question about the current directory at start. */
+enum consent_verdict gate_ask_wait(struct gate *gate, const struct consent_request *request);
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/notify.h"
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "isolation/kernel.h"
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#ifndef SECCOMP_USER_NOTIF_FLAG_CONTINUE
+#define SECCOMP_USER_NOTIF_FLAG_CONTINUE 1
+#endif
+/* Linux 6.6: wake the broker on the caller's processor. */
+#define K_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
+#define K_FD_SYNC_WAKE_UP 1
+
+struct notify {
+	int listener_fd; /* owned */
+	struct gate *gate;
+	struct attach *attach;
+};
+
+/* Where a call names the file it changes: up to two (descriptor, path) argument pairs.
+ * -1: no descriptor argument (the current directory), no path (the descriptor itself). */
+struct call_shape {
+	int number;
+	const char *operation;
+	signed char fd[2], path[2];
+};
+
+#define NONE (-1)
+#define UNUSED (-2)
+
+static const struct call_shape shapes[] = {
+	{SYS_openat, "open", {0, UNUSED}, {1, UNUSED}},
+	{SYS_openat2 /* flags are in memory: always looked at */, "open", {0, UNUSED}, {1, UNUSED}},
+	{SYS_unlinkat, "unlink", {0, UNUSED}, {1, UNUSED}},
+	{SYS_mkdirat, "mkdir", {0, UNUSED}, {1, UNUSED}},
+	{SYS_mknodat, "mknod", {0, UNUSED}, {1, UNUSED}},
+	{SYS_fchmodat, "chmod", {0, UNUSED}, {1, UNUSED}},
+	{452 /* fchmodat2 */, "chmod", {0, UNUSED}, {1, UNUSED}},
+	{SYS_fchownat, "chown", {0, UNUSED}, {1, UNUSED}},
+	{SYS_utimensat, "utimens", {0, UNUSED}, {1, UNUSED}},
+	{SYS_renameat2, "rename", {0, 2}, {1, 3}},
+	{SYS_linkat, "link", {0, 2}, {1, 3}},
+	{SYS_symlinkat, "symlink", {1, UNUSED}, {2, UNUSED}},
+	{SYS_truncate, "truncate", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_fchmod, "chmod", {0, UNUSED}, {NONE, UNUSED}},
+	{SYS_fchown, "chown", {0, UNUSED}, {NONE, UNUSED}},
+	{SYS_setxattr, "setxattr", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_lsetxattr, "setxattr", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_fsetxattr, "setxattr", {0, UNUSED}, {NONE, UNUSED}},
+	{SYS_removexattr, "removexattr", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_lremovexattr, "removexattr", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_fremovexattr, "removexattr", {0, UNUSED}, {NONE, UNUSED}},
+#ifdef SYS_open /* calls that newer architectures do not have */
+	{SYS_open, "open", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_creat, "create", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_unlink, "unlink", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_rmdir, "rmdir", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_mkdir, "mkdir", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_mknod, "mknod", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_chmod, "chmod", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_chown, "chown", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_lchown, "chown", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_utime, "utimens", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_utimes, "utimens", {NONE, UNUSED}, {0, UNUSED}},
+	{SYS_futimesat, "utimens", {0, UNUSED}, {1, UNUSED}},
+	{SYS_rename, "rename", {NONE, NONE}, {0, 1}},
+	{SYS_renameat, "rename", {0, 2}, {1, 3}},
+	{SYS_link, "link", {NONE, NONE}, {0, 1}},
+	{SYS_symlink, "symlink", {NONE, UNUSED}, {1, UNUSED}},
+#endif
+};
+
+static const struct call_shape *find_shape(int number)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++)
+		if (shapes[i].number == number)
+			return &shapes[i];
+	return NULL;
+}
+
+/* Read a string of the caller's memory. Returns 0; -errno. */
+static int read_string(pid_t pid, uint64_t address, char ret[PATH_MAX])
+{
+	size_t used = 0;
+
+	while (used < PATH_MAX) {
+		size_t page_left = 4096 - (address + used) % 4096;
+		size_t want = page_left < PATH_MAX - used ? page_left : PATH_MAX - used;
+		struct iovec local = {ret + used, want};
+		struct iovec remote = {(void *)(uintptr_t)(address + used), want};
+		ssize_t n = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EFAULT;
+		if (memchr(ret + used, '\0', (size_t)n))
+			return 0;
+		used += (size_t)n;
+	}
+	return -ENAMETOOLONG;
+}
+
+static int read_link(const char *path, char ret[PATH_MAX])
+{
+	ssize_t n = readlink(path, ret, PATH_MAX - 1);
+
+	if (n < 0)
+		return -errno;
+	ret[n] = '\0';
+	return ret[0] == '/' ? 0 : -ENOENT;
+}
+
+/* The path, as the sandbox sees it, of @folder resolved in the sandbox's root. */
+static int resolve_folder(pid_t pid, const char *folder, char ret[PATH_MAX])
+{
+	char link[64];
+	cleanup_close int root_fd = -EBADF;
+	cleanup_close int fd = -EBADF;
+
+	snprintf(link, sizeof(link), "/proc/%d/root", (int)pid);
+	root_fd = open(link, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root_fd < 0)
+		return -errno;
+	fd = k_openat2(root_fd, folder, O_PATH | O_CLOEXEC,
+		       K_RESOLVE_IN_ROOT | K_RESOLVE_NO_MAGICLINKS);
+	if (fd < 0)
+		return -errno;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return read_link(link, ret);
+}
+
+static int locate(pid_t pid, const struct seccomp_data *d, int fd_arg, int path_arg,
+		  char ret[PATH_MAX])
+{
+	char given[PATH_MAX], base[PATH_MAX], whole[PATH_MAX], folder[PATH_MAX], link[64];
+	int fd = fd_arg >= 0 ? (int)d->args[fd_arg] : AT_FDCWD;
+	size_t n;
+	int r = 0;
+
+	given[0] = '\0';
+	if (path_arg >= 0 && d->args[path_arg])
+		r = read_string(pid, d->args[path_arg], given);
+	if (r < 0)
+		return r;
+	if (given[0] != '/') {
+		if (fd == AT_FDCWD)
+			snprintf(link, sizeof(link), "/proc/%d/cwd", (int)pid);
+		else
+			snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, fd);
+		r = read_link(link, base);
+		if (r < 0)
+			return r;
+	}
+	if (!given[0]) {
+		snprintf(ret, PATH_MAX, "%s", base);
+		return 0;
+	}
+	if (given[0] == '/')
+		snprintf(whole, sizeof(whole), "%s", given);
+	else if (path_join(base, given, whole, sizeof(whole)) < 0)
+		return -ENAMETOOLONG;
+	/* The last name may not exist, or be a link: the folder decides where it is. */
+	n = strlen(whole);
+	while (n > 1 && whole[n - 1] == '/')
+		whole[--n] = '\0';
+	n = path_parent_length(whole, n);
+	snprintf(folder, sizeof(folder), "%.*s", (int)n, whole);
+	r = resolve_folder(pid, folder, base);
+	if (r < 0)
+		return r;
+	if (strcmp(path_base(whole), "..") == 0 || strcmp(path_base(whole), ".") == 0)
+		return -EINVAL;
+	return path_join(base, path_base(whole), ret, PATH_MAX);
+}
+
+struct pending {
+	struct gate_ticket ticket;
+	struct notify *notify;
+	uint64_t id;
+};
+
+static void reply(struct notify *n, uint64_t id, int code)
+{
+	struct seccomp_notif_resp response = {.id = id, .error = code};
+
+	if (code == 0)
+		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	/* The caller may have gone; then nobody waits. */
+	(void)ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+/* Yes: the rule is there, and attach_review() has made the mount follow it. */
+static void answered(struct gate_ticket *ticket, enum consent_verdict verdict)
+{
+	struct pending *p = (struct pending *)ticket; /* its first member */
+
+	reply(p->notify, p->id, verdict == CONSENT_ALLOW ? 0 : -EACCES);
+	free(p);
+}
+
+static void fill_request(const struct seccomp_notif *n, const char *operation, const char *path,
+			 struct consent_request *ret)
+{
+	struct stat st;
+
+	*ret = (struct consent_request){
+		.path = path,
+		.access = CONSENT_WRITE,
+		.operation = operation,
+		.pid = (pid_t)n->pid,
+		.exists = lstat(path, &st) == 0,
+	};
+	/* O_CREAT on a name that is not there makes it; only what the question says. */
+	if (!ret->exists && strcmp(operation, "open") == 0)
+		ret->operation = "create";
+	ret->target = ret->exists && S_ISDIR(st.st_mode) ? CONSENT_FOLDER : CONSENT_FILE;
+}
+
+/* Returns false when the call was answered or parked, true when it may go on. */
+static bool judge(struct notify *n, const struct seccomp_notif *notif, const char *operation,
+		  const char *path)
+{
+	struct consent_request request;
+	struct pending *p;
+
+	if (attach_find(n->attach, path, NULL) != ATTACH_READ)
+		return true;
+	fill_request(notif, operation, path, &request);
+	switch (gate_decide(n->gate, &request)) {
+	case CONSENT_ALLOW:
+		/* Allowed, but the mount lags behind or is narrower: make it follow. */
+		attach_review(n->attach);
+		return true;
+	case CONSENT_ASK:
+		p = calloc(1, sizeof(*p));
+		if (!p)
+			break;
+		p->notify = n;
+		p->id = notif->id;
+		p->ticket.answer = answered;
+		if (gate_ask(n->gate, &request, &p->ticket) == 0)
+			return false;
+		free(p);
+		break;
+	case CONSENT_DENY:
+	case CONSENT_ABSENT:
+		break;
+	}
+	gate_record_denial(n->gate, &request, operation, -EACCES);
+	reply(n, notif->id, -EACCES);
+	return false;
+}
+
+static void handle(struct notify *n, const struct seccomp_notif *notif)
+{
+	const struct call_shape *shape = find_shape(notif->data.nr);
+	char path[PATH_MAX];
+
+	for (int i = 0; shape && i < 2 && shape->fd[i] != UNUSED; i++) {
+		if (locate((pid_t)notif->pid, &notif->data, shape->fd[i], shape->path[i], path) < 0)
+			continue;
+		if (ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &notif->id) < 0)
+			return; /* the pid may be somebody else's by now */
+		if (!judge(n, notif, shape->operation, path))
+			return;
+	}
+	reply(n, notif->id, 0);
+}
+
+static void *serve(void *data)
+{
+	struct notify *n = data;
+
+	for (;;) {
+		struct seccomp_notif notif;
+
+		memset(&notif, 0, sizeof(notif));
+		if (ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &notif) < 0) {
+			if (errno == EINTR || errno == ENOENT)
+				continue;
+			break; /* no task uses the filter any more */
+		}
+		if (attach_any_read_only(n->attach))
+			handle(n, &notif);
+		else
+			reply(n, notif.id, 0);
+	}
+	return NULL;
+}
+
+int notify_start(int listener_fd, struct gate *gate, struct attach *attach)
+{
+	struct notify *n = calloc(1, sizeof(*n));
+	pthread_t thread;
+	int r;
+
+	if (!n)
+		return -ENOMEM;
+	*n = (struct notify){listener_fd, gate, attach};
+	/* Only an optimisation; older kernels refuse. */
+	(void)ioctl(listener_fd, K_NOTIF_SET_FLAGS, K_FD_SYNC_WAKE_UP);
+	r = -pthread_create(&thread, NULL, serve, n);
+	if (r < 0) {
+		free(n);
+		return r;
+	}
+	pthread_detach(thread);
+	return 0;
+}

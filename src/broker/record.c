@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/record.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "consent/words.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LINE_MAX_BYTES (8 * PATH_MAX)
+
+struct recorder {
+	pthread_mutex_t lock; /* guards the descriptors and last */
+	char dir[PATH_MAX];   /* runs directory */
+	char id[RECORD_ID_MAX];
+	const char *family, *app; /* borrowed */
+	int audit_fd, run_fd;	  /* owned */
+	bool failed;
+	char last[LINE_MAX_BYTES]; /* the line before: an equal one is not repeated */
+};
+
+int recorder_open(const char *data_dir, const char *audit_path, const char *family,
+		  const char *app, struct recorder **ret, struct appsilo_error *err)
+{
+	cleanup(recorder_closep) struct recorder *r = calloc(1, sizeof(*r));
+	time_t now = time(NULL);
+	struct tm parts;
+	size_t n;
+
+	if (!r)
+		return error_set(err, -ENOMEM, "run record");
+	r->audit_fd = r->run_fd = -EBADF;
+	pthread_mutex_init(&r->lock, NULL);
+	r->family = family;
+	r->app = app;
+	if (snprintf(r->dir, sizeof(r->dir), "%s/runs", data_dir) >= PATH_MAX)
+		return error_set(err, -ENAMETOOLONG, "run record");
+	gmtime_r(&now, &parts);
+	n = strftime(r->id, sizeof(r->id), "%Y%m%d-%H%M%S", &parts);
+	snprintf(r->id + n, sizeof(r->id) - n, "-%d", (int)getpid());
+	if (audit_path) {
+		r->audit_fd = open(audit_path,
+				   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+		if (r->audit_fd < 0)
+			return error_set(err, -errno, "run: --audit %s", audit_path);
+	}
+	*ret = TAKE_PTR(r);
+	return 0;
+}
+
+void recorder_close(struct recorder *r)
+{
+	if (!r)
+		return;
+	close_keep_errno(r->audit_fd);
+	close_keep_errno(r->run_fd);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+const char *recorder_run_id(const struct recorder *r)
+{
+	return r->id;
+}
+
+static int newest_last(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_record(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+
+	return n > 6 && strcmp(d->d_name + n - 6, ".jsonl") == 0;
+}
+
+static void remove_old(const char *dir)
+{
+	struct dirent **list;
+	int n = scandir(dir, &list, is_record, newest_last);
+	char path[PATH_MAX + 256];
+
+	for (int i = 0; i < n; i++) {
+		if (i < n - RECORD_RUNS_KEPT) {
+			snprintf(path, sizeof(path), "%s/%s", dir, list[i]->d_name);
+			unlink(path);
+		}
+		free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
+}
+
+/* The record is made at the first denial: a run without one leaves nothing. */
+static int run_file(struct recorder *r)
+{
+	char path[PATH_MAX + 64];
+
+	if (r->run_fd >= 0 || r->failed)
+		return r->run_fd;
+	(void)mkdir(r->dir, 0700); /* exists, or the open below says why not */
+	snprintf(path, sizeof(path), "%s/%s.jsonl", r->dir, r->id);
+	r->run_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (r->run_fd < 0) {
+		r->failed = true;
+		log_warning("cannot write %s: %s; appsilo why will not know this run", path,
+			    strerror(errno));
+	} else {
+		remove_old(r->dir);
+	}
+	return r->run_fd;
+}
+
+static void begin(const struct recorder *r, const struct consent_request *q, struct json_writer *w,
+		  char *line)
+{
+	jsonw_init(w, line, LINE_MAX_BYTES);
+	jsonw_open(w, NULL, '{');
+	jsonw_int(w, "time_ms", clock_realtime_ms());
+	jsonw_string(w, "run", r->id);
+	jsonw_string(w, "package", r->family);
+	jsonw_string(w, "app", r->app);
+	jsonw_int(w, "pid", q->pid);
+	jsonw_string(w, "kind", "file");
+	jsonw_string(w, "path", q->path);
+	jsonw_string(w, "access", words_access(q->access));
+	jsonw_string(w, "operation", q->operation);
+}
+
+static void add_reason(struct json_writer *w, const char *source, const struct decision *d)
+{
+	jsonw_string(w, "source", source);
+	if (d && d->by_rule) {
+		jsonw_string(w, "rule", d->rule_path);
+		jsonw_string(w, "rule_source", words_source(d->source));
+		jsonw_string(w, "scope", words_scope(d->scope));
+	} else {
+		jsonw_null(w, "rule");
+	}
+}
+
+/* The time differs in equal lines: compare what follows it. */
+static bool is_repeat(struct recorder *r, const char *line)
+{
+	const char *what = strstr(line, "\"run\"");
+
+	if (what && strcmp(r->last, what) == 0)
+		return true;
+	snprintf(r->last, sizeof(r->last), "%s", what ? what : "");
+	return false;
+}
+
+static void put(int fd, const char *line, int n)
+{
+	if (fd >= 0 && n > 0 && fd_write_all(fd, line, (size_t)n) < 0)
+		log_warning("an audit line could not be written, ignoring");
+}
+
+void recorder_audit(struct recorder *r, const struct consent_request *q, bool allowed,
+		    const char *source, const struct decision *decision)
+{
+	char *line;
+	struct json_writer w;
+
+	if (r->audit_fd < 0)
+		return;
+	line = malloc(LINE_MAX_BYTES);
+	if (!line)
+		return;
+	begin(r, q, &w, line);
+	jsonw_string(&w, "decision", allowed ? "allow" : "deny");
+	add_reason(&w, source, decision);
+	jsonw_close(&w, '}');
+	pthread_mutex_lock(&r->lock);
+	put(r->audit_fd, line, jsonw_finish(&w));
+	pthread_mutex_unlock(&r->lock);
+	free(line);
+}
+
+/* Paths in a command line for a shell: single quotes, each ' as '\''. */
+static void quote(const char *path, char *ret, size_t size)
+{
+	size_t used = 0;
+
+	if (used + 1 < size)
+		ret[used++] = '\'';
+	for (; *path && used + 6 < size; path++) {
+		if (*path == '\'') {
+			memcpy(ret + used, "'\\''", 4);
+			used += 4;
+		} else {
+			ret[used++] = *path;
+		}
+	}
+	ret[used++] = '\'';
+	ret[used] = '\0';
+}
+
+void recorder_denial(struct recorder *r, const struct consent_request *q, const char *call,
+		     int code, const char *source, const struct decision *decision)
+{
+	char quoted[4 * PATH_MAX], allow[4 * PATH_MAX + 256];
+	char *line = malloc(LINE_MAX_BYTES);
+	struct json_writer w;
+	int n;
+
+	if (!line)
+		return;
+	quote(q->path, quoted, sizeof(quoted));
+	snprintf(allow, sizeof(allow), "appsilo grant -p %s %s%s %s", r->family,
+		 strcmp(source, "never-list") == 0 ? "--override-never " : "",
+		 q->access == CONSENT_WRITE ? "--write" : "--read", quoted);
+	begin(r, q, &w, line);
+	jsonw_string(&w, "decision", "deny");
+	jsonw_string(&w, "call", call);
+	jsonw_int(&w, "errno", -code);
+	jsonw_string(&w, "error", code == -EACCES ? "EACCES" : strerror(-code));
+	add_reason(&w, source, decision);
+	jsonw_string(&w, "allow", allow);
+	jsonw_close(&w, '}');
+	n = jsonw_finish(&w);
+	pthread_mutex_lock(&r->lock);
+	put(r->audit_fd, line, n);
+	if (!is_repeat(r, line))
+		put(run_file(r), line, n);
+	pthread_mutex_unlock(&r->lock);
+	free(line);
+}

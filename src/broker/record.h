@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was decided, for people: the audit file (--audit) gets every decision, the run
+ * record gets the denials, for `appsilo why`. One JSON object a line. Thread-safe.
+ */
+#ifndef APPSILO_BROKER_RECORD_H
+#define APPSILO_BROKER_RECORD_H
+
+#include "base/error.h"
+#include "consent/decide.h"
+
+#define RECORD_RUNS_KEPT 100
+#define RECORD_ID_MAX 40
+
+struct recorder;
+
+/**
+ * @data_dir    appsilo's own directory; the record is made at the first denial
+ * @audit_path  NULL: no audit file
+ * Returns 0; -errno with the line when the audit file cannot be opened.
+ */
+int recorder_open(const char *data_dir, const char *audit_path, const char *family,
+		  const char *app, struct recorder **ret, struct appsilo_error *err) must_check;
+void recorder_close(struct recorder *recorder);
+
+const char *recorder_run_id(const struct recorder *recorder);
+
+/** @source "rule", "prompt", "never-list", "no-prompter", ...; @decision why, may be NULL. */
+void recorder_audit(struct recorder *recorder, const struct consent_request *request,
+		    bool allowed, const char *source, const struct decision *decision);
+
+/** @call what the app did, @code the negative errno it got. */
+void recorder_denial(struct recorder *recorder, const struct consent_request *request,
+		     const char *call, int code, const char *source,
+		     const struct decision *decision);
+
+DEFINE_CLEANUP(struct recorder *, recorder_close)
+
+#endif
