@@ -68,6 +68,10 @@ static int read_members(const json_t *object, const struct prompt_question *q,
 		return bad(ret, "\"id\" is not the question's");
 	if (!read_word(object, "decision", &word) || words_read_verdict(word, &ret->verdict) < 0)
 		return bad(ret, "\"decision\" must be \"allow\" or \"deny\"");
+	/* No to a folder without more words is No to that folder alone: what lies in it is
+	 * asked for by itself. Yes to a folder is yes to what is in it. */
+	if (ret->verdict == CONSENT_DENY)
+		ret->target = CONSENT_FILE;
 	if (!read_word(object, "scope", &word) ||
 	    (word && words_read_scope(word, &ret->scope) < 0))
 		return bad(ret, "\"scope\" must be \"once\", \"session\" or \"always\"");

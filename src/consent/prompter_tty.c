@@ -172,7 +172,7 @@ static const char *take_key(int key, const struct prompt_question *q, struct pro
 	*ret = (struct prompt_answer){
 		.verdict = CONSENT_DENY,
 		.scope = CONSENT_ALWAYS,
-		.target = q->request.target,
+		.target = CONSENT_FILE, /* No is about this one thing; a yes widens it below */
 		.access = q->request.access,
 	};
 	switch (key) {
@@ -185,10 +185,12 @@ static const char *take_key(int key, const struct prompt_question *q, struct pro
 		return "yes, the whole folder";
 	case 'y':
 	case 'Y':
+		ret->target = q->request.target;
 		ret->verdict = CONSENT_ALLOW;
 		return "yes, always";
 	case 's':
 	case 'S':
+		ret->target = q->request.target;
 		ret->verdict = CONSENT_ALLOW;
 		ret->scope = CONSENT_SESSION;
 		return "yes, until it ends";
