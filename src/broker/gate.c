@@ -320,7 +320,7 @@ static enum consent_verdict put_question(struct gate *g, struct gate_question *q
 	g->prompter->ask(g->prompter, &question, g->cancel_fd, &answer);
 	eventfd_read(g->cancel_fd, &drained);
 	if (answer.failed) {
-		if (!g->config.quiet)
+		if (!g->config.quiet && answer.problem[0])
 			log_warning("%s; denied, not remembered", answer.problem);
 		return CONSENT_DENY;
 	}

@@ -31,7 +31,7 @@ struct prompt_answer {
 	enum consent_target target;
 	enum consent_access access;
 	bool deny_all; /* everything else of this run */
-	bool failed;   /* nobody answered; @problem says why in one line */
+	bool failed;   /* nobody answered; @problem says why in one line, empty: nobody waits */
 	char problem[256];
 };
 

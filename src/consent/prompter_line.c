@@ -162,8 +162,6 @@ static const char *explain(int code)
 		return "went away without an answer";
 	case -EMSGSIZE:
 		return "sent more than one line";
-	case -ECANCELED:
-		return "was not needed any more";
 	default:
 		return strerror(-code);
 	}
@@ -187,9 +185,11 @@ static void ask(struct prompter *base, const struct prompt_question *question, i
 	if (r < 0) {
 		/* What it says later would be taken for another question's answer. */
 		stop(p);
-		if (r == -ECANCELED)
-			p->starts--;
 		prompt_fail(ret, "the prompter %s", explain(r));
+		if (r == -ECANCELED) {
+			p->starts--;
+			ret->problem[0] = '\0';
+		}
 		return;
 	}
 	if (prompt_json_read(p->line, (size_t)r, question, ret) < 0)

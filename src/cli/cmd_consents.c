@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* consents and reset: what was decided, and starting over. */
+#include "cli/command.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "consent/words.h"
+#include <string.h>
+#include <time.h>
+
+enum {
+	OPT_FAMILY,
+	OPT_JSON,
+	OPT_ALL,
+};
+
+static const struct option_row consents_options[] = {
+	{OPT_FAMILY, "-p", "FAMILY", "only this app's"},
+	{OPT_JSON, "--json", NULL, "as a JSON array"},
+	{0, NULL, NULL, NULL},
+};
+
+static const struct option_row reset_options[] = {
+	{OPT_FAMILY, "-p", "FAMILY", "forget this app's decisions"},
+	{OPT_ALL, "--all", NULL, "forget every app's decisions"},
+	{0, NULL, NULL, NULL},
+};
+
+struct listing {
+	const char *family;
+	bool json, all;
+	size_t n;
+};
+
+static int take(void *data, const struct option_row *row, const char *value)
+{
+	struct listing *l = data;
+
+	if (row->id == OPT_FAMILY)
+		l->family = value;
+	l->json = l->json || row->id == OPT_JSON;
+	l->all = l->all || row->id == OPT_ALL;
+	return l->family && l->all ? -EINVAL : 0;
+}
+
+static void iso_time(int64_t time_ms, char ret[32])
+{
+	time_t seconds = (time_t)(time_ms / 1000);
+	struct tm parts;
+
+	gmtime_r(&seconds, &parts);
+	strftime(ret, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
+}
+
+static int print_json(struct listing *l, const struct consent_rule *rule)
+{
+	char line[8 * PATH_MAX], time_text[32];
+	struct json_writer w;
+
+	iso_time(rule->time_ms, time_text);
+	jsonw_init(&w, line, sizeof(line));
+	jsonw_open(&w, NULL, '{');
+	jsonw_int(&w, "id", rule->id);
+	jsonw_string(&w, "package", rule->family);
+	jsonw_string(&w, "kind", "file");
+	jsonw_string(&w, "path", rule->path);
+	jsonw_string(&w, "target", words_target(rule->target));
+	jsonw_string(&w, "access", words_access(rule->access));
+	jsonw_string(&w, "decision", words_verdict(rule->verdict));
+	jsonw_string(&w, "scope", words_scope(rule->scope));
+	jsonw_string(&w, "source", words_source(rule->source));
+	jsonw_string(&w, "time", time_text);
+	jsonw_close(&w, '}');
+	if (jsonw_finish(&w) < 0)
+		return -ENOBUFS;
+	line[strlen(line) - 1] = '\0';
+	printf("%s\n  %s", l->n ? "," : "", line);
+	return 0;
+}
+
+static int print_rule(void *data, const struct consent_rule *rule)
+{
+	struct listing *l = data;
+	char shown[4 * PATH_MAX], time_text[32];
+	int r = 0;
+
+	if (l->json) {
+		r = print_json(l, rule);
+	} else {
+		iso_time(rule->time_ms, time_text);
+		if (l->n == 0)
+			printf("%-5s  %-5s  %-6s  %-14s  %-20s  %-32s  %s\n", "WHAT", "ACCESS",
+			       "TARGET", "SOURCE", "TIME", "APP", "PATH");
+		printf("%-5s  %-6s  %-6s  %-14s  %-20s  %-32s  %s\n", words_verdict(rule->verdict),
+		       words_access(rule->access), words_target(rule->target),
+		       words_source(rule->source), time_text,
+		       strcmp(rule->family, CONSENT_ALL_FAMILIES) == 0 ? "(every app)" : rule->family,
+		       text_show(rule->path, shown, sizeof(shown)));
+	}
+	l->n++;
+	return r;
+}
+
+static void close_store(struct consent_store **store)
+{
+	consent_store_close(*store);
+}
+
+static int run_consents(int argc, char **argv, struct appsilo_error *err)
+{
+	cleanup(close_store) struct consent_store *store = NULL;
+	struct listing l = {0};
+	struct places places;
+	int words = command_options(argc, argv, consents_options, take, &l, err);
+
+	if (words > 0)
+		error_say(err, -EINVAL, "consents: takes no PATH; use -p FAMILY");
+	if (words != 0)
+		return EXIT_USAGE;
+	if (command_store(STORE_READ, &places, &store, err) < 0)
+		return EXIT_FAILED;
+	if (l.json)
+		printf("[");
+	if (consent_store_each(store, l.family, print_rule, &l, err) < 0)
+		return EXIT_FAILED;
+	if (l.json)
+		printf("%s]\n", l.n ? "\n" : "");
+	else if (l.n == 0)
+		printf("no decisions%s\n", l.family ? " for this app" : "");
+	return EXIT_OK;
+}
+
+static int run_reset(int argc, char **argv, struct appsilo_error *err)
+{
+	cleanup(close_store) struct consent_store *store = NULL;
+	struct listing l = {0};
+	struct places places;
+	char path[PATH_MAX];
+	int count = 0, r;
+	int words = command_options(argc, argv, reset_options, take, &l, err);
+
+	if (words > 1 || (words >= 0 && !l.family && !l.all))
+		words = error_say(err, -EINVAL, "reset: use reset (-p FAMILY | --all) [PATH]");
+	if (words < 0)
+		return EXIT_USAGE;
+	r = command_store(STORE_READ, &places, &store, err);
+	if (r == 0 && words == 1)
+		r = command_path(argv[1], path, err);
+	if (r == 0)
+		r = consent_store_remove(store, l.family, words == 1 ? path : NULL, true, &count, err);
+	if (r < 0)
+		return EXIT_FAILED;
+	printf("forgot %d decision%s\n", count, count == 1 ? "" : "s");
+	if (count > 0)
+		printf("Running apps ask again at their next open; what they have open stays open.\n");
+	return EXIT_OK;
+}
+
+const struct command command_consents = {"consents", "[-p FAMILY] [--json]",
+					 "list every remembered decision", consents_options,
+					 run_consents};
+
+const struct command command_reset = {"reset", "(-p FAMILY | --all) [PATH]",
+				      "forget decisions: of one app, or below one path",
+				      reset_options, run_reset};

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* grant and revoke: what icacls does on the source system. */
+#include "cli/command.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "consent/never.h"
+#include "consent/words.h"
+#include <string.h>
+
+enum {
+	OPT_FAMILY,
+	OPT_ALL,
+	OPT_READ,
+	OPT_WRITE,
+	OPT_DENY,
+	OPT_FILE,
+	OPT_OVERRIDE,
+	OPT_DRY_RUN,
+};
+
+static const struct option_row grant_options[] = {
+	{OPT_FAMILY, "-p", "FAMILY", "to this app (see appsilo consents, or appsilo why)"},
+	{OPT_ALL, "--all-packages", NULL, "to every app"},
+	{OPT_READ, "--read", NULL, "reading, listing, executing (the default)"},
+	{OPT_WRITE, "--write", NULL, "reading and changing"},
+	{OPT_DENY, "--deny", NULL, "refuse instead of allow"},
+	{OPT_FILE, "--file", NULL, "the path alone, not what is below it"},
+	{OPT_OVERRIDE, "--override-never", NULL, "open a place of the never list to one app"},
+	{OPT_DRY_RUN, "--dry-run", NULL, "say what would be done"},
+	{0, NULL, NULL, NULL},
+};
+
+static const struct option_row revoke_options[] = {
+	{OPT_FAMILY, "-p", "FAMILY", "from this app"},
+	{OPT_ALL, "--all-packages", NULL, "from the rules for every app"},
+	{OPT_DRY_RUN, "--dry-run", NULL, "say what would be done"},
+	{0, NULL, NULL, NULL},
+};
+
+struct request {
+	const char *family;
+	bool all, write, read, deny, file, override, dry_run;
+};
+
+static int take(void *data, const struct option_row *row, const char *value)
+{
+	struct request *q = data;
+
+	switch (row->id) {
+	case OPT_FAMILY:
+		q->family = value;
+		break;
+	case OPT_ALL:
+		q->all = true;
+		break;
+	case OPT_READ:
+		q->read = true;
+		break;
+	case OPT_WRITE:
+		q->write = true;
+		break;
+	case OPT_DENY:
+		q->deny = true;
+		break;
+	case OPT_FILE:
+		q->file = true;
+		break;
+	case OPT_OVERRIDE:
+		q->override = true;
+		break;
+	case OPT_DRY_RUN:
+		q->dry_run = true;
+		break;
+	default:
+		return -EINVAL;
+	}
+	return (q->family && q->all) || (q->read && q->write) ? -EINVAL : 0;
+}
+
+static int check(const char *name, const struct request *q, int words, struct appsilo_error *err)
+{
+	char shown[256];
+
+	if (!q->family && !q->all)
+		return error_say(err, -EINVAL, "%s: say which app: -p FAMILY or --all-packages",
+				 name);
+	if (q->family && (!*q->family || strlen(q->family) >= CONSENT_FAMILY_MAX ||
+			  strspn(q->family, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					    "0123456789._-") != strlen(q->family)))
+		return error_say(err, -EINVAL, "%s: %s is not a family name (Name_PublisherId)", name,
+				 text_show(q->family, shown, sizeof(shown)));
+	if (q->override && q->all)
+		return error_say(err, -EINVAL,
+				 "%s: --override-never opens a place to one app only; use -p", name);
+	if (words == 0)
+		return error_say(err, -EINVAL, "%s: say which PATH", name);
+	return 0;
+}
+
+static int check_never(const struct places *places, const char *path, const struct request *q,
+		       struct appsilo_error *err)
+{
+	struct never_places never = {.home = places->home, .data_dir = places->data_dir};
+	enum consent_verdict v = never_judge(&never, path, q->write ? CONSENT_WRITE : CONSENT_READ);
+	char shown[512];
+
+	if (q->deny || v == CONSENT_ASK || q->override)
+		return 0;
+	return error_say(err, -EPERM,
+			 "grant: %s is on the never list; --override-never opens it to one app",
+			 text_show(path, shown, sizeof(shown)));
+}
+
+static int grant_one(struct consent_store *store, const struct request *q, const char *path,
+		     struct appsilo_error *err)
+{
+	struct consent_rule rule = {
+		.family = q->all ? CONSENT_ALL_FAMILIES : q->family,
+		.path = path,
+		.target = q->file ? CONSENT_FILE : CONSENT_FOLDER,
+		.access = q->write ? CONSENT_WRITE : CONSENT_READ,
+		.verdict = q->deny ? CONSENT_DENY : CONSENT_ALLOW,
+		.scope = CONSENT_ALWAYS,
+		.source = q->override ? CONSENT_FROM_OVERRIDE : CONSENT_FROM_GRANT,
+		.time_ms = clock_realtime_ms(),
+	};
+	char shown[1024];
+	int r = q->dry_run ? 0 : consent_store_put(store, &rule, err);
+
+	if (r == 0)
+		printf("%s%s %s %s%s for %s\n", q->dry_run ? "would " : "", words_verdict(rule.verdict),
+		       words_access(rule.access), text_show(path, shown, sizeof(shown)),
+		       q->file ? " (alone)" : "", q->all ? "every app" : q->family);
+	return r;
+}
+
+static void close_store(struct consent_store **store)
+{
+	consent_store_close(*store);
+}
+
+static int run_grant(int argc, char **argv, struct appsilo_error *err)
+{
+	cleanup(close_store) struct consent_store *store = NULL;
+	struct request q = {0};
+	struct places places;
+	int words = command_options(argc, argv, grant_options, take, &q, err);
+	int r = words < 0 ? words : check("grant", &q, words, err);
+
+	if (r < 0)
+		return EXIT_USAGE;
+	if (command_store(q.dry_run ? STORE_READ : STORE_CREATE, &places, &store, err) < 0)
+		return EXIT_FAILED;
+	/* All paths are checked before the first is granted: nothing is half done. */
+	for (int pass = 0; pass < 2; pass++) {
+		for (int i = 1; i <= words; i++) {
+			char path[PATH_MAX], shown[512];
+
+			r = command_path(argv[i], path, err);
+			if (r == 0 && pass == 0 && !q.deny && access(path, F_OK) < 0)
+				r = error_say(err, -ENOENT,
+					      "grant: %s does not exist; only --deny may name what is "
+					      "not there",
+					      text_show(path, shown, sizeof(shown)));
+			if (r == 0 && pass == 0)
+				r = check_never(&places, path, &q, err);
+			if (r == 0 && pass == 1)
+				r = grant_one(store, &q, path, err);
+			if (r < 0)
+				return EXIT_FAILED;
+		}
+	}
+	return EXIT_OK;
+}
+
+static int run_revoke(int argc, char **argv, struct appsilo_error *err)
+{
+	cleanup(close_store) struct consent_store *store = NULL;
+	struct request q = {0};
+	struct places places;
+	int words = command_options(argc, argv, revoke_options, take, &q, err);
+	int r = words < 0 ? words : check("revoke", &q, words, err);
+	int total = 0;
+
+	if (r < 0)
+		return EXIT_USAGE;
+	if (command_store(STORE_READ, &places, &store, err) < 0)
+		return EXIT_FAILED;
+	for (int i = 1; i <= words; i++) {
+		char path[PATH_MAX], shown[1024];
+		int count = 0;
+
+		r = command_path(argv[i], path, err);
+		if (r == 0 && !q.dry_run)
+			r = consent_store_remove(store, q.all ? CONSENT_ALL_FAMILIES : q.family, path,
+						 false, &count, err);
+		if (r < 0)
+			return EXIT_FAILED;
+		total += count;
+		printf("%s %d rule%s on %s\n", q.dry_run ? "would remove" : "removed", count,
+		       count == 1 ? "" : "s", text_show(path, shown, sizeof(shown)));
+	}
+	if (total > 0)
+		printf("Running apps ask again at their next open; what they have open stays open.\n");
+	if (total == 0 && !q.dry_run) {
+		error_say(err, -ENOENT, "revoke: there is no such rule; see appsilo consents");
+		return EXIT_FAILED;
+	}
+	return EXIT_OK;
+}
+
+const struct command command_grant = {
+	"grant", "(-p FAMILY | --all-packages) [--read|--write] [OPTIONS] PATH...",
+	"give access to a file or folder without asking", grant_options, run_grant};
+
+const struct command command_revoke = {"revoke", "(-p FAMILY | --all-packages) PATH...",
+				       "take one decision back", revoke_options, run_revoke};

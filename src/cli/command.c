@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/command.h"
+
+#include "base/path.h"
+#include "base/text.h"
+#include <string.h>
+
+const struct command *const commands[] = {
+	&command_run,	   &command_python, &command_grant,  &command_revoke,
+	&command_consents, &command_reset,  &command_why,    &command_doctor,
+	&command_capabilities, &command_completion, &command_help, &command_version, NULL};
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; commands[i]; i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+static const struct option_row *find_row(const struct option_row *table, const char *word)
+{
+	size_t n = strcspn(word, "=");
+
+	for (; table && table->name; table++)
+		if (strlen(table->name) == n && strncmp(table->name, word, n) == 0)
+			return table;
+	return NULL;
+}
+
+int command_options(int argc, char **argv, const struct option_row *table,
+		    int (*take)(void *data, const struct option_row *row, const char *value),
+		    void *data, struct appsilo_error *err)
+{
+	int kept = 0;
+	bool only_words = false;
+	char shown[256];
+
+	for (int i = 1; i < argc; i++) {
+		const struct option_row *row;
+		const char *value = NULL;
+
+		if (!only_words && strcmp(argv[i], "--") == 0) {
+			only_words = true;
+			continue;
+		}
+		if (only_words || argv[i][0] != '-' || !argv[i][1]) {
+			argv[1 + kept++] = argv[i];
+			continue;
+		}
+		row = find_row(table, argv[i]);
+		text_show(argv[i], shown, sizeof(shown));
+		if (!row)
+			return error_say(err, -EINVAL, "%s: unknown option %s; see appsilo %s --help",
+					 argv[0], shown, argv[0]);
+		if (strchr(argv[i], '='))
+			value = strchr(argv[i], '=') + 1;
+		else if (row->argument && i + 1 < argc)
+			value = argv[++i];
+		if (!row->argument != !value || (value && !*value))
+			return error_say(err, -EINVAL, "%s: %s %s", argv[0], row->name,
+					 row->argument ? "needs a value" : "takes no value");
+		if (take(data, row, value) < 0)
+			return error_say(err, -EINVAL, "%s: %s does not go with another option",
+					 argv[0], row->name);
+	}
+	return kept;
+}
+
+int command_store(enum store_mode mode, struct places *ret_places, struct consent_store **ret,
+		  struct appsilo_error *err)
+{
+	int r = places_find(ret_places, err);
+
+	return r < 0 ? r : consent_store_open(ret_places->data_dir, mode, ret, err);
+}
+
+int command_path(const char *given, char ret[PATH_MAX], struct appsilo_error *err)
+{
+	char cwd[PATH_MAX], shown[512];
+	int r;
+
+	if (realpath(given, ret))
+		return 0;
+	if (errno != ENOENT)
+		return error_set(err, -errno, "%s", text_show(given, shown, sizeof(shown)));
+	if (!getcwd(cwd, sizeof(cwd)))
+		return error_set(err, -errno, "current directory");
+	r = path_clean(cwd, given, ret, PATH_MAX);
+	return r < 0 ? error_set(err, r, "%s", text_show(given, shown, sizeof(shown))) : 0;
+}

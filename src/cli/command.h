@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A command of appsilo-tool: one file, one table entry. Help and completion come from it. */
+#ifndef APPSILO_CLI_COMMAND_H
+#define APPSILO_CLI_COMMAND_H
+
+#include "cli/places.h"
+#include "cli/run_options.h"
+#include "consent/store.h"
+
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+};
+
+struct command {
+	const char *name;
+	const char *usage;   /* what follows "appsilo NAME " */
+	const char *summary; /* one line */
+	const struct option_row *options; /* ends with a NULL name */
+	/* argv[0] is the command's name. Fills @err when it returns EXIT_FAILED or EXIT_USAGE. */
+	int (*run)(int argc, char **argv, struct appsilo_error *err);
+};
+
+extern const struct command command_grant, command_revoke, command_consents, command_reset,
+	command_why, command_doctor, command_capabilities, command_completion, command_help,
+	command_run, command_python, command_version;
+
+/* All of them, NULL at the end. */
+extern const struct command *const commands[];
+
+const struct command *command_find(const char *name);
+
+/**
+ * Read options of @table from argv[1..]; the rest is compacted to the front.
+ * @take  called for each option with its row and value (NULL without one); non-zero stops
+ * Returns the number of other words; -EINVAL with the line.
+ */
+int command_options(int argc, char **argv, const struct option_row *table,
+		    int (*take)(void *data, const struct option_row *row, const char *value),
+		    void *data, struct appsilo_error *err) must_check;
+
+/** Open the user's store. Returns 0; -errno with the line. */
+int command_store(enum store_mode mode, struct places *ret_places, struct consent_store **ret,
+		  struct appsilo_error *err) must_check;
+
+/** An absolute path for a rule: links resolved as far as it exists. 0; -errno with the line. */
+int command_path(const char *given, char ret[PATH_MAX], struct appsilo_error *err) must_check;
+
+#endif
