@@ -12,7 +12,7 @@ int programs_find(const char *name, char ret[PATH_MAX], struct appsilo_error *er
 	char *slash;
 
 	if (n < 0)
-		return error_set(err, -errno, "appsilo: /proc/self/exe");
+		return error_set(err, -errno, "/proc/self/exe");
 	ret[n] = '\0';
 	slash = strrchr(ret, '/');
 	*slash = '\0';
@@ -21,7 +21,7 @@ int programs_find(const char *name, char ret[PATH_MAX], struct appsilo_error *er
 	else
 		snprintf(slash, 64, "/%s", name);
 	if (access(ret, X_OK) < 0)
-		return error_set(err, -errno, "appsilo: %s is missing; install appsilo again", ret);
+		return error_set(err, -errno, "%s is missing; install appsilo again", ret);
 	return 0;
 }
 
@@ -32,6 +32,6 @@ int programs_exec_tool(char *const *argv, struct appsilo_error *err)
 	if (programs_find("appsilo-tool", path, err) < 0)
 		return 125;
 	execve(path, argv, environ);
-	error_set(err, -errno, "appsilo: start %s", path);
+	error_set(err, -errno, "start %s", path);
 	return 125;
 }
