@@ -12,6 +12,8 @@ const struct command *const commands[] = {
 
 const struct command *command_find(const char *name)
 {
+	if (strcmp(name, command_rules.name) == 0)
+		return &command_rules;
 	for (size_t i = 0; commands[i]; i++)
 		if (strcmp(commands[i]->name, name) == 0)
 			return commands[i];

@@ -26,6 +26,9 @@ extern const struct command command_grant, command_revoke, command_consents, com
 	command_why, command_doctor, command_capabilities, command_completion, command_help,
 	command_run, command_python, command_version;
 
+/* For the front, not for people: not in the list below. */
+extern const struct command command_rules;
+
 /* All of them, NULL at the end. */
 extern const struct command *const commands[];
 

@@ -9,6 +9,7 @@
 #include "cli/prepare.h"
 #include "cli/programs.h"
 #include "cli/result.h"
+#include "cli/stored.h"
 #include "isolation/launch.h"
 #include "isolation/monitor.h"
 #include <signal.h>
@@ -23,8 +24,11 @@ static int complain(const struct appsilo_error *err, int exit_code)
 
 static int server_view(struct prepared *p, struct appsilo_error *err)
 {
-	int r = prepare_rules(p, err);
+	struct protection protection;
+	int r = stored_rules(p, &protection, err);
 
+	if (r == 0)
+		r = prepare_rules(p, err);
 	if (r == 0 && view_needs_place(p->cwd))
 		r = view_add(&p->view, p->cwd, VIEW_CWD);
 	if (r == 0)

@@ -62,7 +62,7 @@ int view_add(struct view *view, const char *path, enum view_kind kind)
 		free(copy);
 		return -ENOMEM;
 	}
-	view->entries[view->n++] = (struct view_entry){copy, kind};
+	view->entries[view->n++] = (struct view_entry){.path = copy, .kind = kind};
 	return 0;
 }
 
@@ -120,7 +120,8 @@ void plan_done(struct plan *plan)
 /* Parents before children; on one path deny, then write, then read. */
 static int by_path(const void *a, const void *b)
 {
-	static const int rank[] = {[VIEW_DENY] = 0, [VIEW_WRITE] = 1, [VIEW_READ] = 2, [VIEW_CWD] = 3};
+	static const int rank[] = {[VIEW_DENY] = 0, [VIEW_DENY_WRITE] = 1,
+				   [VIEW_WRITE] = 2, [VIEW_READ] = 3, [VIEW_CWD] = 4};
 	const struct view_entry *x = a, *y = b;
 	int r = strcmp(x->path, y->path);
 
@@ -135,7 +136,8 @@ static const struct view_entry *ruling(const struct view *view, size_t limit, co
 	for (size_t i = 0; i < limit; i++) {
 		const struct view_entry *e = &view->entries[i];
 
-		if (e->kind != VIEW_CWD && path_is_under(path, e->path) &&
+		if (e->kind != VIEW_CWD && e->kind != VIEW_DENY_WRITE &&
+		    path_is_under(path, e->path) &&
 		    (!best || strlen(e->path) > strlen(best->path)))
 			best = e;
 	}
@@ -151,11 +153,32 @@ static bool holds_entry(const struct view *view, const char *folder, enum view_k
 	return false;
 }
 
+/* A refusal of writing holds below it until a more specific allowance of writing. */
+static bool is_write_denied(const struct view *view, const char *path)
+{
+	size_t denied = 0, allowed = 0;
+
+	for (size_t i = 0; i < view->n; i++) {
+		const struct view_entry *e = &view->entries[i];
+		size_t n = strlen(e->path);
+
+		if (!path_is_under(path, e->path))
+			continue;
+		if (e->kind == VIEW_DENY_WRITE && n > denied)
+			denied = n;
+		if (e->kind == VIEW_WRITE && n > allowed)
+			allowed = n;
+	}
+	return denied > 0 && denied >= allowed;
+}
+
 static bool is_forbidden(const struct view *view, const char *path, bool write)
 {
 	const struct view_entry *e = ruling(view, view->n, path);
 
 	if (e && e->kind == VIEW_DENY)
+		return true;
+	if (write && is_write_denied(view, path))
 		return true;
 	return view->is_protected && view->is_protected(view->data, path, write, false);
 }
@@ -163,6 +186,7 @@ static bool is_forbidden(const struct view *view, const char *path, bool write)
 static bool has_forbidden_below(const struct view *view, const char *path, bool write)
 {
 	return holds_entry(view, path, VIEW_DENY) ||
+	       (write && holds_entry(view, path, VIEW_DENY_WRITE)) ||
 	       (view->is_protected && view->is_protected(view->data, path, write, true));
 }
 
@@ -228,6 +252,8 @@ static int expand_name(void *data, const char *folder, int dir_fd, const char *n
 		return 0;
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
+	if (x->view->is_protected && x->view->is_protected(x->view->data, path, false, false))
+		return 0; /* never-listed names do not exist */
 	forbidden = is_forbidden(x->view, path, false);
 	if (forbidden || S_ISLNK(st.st_mode))
 		return add_name(x->plan, folder, dir_fd, name);
@@ -256,7 +282,7 @@ static int plan_entries(struct view *view, struct plan *plan)
 		const struct view_entry *e = &view->entries[i];
 		const struct view_entry *above = ruling(view, i, e->path);
 
-		if (e->kind == VIEW_DENY)
+		if (e->kind == VIEW_DENY || e->kind == VIEW_DENY_WRITE)
 			continue;
 		if (e->kind == VIEW_CWD) {
 			if (!above || above->kind == VIEW_DENY)
@@ -287,7 +313,9 @@ static bool is_needed(const struct way *way, const char *path)
 	if (path_is_under(way->home, path))
 		return true;
 	for (size_t i = 0; i < way->view->n; i++)
-		if (path_is_under(way->view->entries[i].path, path))
+		if (way->view->entries[i].kind != VIEW_DENY &&
+		    way->view->entries[i].kind != VIEW_DENY_WRITE &&
+		    path_is_under(way->view->entries[i].path, path))
 			return true;
 	return false;
 }
@@ -299,6 +327,8 @@ static int hide_sibling(void *data, const char *folder, int dir_fd, const char *
 
 	if (path_join(folder, name, path, sizeof(path)) < 0 || view_is_virtual(path) ||
 	    strcmp(path, "/var") == 0 || is_needed(way, path))
+		return 0;
+	if (way->view->is_protected && way->view->is_protected(way->view->data, path, false, false))
 		return 0;
 	return add_name(way->plan, folder, dir_fd, name);
 }
@@ -338,7 +368,7 @@ int view_plan(struct view *view, struct plan *plan, struct appsilo_error *err)
 	qsort(view->entries, view->n, sizeof(*view->entries), by_path);
 	r = hide_neighbours(&way, plan->home, done);
 	for (size_t i = 0; r == 0 && i < view->n; i++)
-		if (view->entries[i].kind != VIEW_DENY)
+		if (view->entries[i].kind != VIEW_DENY && view->entries[i].kind != VIEW_DENY_WRITE)
 			r = hide_neighbours(&way, view->entries[i].path, done);
 	if (r == 0)
 		r = plan_entries(view, plan);

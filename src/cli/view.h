@@ -15,12 +15,14 @@ enum view_kind {
 	VIEW_READ,
 	VIEW_WRITE,
 	VIEW_DENY,
+	VIEW_DENY_WRITE, /* may still be read, if something allows that */
 	VIEW_CWD, /* exists, but nothing can be done in it */
 };
 
 struct view_entry {
 	char *path; /* absolute, links resolved; owned */
 	enum view_kind kind;
+	bool override; /* opens a place of the never list */
 };
 
 /* Is @path, or may anything below it be, forbidden whatever was granted? */

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/stored.h"
+
+#include "base/path.h"
+#include "cli/programs.h"
+#include <string.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+static bool is_overridden(const struct view *view, const char *path, bool write)
+{
+	for (size_t i = 0; i < view->n; i++) {
+		const struct view_entry *e = &view->entries[i];
+
+		if (e->override && path_is_under(path, e->path) && (!write || e->kind == VIEW_WRITE))
+			return true;
+	}
+	return false;
+}
+
+static bool is_protected(void *data, const char *path, bool write, bool below)
+{
+	const struct protection *p = data;
+	enum consent_access access = write ? CONSENT_WRITE : CONSENT_READ;
+	enum consent_verdict verdict;
+
+	if (is_overridden(p->view, path, write))
+		return false;
+	if (below)
+		return never_below(&p->places, path, access);
+	verdict = never_judge(&p->places, path, access);
+	return verdict == CONSENT_ABSENT || verdict == CONSENT_DENY;
+}
+
+static int add_record(struct prepared *p, const char *record, struct appsilo_error *err)
+{
+	const char *path = record + 1;
+	enum view_kind kind;
+	int r;
+
+	if (*path != '/')
+		return error_say(err, -EBADMSG, "run: unreadable rule from the store");
+	switch (*record) {
+	case 'r':
+	case 'o':
+		kind = VIEW_READ;
+		break;
+	case 'w':
+	case 'p':
+		kind = VIEW_WRITE;
+		break;
+	case 'W':
+		kind = VIEW_DENY_WRITE;
+		break;
+	default:
+		kind = VIEW_DENY;
+		break;
+	}
+	/* A grant on what is gone grants nothing; a denial holds for when it comes back. */
+	if ((kind == VIEW_READ || kind == VIEW_WRITE) && access(path, F_OK) < 0)
+		return 0;
+	r = view_add(&p->view, path, kind);
+	if (r < 0)
+		return error_set(err, r, "run: stored rules");
+	p->view.entries[p->view.n - 1].override = *record == 'o' || *record == 'p';
+	return 0;
+}
+
+static int read_records(struct prepared *p, FILE *file, struct appsilo_error *err)
+{
+	char *record = NULL;
+	size_t size = 0;
+	ssize_t n;
+	int r = 0;
+	bool complete = false;
+
+	while (r == 0 && !complete && (n = getdelim(&record, &size, '\0', file)) > 0) {
+		complete = strcmp(record, ".") == 0;
+		if (!complete)
+			r = add_record(p, record, err);
+	}
+	free(record);
+	if (r == 0 && !complete)
+		return error_say(err, -EIO, "run: the stored rules could not be read; not starting");
+	return r;
+}
+
+static int run_tool(struct prepared *p, int *ret_fd, pid_t *ret_pid, struct appsilo_error *err)
+{
+	char program[PATH_MAX];
+	char *words[] = {(char *)"appsilo", (char *)"rules", p->identity.family, NULL};
+	int pipe_fds[2];
+	int r = programs_find("appsilo-tool", program, err);
+
+	if (r < 0)
+		return r;
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return error_set(err, -errno, "run: pipe");
+	*ret_pid = vfork();
+	if (*ret_pid == 0) {
+		dup2(pipe_fds[1], STDOUT_FILENO);
+		execve(program, words, environ);
+		_exit(127);
+	}
+	close(pipe_fds[1]);
+	*ret_fd = pipe_fds[0];
+	return *ret_pid < 0 ? error_set(err, -errno, "run: start %s", program) : 0;
+}
+
+int stored_rules(struct prepared *p, struct protection *protection, struct appsilo_error *err)
+{
+	char file[PATH_MAX + 16];
+	FILE *stream;
+	pid_t pid;
+	int fd, r;
+
+	protection->places = (struct never_places){
+		.home = p->places.home, .data_dir = p->places.data_dir, .profile = p->home};
+	protection->view = &p->view;
+	p->view.is_protected = is_protected;
+	p->view.data = protection;
+	snprintf(file, sizeof(file), "%s/consent.db", p->places.data_dir);
+	if (access(file, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	r = run_tool(p, &fd, &pid, err);
+	if (r < 0)
+		return r;
+	stream = fdopen(fd, "r");
+	r = stream ? read_records(p, stream, err) : error_set(err, -ENOMEM, "run");
+	if (stream)
+		fclose(stream);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return r;
+}
