@@ -3,6 +3,7 @@
 
 #include "base/path.h"
 #include "cli/programs.h"
+#include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
 
