@@ -146,7 +146,7 @@ static void watch_store(struct broker *b)
 {
 	b->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (b->inotify_fd < 0 ||
-	    inotify_add_watch(b->inotify_fd, b->places.data_dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
+	    inotify_add_watch(b->inotify_fd, b->places.data_dir, IN_ATTRIB | IN_CREATE | IN_MOVED_TO) < 0)
 		log_warning("cannot watch %s; changes made elsewhere show at the next question",
 			    b->places.data_dir);
 }

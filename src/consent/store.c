@@ -343,6 +343,13 @@ int consent_store_below(struct consent_store *store, const char *family, const c
 	return r;
 }
 
+/* Wake the brokers that watch the directory: a commit in WAL mode shows itself to others
+ * only by shared memory, after the last write that a watch could see. */
+static void announce(const struct consent_store *store)
+{
+	(void)utimensat(AT_FDCWD, store->file, NULL, 0); /* late news at worst */
+}
+
 int consent_store_put(struct consent_store *store, const struct consent_rule *rule,
 		      struct appsilo_error *err)
 {
@@ -363,7 +370,10 @@ int consent_store_put(struct consent_store *store, const struct consent_rule *ru
 	sqlite3_bind_int64(s, 7, rule->time_ms);
 	r = code_of(sqlite3_step(s));
 	sqlite3_reset(s);
-	return r < 0 ? explain(store, r, "write", err) : 0;
+	if (r < 0)
+		return explain(store, r, "write", err);
+	announce(store);
+	return 0;
 }
 
 int consent_store_each(struct consent_store *store, const char *family, consent_rule_fn visit,
@@ -421,7 +431,10 @@ int consent_store_remove(struct consent_store *store, const char *family, const 
 	if (r == 0)
 		*ret_count = sqlite3_changes(store->db);
 	sqlite3_finalize(s);
-	return r < 0 ? explain(store, r, "change", err) : 0;
+	if (r < 0)
+		return explain(store, r, "change", err);
+	announce(store);
+	return 0;
 }
 
 int64_t consent_store_version(struct consent_store *store)

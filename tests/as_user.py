@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Run one Python test file against the built programs, in a fresh home of its own.
+
+usage: as_user.py (user|root) BUILD_DIR TEST.py
+
+The programs and the tests are copied to a place the test user can reach, since a checkout
+may lie in a private directory. `user` started by root drops to appsilo-test; a run that
+this account cannot do (root tests without root) exits 77, which meson counts as a skip.
+"""
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+
+PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool")
+TEST_USER = "appsilo-test"
+
+
+def workplace(account):
+    """A folder outside every place the sandbox makes up (/tmp and the like)."""
+    if account:
+        return tempfile.mkdtemp(prefix="appsilo-run-", dir=account.pw_dir)
+    if os.geteuid() == 0:
+        return tempfile.mkdtemp(prefix="appsilo-run-", dir="/srv")
+    return tempfile.mkdtemp(prefix=".appsilo-run-", dir=os.path.expanduser("~"))
+
+
+def fill(place, build, test):
+    os.makedirs(place + "/bin")
+    os.makedirs(place + "/home/data")
+    for name in PROGRAMS:
+        shutil.copy(os.path.join(build, "src/cli", name), place + "/bin/" + name)
+    here = os.path.dirname(os.path.abspath(__file__))
+    shutil.copytree(here, place + "/tests", ignore=shutil.ignore_patterns("__pycache__"))
+    hostile = os.path.join(build, "tests/hostile")
+    if os.path.isdir(hostile):
+        for name in os.listdir(hostile):
+            path = os.path.join(hostile, name)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                shutil.copy(path, place + "/bin/" + name)
+    return place + "/tests/" + os.path.relpath(os.path.abspath(test), here)
+
+
+def main():
+    who, build, test = sys.argv[1:]
+    account = None
+    if who == "root" and os.geteuid() != 0:
+        print("skipped: needs root")
+        return 77
+    if who == "user" and os.geteuid() == 0:
+        account = pwd.getpwnam(TEST_USER)
+    place = workplace(account)
+    command = ["/usr/bin/python3", "-B", fill(place, build, test)]
+    env = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": place + "/home",
+        "USER": TEST_USER if account else "root" if os.geteuid() == 0 else os.environ.get("USER", "u"),
+        "LANG": "C.UTF-8",
+        "TERM": "xterm",
+        "APPSILO": place + "/bin/appsilo",
+        "TEST_PLACE": place,
+    }
+    if account:
+        subprocess.run(["chown", "-R", f"{account.pw_uid}:{account.pw_gid}", place], check=True)
+        command = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}",
+                   "--clear-groups", "--inh-caps=-all"] + command
+    try:
+        return subprocess.run(command, env=env, cwd=place + "/home", check=False).returncode
+    finally:
+        subprocess.run(["chmod", "-R", "u+rwX", place], check=False)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+sys.exit(main())
