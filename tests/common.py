@@ -15,8 +15,8 @@ POLICY = PLACE + "/policy.json"
 
 PROMPTER = """
 import json, sys
-policy = json.load(open(sys.argv[1]))
 for line in sys.stdin:
+    policy = json.load(open(sys.argv[1]))
     question = json.loads(line)
     open(sys.argv[2], "a").write(line)
     answer = {"v": 1, "id": question["id"], "decision": "deny", "scope": "always"}

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad input: one clear line, the right exit code, nothing allowed, nothing lost."""
+import os
+import sqlite3
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import APPSILO, HOME, PLACE, Case, main, write  # noqa: E402
+
+STORE = HOME + "/.local/share/appsilo/consent.db"
+
+
+class BadInput(Case):
+    def one_line(self, done, code, *words):
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertTrue(done.stderr.startswith("appsilo: "), done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+    def test_options(self):
+        for words, said in ((["--promt", "never", "--", "true"], "--prompt"), ([], "no command"),
+                            (["--memory", "lots", "--", "true"], "--memory"),
+                            (["--allow-read", HOME + "/nope", "--", "true"], "nope"),
+                            (["--cwd", HOME + "/nope", "--", "true"], "nope"),
+                            (["--net", "client", "--", "true"], "network"),
+                            (["-p", "No_such", "--", "true"], "No_such"),
+                            (["--result", "/no/dir/x", "--prompt", "never", "--", "true"], "--result"),
+                            (["--cpus", "1", "--", "true"], "--cpus")):
+            done = subprocess.run([APPSILO, "run", *words], capture_output=True, text=True, cwd=HOME,
+                                  check=False)
+            self.one_line(done, 125, said)
+
+    def test_tool_usage(self):
+        for words, code in ((["frob"], 2), (["grant", "/tmp"], 2), (["grant", "-p", "A_b"], 2),
+                            (["grant", "-p", "A_b", HOME + "/nope"], 1), (["revoke", "-p", "A_b", "/x"], 1),
+                            (["reset"], 2), (["why", "nope"], 1), (["consents", "--frob"], 2),
+                            (["grant", "-p", "../x", "/tmp"], 2), (["help", "frob"], 2)):
+            self.one_line(self.tool(*words, check=False), code)
+
+    def test_non_utf8_path(self):
+        path = os.fsencode(HOME) + b"/data/\xff\xfe"
+        with open(path, "w") as file:
+            file.write("bytes")
+        self.answers({"path": os.fsdecode(path)})
+        done = self.run_app("cat", path)
+        self.assertEqual(done.stdout, "bytes", done.stderr)
+        self.assertIn("\\xff\\xfe", self.tool("consents").stdout)
+        os.unlink(path)
+
+    def test_damaged_store_denies_everything_and_is_not_replaced(self):
+        write(STORE, "this is not a database" * 10)
+        for prompt in ("never", self.prompter()):
+            done = self.run_app("true", prompt=prompt)
+            self.assertEqual(done.returncode, 125, done.stderr)
+            self.assertIn("damaged", done.stderr)
+        self.one_line(self.tool("grant", "-p", "A_b", "/usr", check=False), 1, "damaged")
+        with open(STORE) as file:
+            self.assertIn("not a database", file.read())
+
+    def test_foreign_database_is_damaged_too(self):
+        os.makedirs(os.path.dirname(STORE))
+        with sqlite3.connect(STORE) as db:
+            db.execute("create table rules (x)")
+        self.assertIn("damaged", self.tool("consents", check=False).stderr)
+
+    def test_damaged_row_denies(self):
+        self.answers({"path": HOME + "/data/test.txt"})
+        self.run_app("cat", HOME + "/data/test.txt")
+        with sqlite3.connect(STORE) as db:
+            db.execute("update rules set source = 'elsewhere' where verdict = 'allow'")
+        done = self.run_app("cat", HOME + "/data/test.txt")
+        self.assertIn("Permission denied", done.stderr)
+
+    def test_locked_store(self):
+        self.tool("grant", "-p", "A_b", "--read", "/usr")
+        db = sqlite3.connect(STORE, isolation_level=None)
+        db.execute("begin exclusive")
+        done = self.tool("grant", "-p", "A_b", "--read", "/usr", check=False)
+        self.one_line(done, 1, "locked")
+        # An answer that cannot be stored holds for the run, with a warning.
+        self.answers({"path": HOME + "/data/test.txt"})
+        done = self.run_app("cat", HOME + "/data/test.txt", options=("--allow-read", HOME + "/work"))
+        self.assertEqual(done.stdout, "hello\n", done.stderr)
+        self.assertIn("locked", done.stderr)
+        db.execute("rollback")
+
+    def test_profile_replaced_by_a_link_is_refused(self):
+        family = self.family("true")
+        profile = f"{HOME}/.local/share/appsilo/profiles/{family}"
+        os.rename(profile, profile + ".was")
+        os.makedirs(HOME + "/.ssh", exist_ok=True)
+        os.symlink(HOME + "/.ssh", profile)
+        done = self.run_app("true", prompt="never")
+        self.one_line(done, 125, "profile")
+
+    def test_too_many_words_and_long_paths(self):
+        done = self.run_app("cat", "/" + "a" * 5000, prompt="never")
+        self.assertEqual(done.returncode, 1)
+        done = self.run_app("a" * 5000, prompt="never")
+        self.assertEqual(done.returncode, 127)
+
+
+main()
