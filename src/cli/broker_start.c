@@ -259,9 +259,11 @@ int broker_start(struct prepared *p, char *const *argv, struct appsilo_error *er
 		return error_set(err, -errno, "run: control socket");
 	h.control_fd = pair[0];
 	p->plan.control_fd = pair[1];
+	p->plan.parent_fd = pair[0];
+	p->plan.device_fd = h.fuse_fd;
 	p->plan.notify_writes = p->plan.wait_for_go = true;
 	h.app_uid = p->plan.uid;
-	r = launch_init(&p->plan, h.control_fd, &h.init_pid, err);
+	r = launch_init(&p->plan, &h.init_pid, err);
 	close(pair[1]);
 	if (r == 0)
 		r = start_helper(h.init_pid, p->idmap_fd, &h.helper_fd, err);

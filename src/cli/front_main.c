@@ -65,7 +65,8 @@ static int run_alone(struct prepared *p, struct monitor_outcome *ret, struct app
 		return error_set(err, -errno, "run: set up");
 	m.control_fd = pair[0];
 	p->plan.control_fd = pair[1];
-	r = launch_init(&p->plan, m.control_fd, &m.init_pid, err);
+	p->plan.parent_fd = pair[0];
+	r = launch_init(&p->plan, &m.init_pid, err);
 	close(pair[1]);
 	if (r < 0)
 		return r;

@@ -157,7 +157,8 @@ int prepare(char *const *words, bool python, struct prepared *ret, int *ret_exit
 	int r, fd;
 
 	*ret_exit_code = 125;
-	ret->plan.fuse_fd = ret->plan.control_fd = ret->idmap_fd = -EBADF;
+	ret->plan.fuse_fd = ret->plan.control_fd = ret->plan.parent_fd = ret->plan.device_fd =
+		ret->idmap_fd = -EBADF;
 	r = run_options_parse(words, python, &ret->options, err);
 	if (r < 0 || ret->options.help)
 		return r;

@@ -214,6 +214,8 @@ void init_run(const struct plan *plan)
 	int canary_fd = -EBADF, listener_fd = -EBADF, master_fd = -EBADF, slave_fd = -EBADF;
 	sigset_t all;
 
+	close_keep_errno(plan->parent_fd);
+	close_keep_errno(plan->device_fd);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (setsid() < 0) {

@@ -43,7 +43,7 @@ static int explain_refusal(int code, struct appsilo_error *err)
 			 "run: cannot make the sandbox's namespaces; run appsilo doctor");
 }
 
-int launch_init(const struct plan *plan, int parent_fd, pid_t *ret_pid, struct appsilo_error *err)
+int launch_init(const struct plan *plan, pid_t *ret_pid, struct appsilo_error *err)
 {
 	struct k_clone_args args = {.flags = SANDBOX_NAMESPACES, .exit_signal = SIGCHLD};
 	long pid = syscall(K_CLONE3, &args, sizeof(args));
@@ -56,7 +56,7 @@ int launch_init(const struct plan *plan, int parent_fd, pid_t *ret_pid, struct a
 	if (!plan->write_id_maps) {
 		r = init_write_id_maps((pid_t)pid, plan->uid, plan->gid, false);
 		if (r == 0)
-			r = fd_send(parent_fd, "", 1, NULL, 0);
+			r = fd_send(plan->parent_fd, "", 1, NULL, 0);
 		if (r < 0) {
 			kill((pid_t)pid, SIGKILL);
 			waitpid((pid_t)pid, NULL, 0);

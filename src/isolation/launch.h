@@ -8,12 +8,10 @@
 
 /**
  * Make all namespaces in one clone3 and run init_run(@plan) in the child.
- * @parent_fd  our end of the control socket, used when a privileged launcher writes the maps
- * @ret_pid    init's pid as seen here
+ * @ret_pid  init's pid as seen here
  * Returns 0; -errno with a line that names the setting that forbids it.
  */
-int launch_init(const struct plan *plan, int parent_fd, pid_t *ret_pid,
-		struct appsilo_error *err) must_check;
+int launch_init(const struct plan *plan, pid_t *ret_pid, struct appsilo_error *err) must_check;
 
 /**
  * Enter the broker's own user and mount namespaces (U1, M1): the host's files as the user

@@ -62,6 +62,9 @@ struct plan {
 	bool notify_writes; /* install the filter that reports calls that write */
 	bool wait_for_go;   /* wait for CONTROL_GO before exec */
 	int control_fd;	   /* init's end; close-on-exec */
+	/* The parent's own: init closes its copies first. With one of them open it would not
+	 * notice the parent's death, and a dead broker's FUSE mount would wait for ever. */
+	int parent_fd, device_fd;
 };
 
 #endif
