@@ -3,7 +3,6 @@
 import fcntl
 import os
 import pty
-import re
 import select
 import signal
 import struct
@@ -56,9 +55,13 @@ class Screen:
         self.type(key)
         return shown
 
-    def end(self):
+    def end(self, timeout=20):
         rest = self.output
+        end = time.monotonic() + timeout
         while True:
+            if not select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
+                os.kill(self.pid, signal.SIGKILL)
+                raise AssertionError(f"does not end: {rest!r}")
             try:
                 data = os.read(self.fd, 65536)
             except OSError:
@@ -186,6 +189,7 @@ class Terminal(Case):
         time.sleep(0.3)
         screen.type(b"word\n")
         screen.wait_for(b"GOT:word")
+        screen.wait_for(b"$ ")
         screen.type(b"exit\n")
         _, code = screen.end()
         self.assertEqual(code, 0)
