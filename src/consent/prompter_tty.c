@@ -84,7 +84,7 @@ static bool show_path(struct tty_prompter *p, const char *path)
 	if (text_escape(path, (size_t)(base - path), folder, sizeof(folder)) < 0 ||
 	    text_escape(base, strlen(base), name, sizeof(name)) < 0)
 		return false;
-	say(p, "    \033[2m%s\033[0m\033[1m%s\033[0m\r\n", folder, name);
+	say(p, "    \033[2m%s\033[0m\033[1m%s\033[0m\n", folder, name);
 	return true;
 }
 
@@ -112,23 +112,23 @@ static bool draw(struct tty_prompter *p, const struct prompt_question *q)
 	asker(q, command, sizeof(command));
 	/* Undo what the app may have left: colours, scroll region, origin mode, line drawing,
 	 * an invisible cursor; then a fresh line. */
-	say(p, "\033[0m\033[r\033[?6l\033(B\033[?25h\033[?7h\r\n");
-	say(p, "\033[1;33m── appsilo ──\033[0m \033[1m%s\033[0m wants to %s:\r\n",
+	say(p, "\033[0m\033[r\033[?6l\033(B\033[?25h\033[?7h\n");
+	say(p, "\033[1;33m── appsilo ──\033[0m \033[1m%s\033[0m wants to %s:\n",
 	    text_show(q->app, app, sizeof(app)), operation_words(&q->request));
 	if (!show_path(p, q->request.path))
 		return false;
-	say(p, "    \033[2mprogram %s (%s), pid %d\033[0m\r\n",
+	say(p, "    \033[2mprogram %s (%s), pid %d\033[0m\n",
 	    text_show(q->real, real, sizeof(real)), q->package, (int)q->request.pid);
 	if (*command)
-		say(p, "    \033[2m%s\033[0m\r\n", command);
-	say(p, "  y  yes, always, this %s%s\r\n", what, folder ? " and all in it" : "");
+		say(p, "    \033[2m%s\033[0m\n", command);
+	say(p, "  y  yes, always, this %s%s\n", what, folder ? " and all in it" : "");
 	if (!folder)
-		say(p, "  f  yes, always, %sthe whole folder and all in it%s\r\n",
+		say(p, "  f  yes, always, %sthe whole folder and all in it%s\n",
 		    q->siblings >= 2 ? "\033[1m" : "", q->siblings >= 2 ? "\033[0m" : "");
-	say(p, "  s  yes, until the program ends      o  yes, only this once\r\n");
-	say(p, "  n  no, and remember it              q  no, only this once\r\n");
+	say(p, "  s  yes, until the program ends      o  yes, only this once\n");
+	say(p, "  n  no, and remember it              q  no, only this once\n");
 	if (q->offer_deny_all)
-		say(p, "  d  no to everything else of this run\r\n");
+		say(p, "  d  no to everything else of this run\n");
 	say(p, "  \033[1m[No]\033[0m ? ");
 	return true;
 }
@@ -237,9 +237,9 @@ static void converse(struct tty_prompter *p, const struct prompt_question *q, in
 	keys.c_oflag = before.c_oflag;
 	tcsetattr(p->tty_fd, TCSADRAIN, &keys);
 	if (draw(p, q)) {
-		say(p, "%s\r\n", take_key(read_key(p, cancel_fd), q, ret));
+		say(p, "%s\n", take_key(read_key(p, cancel_fd), q, ret));
 	} else {
-		say(p, "    (a name too long to show: refused)\r\n");
+		say(p, "    (a name too long to show: refused)\n");
 		prompt_fail(ret, "the name is too long to show");
 	}
 	tcsetattr(p->tty_fd, TCSADRAIN, &before);

@@ -78,6 +78,8 @@ static void add_sockets(scmp_filter_ctx ctx)
 {
 	static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
 	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+	static const int refused[] = {SOCK_RAW, SOCK_RDM, SOCK_PACKET};
+	struct scmp_arg_cmp above = SCMP_CMP(0, SCMP_CMP_GT, AF_INET6);
 
 	for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++) {
 		for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
@@ -89,7 +91,21 @@ static void add_sockets(scmp_filter_ctx ctx)
 			if (families[f] == AF_UNIX)
 				rule(ctx, SCMP_ACT_ALLOW, "socketpair", 2, args);
 		}
+		for (size_t t = 0; t < sizeof(refused) / sizeof(refused[0]); t++) {
+			struct scmp_arg_cmp args[] = {
+				low32(0, 0xffffffff, (uint32_t)families[f]),
+				low32(1, 0x7ff, (uint32_t)refused[t]),
+			};
+			rule(ctx, SCMP_ACT_ERRNO(EPERM), "socket", 2, args);
+		}
 	}
+	for (uint32_t family = 0; family < AF_INET6; family++) {
+		struct scmp_arg_cmp other = low32(0, 0xffffffff, family);
+
+		if (family != AF_UNIX && family != AF_INET)
+			rule(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), "socket", 1, &other);
+	}
+	rule(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), "socket", 1, &above);
 }
 
 static void add_ioctl(scmp_filter_ctx ctx)

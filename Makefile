@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front door; meson does the work.
+BUILD ?= build
+
+.PHONY: help setup build run test bench install clean
+
+help:
+	@echo "make run      install what is missing, build, start the isolated Python"
+	@echo "make test     build and run every test"
+	@echo "make bench    compare with other sandboxes on this machine"
+	@echo "make build    build only            make install   install with meson"
+	@echo "make setup    install what is missing, open /dev/fuse"
+	@echo "make clean    remove $(BUILD)/"
+
+setup:
+	@tools/setup.sh
+
+build: setup
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
+	@ninja -C $(BUILD)
+
+run: build
+	@echo
+	@echo "The isolated Python: it asks before it touches a file of yours. Leave it with Ctrl-D."
+	@$(BUILD)/src/cli/appsilo python
+
+test: build
+	@tools/test.sh $(BUILD)
+
+bench: build
+	@tools/setup.sh bench
+	@python3 bench/start.py $(BUILD)
+	@python3 bench/files.py $(BUILD)
+
+install: build
+	meson install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD)

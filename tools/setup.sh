@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Install what is missing on Debian 12 and prepare the host: packages, /dev/fuse, and, when
+# root runs the tests, the ordinary user they run as. Does nothing when nothing is missing.
+set -eu
+
+packages="gcc meson ninja-build pkg-config musl-tools python3 libfuse3-dev libseccomp-dev
+libsqlite3-dev libjansson-dev libcmocka-dev scdoc util-linux procps git sqlite3 bash coreutils"
+[ "${1:-}" = bench ] && packages="$packages bubblewrap firejail"
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		echo "setup: this needs root: $*" >&2
+		return 1
+	fi
+}
+
+missing=
+for package in $packages; do
+	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+		missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+	echo "setup: installing$missing"
+	as_root apt-get update -qq
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+# The broker serves the sandbox's view through FUSE; the device is made for everybody to open.
+if [ ! -e /dev/fuse ]; then
+	as_root modprobe fuse || echo "setup: no /dev/fuse; only --prompt never will work" >&2
+fi
+if [ -e /dev/fuse ] && [ "$(stat -c %a /dev/fuse)" != 666 ]; then
+	echo "setup: opening /dev/fuse to users"
+	as_root chmod 666 /dev/fuse
+	if [ -d /etc/udev/rules.d ]; then
+		echo 'KERNEL=="fuse", MODE="0666"' |
+			as_root tee /etc/udev/rules.d/60-appsilo-fuse.rules >/dev/null
+	fi
+fi
+
+if [ "$(id -u)" -eq 0 ] && ! id appsilo-test >/dev/null 2>&1; then
+	echo "setup: making the user appsilo-test for the tests"
+	useradd -m -s /bin/bash appsilo-test
+fi

@@ -1,0 +1,9 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Run every test suite of a build and close with one line: N passed, N failed, N skipped.
+set -u
+build=${1:-build}
+meson test -C "$build" --no-rebuild --print-errorlogs
+code=$?
+python3 "$(dirname "$0")/test_summary.py" "$build/meson-logs/testlog.json" || code=1
+exit $code
