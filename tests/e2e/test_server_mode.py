@@ -17,12 +17,17 @@ def descendants(pid):
     return [int(c) for c in children] + [d for c in children for d in descendants(c)]
 
 
+def is_alive(pid):
+    try:
+        return ") Z " not in read(f"/proc/{pid}/stat")
+    except OSError:
+        return False
+
+
 def gone(pids, timeout=10):
     end = time.monotonic() + timeout
     while time.monotonic() < end:
-        alive = [p for p in pids if os.path.exists(f"/proc/{p}") and
-                 ") Z " not in read(f"/proc/{p}/stat")]
-        if not alive:
+        if not any(map(is_alive, pids)):
             return True
         time.sleep(0.02)
     return False
