@@ -110,9 +110,10 @@ static bool draw(struct tty_prompter *p, const struct prompt_question *q)
 	char command[2048], app[256], real[4 * PATH_MAX];
 
 	asker(q, command, sizeof(command));
-	/* Undo what the app may have left: colours, scroll region, origin mode, line drawing,
-	 * an invisible cursor; then a fresh line. */
-	say(p, "\033[0m\033[r\033[?6l\033(B\033[?25h\033[?7h\n");
+	/* Undo what the app may have left: a half sequence (CAN, ST), the scroll region (the
+	 * cursor is kept: setting it moves it), colours, line drawing, an invisible cursor, no
+	 * wrapping; then a fresh line. */
+	say(p, "\030\033\\\0337\033[r\0338\033[0m\033(B\033[?25h\033[?7h\n");
 	say(p, "\033[1;33m── appsilo ──\033[0m \033[1m%s\033[0m wants to %s:\n",
 	    text_show(q->app, app, sizeof(app)), operation_words(&q->request));
 	if (!show_path(p, q->request.path))
