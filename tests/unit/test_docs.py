@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules that a program can check: options against man pages, include arrows, file lengths."""
+import json
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOOL = sys.argv.pop(1)
+RANK = {"base": 0, "isolation": 1, "consent": 2, "broker": 3, "cli": 4}
+# The layers that are not below but beside: the helper enters mount namespaces.
+
+
+def sources():
+    for folder, _, names in os.walk(TOP + "/src"):
+        for name in names:
+            if name.endswith((".c", ".h")):
+                yield os.path.join(folder, name)
+
+
+class Docs(unittest.TestCase):
+    def test_every_option_is_in_its_man_page(self):
+        listing = subprocess.run([TOOL, "help", "--options-json"], capture_output=True, check=True).stdout
+        for command, options in json.loads(listing).items():
+            page = "appsilo-run.1.scd" if command in ("run", "python") else "appsilo.1.scd"
+            with open(f"{TOP}/docs/man/{page}") as file:
+                text = file.read()
+            for option in options:
+                self.assertIn(option, text, f"{command} {option} in {page}")
+
+    def test_includes_point_downward(self):
+        for path in sources():
+            layer = os.path.relpath(path, TOP + "/src").split("/")[0]
+            with open(path) as file:
+                for used in re.findall(r'#include "(\w+)/', file.read()):
+                    if used in RANK:
+                        self.assertLessEqual(RANK[used], RANK[layer], f"{path} includes {used}/")
+
+    def test_files_stay_small_and_carry_the_licence(self):
+        for path in sources():
+            with open(path) as file:
+                lines = file.readlines()
+            self.assertLessEqual(len(lines), 600, path)
+            self.assertIn("SPDX-License-Identifier: Apache-2.0", lines[0], path)
+
+
+unittest.main(argv=sys.argv[:1])
