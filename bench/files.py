@@ -65,6 +65,8 @@ def main():
                 file.write("x" * 1000)
     with open(tree + "/big", "wb") as file:
         file.write(b"x" * (64 << 20))
+    with open(tree + "/narrow", "w") as file:
+        file.write("x")
     env = {"PATH": "/usr/bin:/bin", "HOME": place + "/home", "LANG": "C.UTF-8", "USER": "bench"}
     os.makedirs(place + "/home")
     run = [appsilo, "run", "--prompt", "exec:true", "--allow-read", place + "/home"]
@@ -73,7 +75,7 @@ def main():
         "native": ([], "w"),
         "write consent": (run + ["--allow-write", tree, "--"], "w"),
         "read consent": (run + ["--allow-read", tree, "--"], "r"),
-        "on FUSE": (run + ["--allow-read", tree, "--allow-write", tree + "/none", "--"], "r"),
+        "on FUSE": (run + ["--allow-read", tree, "--allow-write", tree + "/narrow", "--"], "r"),
         "server mode": ([appsilo, "run", "--prompt", "never", "--allow-write", tree, "--"], "w"),
     }
     times = {}

@@ -34,7 +34,6 @@ struct broker {
 	struct attach *attach;
 	struct bfs *bfs;
 	struct monitor monitor;
-	int inotify_fd;
 	int result_fd;
 	struct terminal_hooks hooks;
 };
@@ -89,7 +88,7 @@ static void on_store_files(void *data)
 	struct broker *b = data;
 	char events[4096];
 
-	while (read(b->inotify_fd, events, sizeof(events)) > 0)
+	while (read(b->handoff.watch_fd, events, sizeof(events)) > 0)
 		;
 	gate_poll_store(b->gate);
 }
@@ -144,9 +143,8 @@ static int open_store(struct broker *b, struct appsilo_error *err)
 
 static void watch_store(struct broker *b)
 {
-	b->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (b->inotify_fd < 0 ||
-	    inotify_add_watch(b->inotify_fd, b->places.data_dir, IN_ATTRIB | IN_CREATE | IN_MOVED_TO) < 0)
+	if (inotify_add_watch(b->handoff.watch_fd, b->places.data_dir,
+			      IN_ATTRIB | IN_CREATE | IN_MOVED_TO) < 0)
 		log_warning("cannot watch %s; changes made elsewhere show at the next question",
 			    b->places.data_dir);
 }
@@ -296,12 +294,13 @@ static int prepare(struct broker *b, int argc, char **argv, struct appsilo_error
 	fcntl(b->handoff.fuse_fd, F_SETFD, FD_CLOEXEC);
 	fcntl(b->handoff.control_fd, F_SETFD, FD_CLOEXEC);
 	fcntl(b->handoff.helper_fd, F_SETFD, FD_CLOEXEC);
+	fcntl(b->handoff.watch_fd, F_SETFD, FD_CLOEXEC);
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	static struct broker b = {.inotify_fd = -EBADF, .result_fd = -EBADF};
+	static struct broker b = {.result_fd = -EBADF};
 	struct appsilo_error err = {0};
 	struct monitor_outcome outcome;
 	int exit_code;
@@ -314,7 +313,7 @@ int main(int argc, char **argv)
 	if (prepare(&b, argc, argv, &err) < 0 || open_store(&b, &err) < 0)
 		return complain(&err, 125);
 	watch_store(&b);
-	b.monitor.extra_fd = b.inotify_fd;
+	b.monitor.extra_fd = b.handoff.watch_fd;
 	if (monitor_init(&b.monitor) < 0 || start_services(&b, &err) < 0)
 		return complain(&err, 125);
 	monitor_run(&b.monitor, &outcome);

@@ -9,6 +9,7 @@
 #include "isolation/launch.h"
 #include <dirent.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -148,14 +149,17 @@ static void tidy_brokered(struct plan *plan)
 	plan->n_brokered = kept;
 }
 
-static int start_helper(pid_t init_pid, int idmap_fd, int *ret_fd, struct appsilo_error *err)
+/* H also keeps /dev/fuse and the inotify descriptor: while they are open there, the broker's
+ * exit does not wait for the kernel to take them down; H, which ends right after, does. */
+static int start_helper(const struct handoff *handoff, int idmap_fd, int *ret_fd,
+			struct appsilo_error *err)
 {
 	char path[48];
 	cleanup_close int ns_fd = -EBADF;
 	int pair[2];
 	pid_t pid;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)init_pid);
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)handoff->init_pid);
 	ns_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (ns_fd < 0)
 		return error_set(err, -errno, "run: the sandbox's mount namespace");
@@ -166,8 +170,8 @@ static int start_helper(pid_t init_pid, int idmap_fd, int *ret_fd, struct appsil
 		return error_set(err, -errno, "run: attach helper");
 	if (pid == 0) {
 		/* Nothing of the sandbox may stay open in H: init watches for our end. */
-		const int keep[] = {pair[1], ns_fd, idmap_fd};
-		int high[3];
+		const int keep[] = {pair[1], ns_fd, idmap_fd, handoff->fuse_fd, handoff->watch_fd};
+		int high[ARRAY_SIZE(keep)];
 
 		for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
 			high[i] = keep[i] < 0 ? keep[i] : fcntl(keep[i], F_DUPFD_CLOEXEC, 100);
@@ -191,7 +195,7 @@ static int become_broker(const char *program, const struct prepared *p, struct h
 					     "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
 					     "XDG_DATA_HOME", "APPSILO_DEBUG", NULL};
 	char *words[HANDOFF_WORDS + 2 * RUN_LIST_MAX + 64];
-	char numbers[5][16];
+	char numbers[HANDOFF_NUMBERS][16];
 	struct environment env = {0};
 	size_t n = 0;
 	int r = environment_allow_listed(&env);
@@ -213,6 +217,8 @@ static int become_broker(const char *program, const struct prepared *p, struct h
 		r = keep_over_exec(h->control_fd);
 	if (r == 0)
 		r = keep_over_exec(h->helper_fd);
+	if (r == 0)
+		r = keep_over_exec(h->watch_fd);
 	if (r < 0)
 		return error_set(err, r, "run: hand over to the broker");
 	handoff_write(h, program, numbers, words);
@@ -255,6 +261,9 @@ int broker_start(struct prepared *p, char *const *argv, struct appsilo_error *er
 	if (r < 0)
 		return err->line[0] ? r : error_set(err, r, "run: prepare");
 	tidy_brokered(&p->plan);
+	h.watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (h.watch_fd < 0)
+		return error_set(err, -errno, "run: inotify (fs.inotify.max_user_instances?)");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_set(err, -errno, "run: control socket");
 	h.control_fd = pair[0];
@@ -266,6 +275,6 @@ int broker_start(struct prepared *p, char *const *argv, struct appsilo_error *er
 	r = launch_init(&p->plan, &h.init_pid, err);
 	close(pair[1]);
 	if (r == 0)
-		r = start_helper(h.init_pid, p->idmap_fd, &h.helper_fd, err);
+		r = start_helper(&h, p->idmap_fd, &h.helper_fd, err);
 	return r < 0 ? r : become_broker(program, p, &h, argv, err);
 }

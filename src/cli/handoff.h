@@ -13,16 +13,18 @@ struct handoff {
 	int fuse_fd;	/* /dev/fuse, mounted */
 	int control_fd; /* to init */
 	int helper_fd;	/* to H */
+	int watch_fd;	/* inotify; H holds it too: closing the last one takes milliseconds */
 	pid_t init_pid;
 	uid_t app_uid;
 	const char *family, *app, *real, *cwd, *home; /* borrowed from argv */
 	char *const *words; /* the front's argv */
 };
 
-#define HANDOFF_WORDS 12
+#define HANDOFF_NUMBERS 6
+#define HANDOFF_WORDS (1 + HANDOFF_NUMBERS + 5)
 
 /** Fill @ret (room for HANDOFF_WORDS + 1) with the words; numbers are written to @numbers. */
-void handoff_write(const struct handoff *h, const char *program, char numbers[5][16],
+void handoff_write(const struct handoff *h, const char *program, char numbers[HANDOFF_NUMBERS][16],
 		   char *ret[HANDOFF_WORDS + 1]);
 
 /** Read them back. Returns 0; -EINVAL. */

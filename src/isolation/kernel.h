@@ -68,6 +68,18 @@ struct k_clone_args {
 		set_tid_size, cgroup;
 };
 
+/* The head of struct statx(2), as far as the type of a file needs it. */
+struct k_statx {
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint32_t nlink, uid, gid;
+	uint16_t mode;
+	unsigned char rest[226];
+};
+
+#define K_STATX_TYPE 1u
+#define K_AT_STATX_DONT_SYNC 0x4000
+
 static inline int k_open_tree(int dir_fd, const char *path, unsigned int flags)
 {
 	return (int)syscall(K_OPEN_TREE, dir_fd, path, flags);
@@ -106,6 +118,12 @@ static inline int k_openat2(int dir_fd, const char *path, uint64_t flags, uint64
 	struct k_open_how how = {.flags = flags, .resolve = resolve};
 
 	return (int)syscall(K_OPENAT2, dir_fd, path, &how, sizeof(how));
+}
+
+static inline int k_statx(int dir_fd, const char *path, int flags, unsigned int mask,
+			  struct k_statx *ret)
+{
+	return (int)syscall(SYS_statx, dir_fd, path, flags, mask, ret);
 }
 
 static inline int k_close_range(unsigned int first, unsigned int last, unsigned int flags)
