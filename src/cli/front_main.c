@@ -39,6 +39,7 @@ static int server_view(struct prepared *p, struct appsilo_error *err)
 static void monitor_setup(const struct prepared *p, struct monitor *m)
 {
 	m->extra_fd = -EBADF;
+	m->leave_early = true;
 	m->wall_time_ms = p->plan.limits.wall_time_ms;
 	m->cpu_time_ms = p->plan.limits.cpu_time_ms;
 	memcpy(m->tty, p->plan.tty, sizeof(m->tty));

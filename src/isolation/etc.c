@@ -9,10 +9,15 @@
 #include <sys/stat.h>
 
 /* What programs need to run and that says nothing about the host's users or network. */
-static const char *const shown[] = {"alternatives", "fonts",	 "inputrc",    "ld.so.cache",
-				    "localtime",    "mime.types", "os-release", "pki",
-				    "protocols",    "python3.11", "services",	"ssl",
-				    "terminfo",	    "timezone",	 NULL};
+static const struct {
+	const char *path;
+	int file;
+} shown[] = {
+	{"/etc/alternatives", 0}, {"/etc/fonts", 0},	 {"/etc/inputrc", 1},	 {"/etc/ld.so.cache", 1},
+	{"/etc/localtime", 1},	  {"/etc/mime.types", 1}, {"/etc/os-release", 1}, {"/etc/pki", 0},
+	{"/etc/protocols", 1},	  {"/etc/python3.11", 0}, {"/etc/services", 1},	 {"/etc/ssl", 0},
+	{"/etc/terminfo", 0},	  {"/etc/timezone", 1},
+};
 
 static int write_file(int etc_fd, const char *name, const char *text)
 {
@@ -22,32 +27,34 @@ static int write_file(int etc_fd, const char *name, const char *text)
 	return fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
 }
 
-static int show(int etc_fd, const char *name, struct appsilo_error *err)
+static int show_link(int etc_fd, const char *path)
 {
-	char path[64], target[PATH_MAX];
-	cleanup_close int tree_fd = -EBADF;
-	struct stat st;
-	ssize_t n;
-	int r;
+	char target[PATH_MAX];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
 
-	snprintf(path, sizeof(path), "/etc/%s", name);
-	if (lstat(path, &st) < 0)
-		return 0;
-	if (S_ISLNK(st.st_mode)) {
-		n = readlink(path, target, sizeof(target) - 1);
-		if (n < 0)
-			return error_set(err, -errno, "etc: %s", path);
-		target[n] = '\0';
-		return symlinkat(target, etc_fd, name) < 0 ? error_set(err, -errno, "etc: %s", path)
-							   : 0;
-	}
+	if (n < 0)
+		return -errno;
+	target[n] = '\0';
+	return symlinkat(target, etc_fd, path + strlen("/etc/")) < 0 ? -errno : 0;
+}
+
+/* Each step is a system call that every start pays for: type and place are not asked first,
+ * a link shows itself by failing to be a mount's source. */
+static int show(int etc_fd, size_t i, struct appsilo_error *err)
+{
+	const char *path = shown[i].path;
+	int r = show_link(etc_fd, path);
+	cleanup_close int tree_fd = -EBADF;
+
+	if (r != -EINVAL)
+		return r == 0 || r == -ENOENT ? 0 : error_set(err, r, "etc: %s", path);
 	tree_fd = tree_clone(AT_FDCWD, path);
 	if (tree_fd < 0)
 		return error_set(err, tree_fd, "etc: clone %s", path);
 	r = tree_attributes(tree_fd,
 			    K_MOUNT_ATTR_RDONLY | K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV, 0);
 	if (r == 0)
-		r = tree_place_at(tree_fd, etc_fd, name, 0755, !S_ISDIR(st.st_mode));
+		r = tree_place_at(tree_fd, etc_fd, path + strlen("/etc/"), 0755, shown[i].file);
 	return r < 0 ? error_set(err, r, "etc: mount %s", path) : 0;
 }
 
@@ -93,7 +100,7 @@ int etc_fill(int root_fd, const struct plan *plan, struct appsilo_error *err)
 	r = make_up(etc_fd, plan);
 	if (r < 0)
 		return error_set(err, r, "etc: write");
-	for (size_t i = 0; r == 0 && shown[i]; i++)
-		r = show(etc_fd, shown[i], err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(shown); i++)
+		r = show(etc_fd, i, err);
 	return r;
 }

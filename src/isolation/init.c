@@ -15,11 +15,11 @@
 #include "isolation/dev.h"
 #include "isolation/kernel.h"
 #include "isolation/landlock.h"
+#include "isolation/network.h"
 #include "isolation/reaper.h"
 #include "isolation/root.h"
 #include <grp.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -72,16 +72,6 @@ static int become_mapped_user(const struct plan *plan, struct appsilo_error *err
 		return error_set(err, -errno, "init: become uid %u", plan->uid);
 	if (getuid() != plan->uid || geteuid() != plan->uid || getgid() != plan->gid)
 		return error_say(err, -EPERM, "init: uid or gid did not change");
-	return 0;
-}
-
-static int bring_loopback_up(struct appsilo_error *err)
-{
-	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		return error_set(err, -errno, "init: bring the loopback up");
 	return 0;
 }
 
@@ -162,6 +152,7 @@ static int prove(int canary_fd, struct appsilo_error *err)
 
 static int build(const struct plan *plan, int *ret_canary_fd, struct appsilo_error *err)
 {
+	struct network network = {0};
 	int r = become_mapped_user(plan, err);
 
 	/* After the ids: a change of ids clears the death signal. */
@@ -170,9 +161,11 @@ static int build(const struct plan *plan, int *ret_canary_fd, struct appsilo_err
 	if (r == 0 && sethostname("appsilo", 7) < 0)
 		r = error_set(err, -errno, "init: host name");
 	if (r == 0)
-		r = bring_loopback_up(err);
+		r = network_start(&network, err);
 	if (r == 0)
 		r = root_enter(plan, ret_canary_fd, err);
+	if (r == 0)
+		r = network_enter(&network, err);
 	/* A current directory that was not granted can only be entered with capabilities. */
 	if (r == 0 && !plan->wait_for_go && chdir(plan->cwd) < 0)
 		r = error_set(err, -errno, "init: current directory %s", plan->cwd);
