@@ -2,7 +2,6 @@
 #include "consent/never.h"
 
 #include "base/path.h"
-#include <limits.h>
 #include <string.h>
 
 /* Below the home directory: absent, whole subtrees. */
@@ -40,19 +39,20 @@ static const char *const start_up[] = {
 	".emacs.d", ".pythonstartup", ".local/bin", "bin",
 	NULL};
 
-static bool join(const char *home, const char *entry, char ret[PATH_MAX])
+/* @path as seen from @home, NULL when it is not below it. Entries are such paths too. */
+static const char *below_home(const char *home, const char *path)
 {
-	return path_join(home, entry, ret, PATH_MAX) == 0;
+	size_t n = strcmp(home, "/") == 0 ? 0 : strlen(home);
+
+	return path_is_under(path, home) && path[n] == '/' ? path + n + 1 : NULL;
 }
 
 static bool is_listed(const char *home, const char *path, const char *const *list)
 {
-	char full[PATH_MAX];
+	const char *inside = below_home(home, path);
 
-	if (!path_is_under(path, home))
-		return false;
-	for (; *list; list++)
-		if (join(home, *list, full) && path_is_under(path, full))
+	for (; inside && *list; list++)
+		if (path_is_under(inside, *list))
 			return true;
 	return false;
 }
@@ -77,10 +77,12 @@ enum consent_verdict never_judge(const struct never_places *places, const char *
 
 static bool list_is_below(const char *home, const char *folder, const char *const *list)
 {
-	char full[PATH_MAX];
+	const char *inside = below_home(home, folder);
 
-	for (; *list; list++)
-		if (join(home, *list, full) && path_is_under(full, folder) && strcmp(full, folder) != 0)
+	if (path_is_under(home, folder))
+		return true;
+	for (; inside && *list; list++)
+		if (path_is_under(*list, inside) && strcmp(*list, inside) != 0)
 			return true;
 	return false;
 }
