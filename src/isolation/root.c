@@ -24,8 +24,24 @@
 
 static const char *const system_places[] = {"usr",   "bin",   "sbin",	"lib",
 					    "lib32", "lib64", "libx32", NULL};
-/* Where a mount is attached only while pieces of it are bound elsewhere. */
-#define PARK ".park"
+/* Where mounts are attached only while pieces of them are bound elsewhere: a folder of the
+ * old root that every procfs has, so that they leave together with the old root. Each unmount
+ * of its own would wait for a grace period of the kernel, up to a millisecond. */
+#define PARK "/proc/fs"
+#define PARKED_VIEW "view"
+
+/* What the building steps share. */
+struct builder {
+	const struct plan *plan;
+	int root_fd;
+	int private_fd; /* the private places' tmpfs, parked */
+};
+
+static void builder_done(struct builder *b)
+{
+	close_keep_errno(b->root_fd);
+	close_keep_errno(b->private_fd);
+}
 
 /* Private and writable: name in the private tmpfs, place in the view. */
 static const struct {
@@ -80,46 +96,36 @@ static int add_proc(int root_fd, struct appsilo_error *err)
 	return r < 0 ? error_set(err, r, "root: mount /proc") : 0;
 }
 
-static int park(int tree_fd, int root_fd)
+static int park_private(struct builder *b, int park_fd, struct appsilo_error *err)
 {
-	return tree_place(tree_fd, root_fd, PARK, 0700, 0);
-}
-
-/* The stacked parked mounts are dropped after pivot_root, when their path can be named. */
-static int unpark(struct appsilo_error *err)
-{
-	while (umount2("/" PARK, MNT_DETACH) == 0)
-		;
-	if (errno != EINVAL || rmdir("/" PARK) < 0)
-		return error_set(err, -errno, "root: drop parked mounts");
-	return 0;
-}
-
-static int add_private(int root_fd, uint64_t disk_bytes, struct appsilo_error *err)
-{
+	uint64_t disk_bytes = b->plan->limits.disk_bytes;
 	char size[32];
 	const char *options[] = {"mode", "0755", "size", size, NULL};
-	cleanup_close int fd = -EBADF;
 	int r;
 
 	snprintf(size, sizeof(size), "%" PRIu64, disk_bytes);
 	if (!disk_bytes)
 		options[2] = NULL;
-	fd = tree_new_fs("tmpfs", options, SAFE);
-	r = fd < 0 ? fd : park(fd, root_fd);
-	if (r < 0)
-		return error_set(err, r, "root: mount the private places");
-	for (size_t i = 0; i < ARRAY_SIZE(private_places); i++) {
-		cleanup_close int dir_fd = tree_make(fd, private_places[i].name, 0755, 0);
-		cleanup_close int tree_fd = -EBADF;
+	r = b->private_fd = tree_new_fs("tmpfs", options, SAFE);
+	if (r >= 0)
+		r = tree_move(b->private_fd, park_fd);
+	return r < 0 ? error_set(err, r, "root: mount the private places") : 0;
+}
 
-		r = dir_fd < 0 ? dir_fd : 0;
-		if (r == 0 && fchmodat(fd, private_places[i].name, private_places[i].mode, 0) < 0)
+static int add_private(const struct builder *b, struct appsilo_error *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(private_places); i++) {
+		const char *name = private_places[i].name;
+		cleanup_close int tree_fd = -EBADF;
+		int r = 0;
+
+		if (mkdirat(b->private_fd, name, 0755) < 0 ||
+		    fchmodat(b->private_fd, name, private_places[i].mode, 0) < 0)
 			r = -errno;
 		if (r == 0)
-			r = tree_fd = tree_clone(dir_fd, "");
+			r = tree_fd = tree_clone(b->private_fd, name);
 		if (r >= 0)
-			r = tree_place(tree_fd, root_fd, private_places[i].path, 0755, 0);
+			r = tree_place(tree_fd, b->root_fd, private_places[i].path, 0755, 0);
 		if (r < 0)
 			return error_set(err, r, "root: mount %s", private_places[i].path);
 	}
@@ -195,9 +201,10 @@ static int add_placeholders(int root_fd, const struct plan *plan, struct appsilo
 }
 
 /* Bind the brokered places out of the FUSE mount, which is attached only for the while. */
-static int add_brokered(int root_fd, const struct plan *plan, struct appsilo_error *err)
+static int add_brokered(const struct builder *b, struct appsilo_error *err)
 {
-	int r = park(plan->fuse_fd, root_fd);
+	const struct plan *plan = b->plan;
+	int r = tree_place_at(plan->fuse_fd, b->private_fd, PARKED_VIEW, 0700, 0);
 
 	if (r < 0)
 		return error_set(err, r, "root: attach the brokered view");
@@ -215,98 +222,91 @@ static int add_brokered(int root_fd, const struct plan *plan, struct appsilo_err
 		tree_fd = tree_clone(source_fd, "");
 		if (tree_fd < 0)
 			return error_set(err, tree_fd, "root: clone brokered %s", path);
-		r = tree_place(tree_fd, root_fd, path, 0755, 0);
+		r = tree_place(tree_fd, b->root_fd, path, 0755, 0);
 		if (r < 0)
 			return error_set(err, r, "root: mount brokered %s", path);
 	}
 	return 0;
 }
 
-static int new_root(int *ret_fd, struct appsilo_error *err)
+static int new_root(struct builder *b, struct appsilo_error *err)
 {
 	static const char *const options[] = {"mode", "0755", NULL};
-	cleanup_close int fd = -EBADF;
-	cleanup_close int target_fd = -EBADF;
+	cleanup_close int target_fd = -EBADF, park_fd = -EBADF;
 	int r;
 
 	/* Nothing that happens to the host's mounts later may come in, nothing may go out. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return error_set(err, -errno, "root: make mounts private");
-	fd = tree_new_fs("tmpfs", options, SAFE);
-	if (fd < 0)
-		return error_set(err, fd, "root: mount tmpfs");
+	r = b->root_fd = tree_new_fs("tmpfs", options, SAFE);
+	if (r < 0)
+		return error_set(err, r, "root: mount tmpfs");
+	park_fd = open(PARK, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	/* Any directory serves to attach it: pivot_root needs the new root in the tree. */
 	target_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	r = target_fd < 0 ? -errno : tree_move(fd, target_fd);
+	r = target_fd < 0 || park_fd < 0 ? -errno : tree_move(b->root_fd, target_fd);
 	if (r < 0)
-		return error_set(err, r, "root: attach the new root");
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
-static int pivot(int root_fd, struct appsilo_error *err)
-{
-	if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-		return error_set(err, -errno, "root: pivot");
-	return 0;
+		return error_set(err, r, "root: attach the new root below /proc");
+	return park_private(b, park_fd, err);
 }
 
 /* A file that mode and mount let us write, but that is outside the view and of every
- * Landlock rule: whoever can open it for writing is not fenced in. */
-static int make_canary(int root_fd, int *ret_fd, struct appsilo_error *err)
+ * Landlock rule: whoever can open it is not fenced in. */
+static int make_canary(const struct builder *b, int *ret_fd, struct appsilo_error *err)
 {
-	cleanup_close int file_fd = tree_make(root_fd, ".canary", 0600, 1);
-	int fd = file_fd < 0 ? file_fd : tree_clone(file_fd, "");
+	int fd = tree_make(b->private_fd, "canary", 0600, 1);
 
 	if (fd < 0)
 		return error_set(err, fd, "root: canary");
-	if (unlinkat(root_fd, ".canary", 0) < 0) {
-		close_keep_errno(fd);
-		return error_set(err, -errno, "root: canary");
-	}
 	*ret_fd = fd;
 	return 0;
 }
 
-static int add_user_places(int root_fd, const struct plan *plan, struct appsilo_error *err)
+static int add_user_places(const struct builder *b, struct appsilo_error *err)
 {
+	const struct plan *plan = b->plan;
 	int r = 0;
 
 	if (plan->fuse_fd >= 0)
-		r = add_brokered(root_fd, plan, err);
+		r = add_brokered(b, err);
 	if (r == 0)
-		r = add_placeholders(root_fd, plan, err);
+		r = add_placeholders(b->root_fd, plan, err);
 	for (size_t i = 0; r == 0 && i < plan->n_mounts; i++)
-		r = add_mount(root_fd, &plan->mounts[i], err);
+		r = add_mount(b->root_fd, &plan->mounts[i], err);
 	return r;
+}
+
+static int pivot(int root_fd, struct appsilo_error *err)
+{
+	struct k_mount_attr read_only = {.attr_set = SAFE | K_MOUNT_ATTR_RDONLY};
+
+	if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return error_set(err, -errno, "root: pivot");
+	if (k_mount_setattr(root_fd, "", K_AT_EMPTY_PATH, &read_only) < 0)
+		return error_set(err, -errno, "root: make it read-only");
+	return 0;
 }
 
 int root_enter(const struct plan *plan, int *ret_canary_fd, struct appsilo_error *err)
 {
-	cleanup_close int root_fd = -EBADF;
-	struct k_mount_attr read_only = {.attr_set = SAFE | K_MOUNT_ATTR_RDONLY};
-	int r = new_root(&root_fd, err);
+	cleanup(builder_done) struct builder b = {
+		.plan = plan, .root_fd = -EBADF, .private_fd = -EBADF};
+	int r = new_root(&b, err);
 
 	for (size_t i = 0; r == 0 && system_places[i]; i++)
-		r = add_system_place(root_fd, system_places[i], err);
+		r = add_system_place(b.root_fd, system_places[i], err);
 	if (r == 0)
-		r = etc_fill(root_fd, plan, err);
+		r = etc_fill(b.root_fd, plan, err);
 	if (r == 0)
-		r = dev_fill(root_fd, err);
+		r = dev_fill(b.root_fd, err);
 	if (r == 0)
-		r = add_proc(root_fd, err);
+		r = add_proc(b.root_fd, err);
 	if (r == 0)
-		r = add_private(root_fd, plan->limits.disk_bytes, err);
+		r = add_private(&b, err);
 	if (r == 0)
-		r = add_user_places(root_fd, plan, err);
+		r = add_user_places(&b, err);
 	if (r == 0)
-		r = make_canary(root_fd, ret_canary_fd, err);
-	if (r == 0)
-		r = pivot(root_fd, err);
-	if (r == 0)
-		r = unpark(err);
-	if (r == 0 && k_mount_setattr(root_fd, "", K_AT_EMPTY_PATH, &read_only) < 0)
-		r = error_set(err, -errno, "root: make it read-only");
-	return r;
+		r = make_canary(&b, ret_canary_fd, err);
+	return r < 0 ? r : pivot(b.root_fd, err);
 }
