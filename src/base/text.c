@@ -26,8 +26,7 @@ static bool is_invisible(uint32_t c)
 	return false;
 }
 
-/* Length of the well-formed UTF-8 sequence at @p (RFC 3629), 0 if there is none. */
-static size_t decode(const unsigned char *p, size_t left, uint32_t *ret)
+size_t text_decode(const unsigned char *p, size_t left, uint32_t *ret)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t n = p[0] < 0x80		 ? 1
@@ -60,7 +59,7 @@ int text_escape(const char *bytes, size_t length, char *ret, size_t size)
 		return -ENAMETOOLONG;
 	for (size_t i = 0; i < length;) {
 		uint32_t c = 0;
-		size_t n = decode(p + i, length - i, &c);
+		size_t n = text_decode(p + i, length - i, &c);
 		bool plain = n > 0 && !is_invisible(c) && c != '\\';
 		size_t take = n > 0 ? n : 1;
 		size_t need = plain ? n : c == '\\' && n == 1 ? 2 : 4 * take;

@@ -8,6 +8,13 @@
 
 #include "base/cleanup.h"
 #include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * Length of the well-formed UTF-8 sequence (RFC 3629, surrogates let through) at @p, of
+ * which @left bytes may be read; 0 if there is none. @ret is its code point.
+ */
+size_t text_decode(const unsigned char *p, size_t left, uint32_t *ret);
 
 /**
  * Escape @length bytes for a terminal, window or log line.

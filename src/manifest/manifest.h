@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * AppxManifest.xml: what a package declares. One parser, so that what is shown is what is
+ * enforced (CVE-2021-43860). DESIGN section 4; Microsoft "Package manifest schema reference";
+ * data/manifest.xsd. A manifest belongs to its caller; thread-safe per object.
+ */
+#ifndef APPSILO_MANIFEST_MANIFEST_H
+#define APPSILO_MANIFEST_MANIFEST_H
+
+#include "base/error.h"
+#include "manifest/identity.h"
+#include <stddef.h>
+
+#define MANIFEST_FILE "AppxManifest.xml"
+#define MANIFEST_SIZE_MAX (1024 * 1024) /* bytes */
+#define MANIFEST_LIST_MAX 256		/* entries of any list */
+#define MANIFEST_APPLICATIONS_MAX 100	/* as in the published schema */
+#define MANIFEST_TEXT_MAX 1024		/* bytes of any value */
+/* What only appsilo reads; other tools skip it through IgnorableNamespaces. */
+#define MANIFEST_NAMESPACE "https://appsilo.org/manifest/1"
+
+#define CAPABILITY_PROMPT "isolatedWin32-promptForAccess"
+#define CAPABILITY_PUBLISHER_DIRECTORY "isolatedWin32-accessToPublisherDirectory"
+#define CAPABILITY_PROFILES_ROOT "isolatedWin32-profilesRootMinimal"
+#define CAPABILITY_USER_PROFILE "isolatedWin32-userProfileMinimal"
+#define CAPABILITY_VOLUME_ROOT "isolatedWin32-volumeRootMinimal"
+
+/* Texts are owned by the list. */
+struct manifest_list {
+	char **texts;
+	size_t n;
+};
+
+struct manifest_application {
+	char *id;		     /* owned */
+	char *executable;	     /* relative to the package, with "/"; owned */
+	char *display_name;	     /* owned; may be NULL */
+	struct manifest_list aliases;    /* names without a folder */
+	struct manifest_list file_types; /* ".py" */
+};
+
+struct manifest {
+	struct package_identity identity;
+	char *display_name;	      /* owned */
+	char *publisher_display_name; /* owned */
+	char *logo;		      /* owned */
+	struct manifest_application *applications; /* owned */
+	size_t n_applications;
+	struct manifest_list capabilities; /* every one is in the table */
+	/* The appsilo namespace. */
+	struct manifest_list hosts;	   /* HOST[:PORT] */
+	struct manifest_list environment;  /* NAME=VALUE */
+	struct manifest_list limits;	   /* NAME=VALUE, names of `run` options without dashes */
+	struct manifest_list system_paths; /* absolute, clean */
+};
+
+/**
+ * Read and check a manifest.
+ * @text   @size bytes of XML; borrowed
+ * @label  names the file in errors
+ * @ret    release with manifest_done(), also after a failure
+ * Returns 0; -EINVAL with file, line and element; -EFBIG; -ENOMEM.
+ */
+int manifest_parse(const char *text, size_t size, const char *label, struct manifest *ret,
+		   struct appsilo_error *err) must_check;
+
+void manifest_done(struct manifest *manifest);
+
+/** True when @name is declared. */
+bool manifest_has_capability(const struct manifest *manifest, const char *name);
+
+/** What the capability opens on Linux, for people; NULL when there is no such capability. */
+const char *capability_meaning(const char *name);
+
+#endif
