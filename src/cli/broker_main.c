@@ -100,7 +100,7 @@ static int add_rules(struct broker *b, struct appsilo_error *err)
 		const struct run_path_rule *given = &b->options.rules[i];
 		struct consent_rule rule = {
 			.family = b->handoff.family,
-			.target = CONSENT_FOLDER,
+			.target = given->kind == RUN_ALLOW_LIST ? CONSENT_FILE : CONSENT_FOLDER,
 			.access = given->kind == RUN_ALLOW_WRITE ? CONSENT_WRITE : CONSENT_READ,
 			.verdict = given->kind == RUN_DENY ? CONSENT_DENY : CONSENT_ALLOW,
 			.scope = CONSENT_SESSION,

@@ -7,6 +7,7 @@
 #include "cli/programs.h"
 #include "isolation/kernel.h"
 #include "isolation/launch.h"
+#include "package/stamps.h"
 #include <dirent.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -194,7 +195,8 @@ static int become_broker(const char *program, const struct prepared *p, struct h
 	static const char *const passed[] = {"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
 					     "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
 					     "XDG_DATA_HOME", "APPSILO_DEBUG", NULL};
-	char *words[HANDOFF_WORDS + 2 * RUN_LIST_MAX + 64];
+	char *const *given = p->package.active ? p->package.words : argv + 2;
+	cleanup_free char **words = NULL;
 	char numbers[HANDOFF_NUMBERS][16];
 	struct environment env = {0};
 	size_t n = 0;
@@ -221,14 +223,15 @@ static int become_broker(const char *program, const struct prepared *p, struct h
 		r = keep_over_exec(h->watch_fd);
 	if (r < 0)
 		return error_set(err, r, "run: hand over to the broker");
-	handoff_write(h, program, numbers, words);
-	while (words[n])
+	while (given[n])
 		n++;
-	for (; *argv && n < ARRAY_SIZE(words) - 1; argv++)
-		words[n++] = *argv;
-	if (*argv)
-		return error_say(err, -E2BIG, "run: too many words");
-	words[n] = NULL;
+	words = calloc(HANDOFF_WORDS + n + 3, sizeof(*words));
+	if (!words)
+		return error_set(err, -ENOMEM, "run: hand over to the broker");
+	handoff_write(h, program, numbers, words);
+	words[HANDOFF_WORDS] = argv[0];
+	words[HANDOFF_WORDS + 1] = p->package.active ? (char *)"run" : argv[1];
+	memcpy(words + HANDOFF_WORDS + 2, given, n * sizeof(*given));
 	execve(program, words, env.entries);
 	return error_set(err, -errno, "run: start %s", program);
 }
@@ -274,6 +277,9 @@ int broker_start(struct prepared *p, char *const *argv, struct appsilo_error *er
 	h.app_uid = p->plan.uid;
 	r = launch_init(&p->plan, &h.init_pid, err);
 	close(pair[1]);
+	/* While init builds the root; it starts nothing before the broker says so. */
+	if (r == 0 && p->package.active)
+		r = stamps_check(p->package.dir_fd, p->package.package.path, err);
 	if (r == 0)
 		r = start_helper(&h, p->idmap_fd, &h.helper_fd, err);
 	return r < 0 ? r : become_broker(program, p, &h, argv, err);

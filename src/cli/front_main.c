@@ -3,6 +3,7 @@
  * appsilo: the front. `run` and `python` start here, in a small static program; every
  * other command is appsilo-tool's. docs/ARCHITECTURE.md, Programs.
  */
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/broker_start.h"
@@ -10,8 +11,10 @@
 #include "cli/programs.h"
 #include "cli/result.h"
 #include "cli/stored.h"
+#include "isolation/control.h"
 #include "isolation/launch.h"
 #include "isolation/monitor.h"
+#include "package/stamps.h"
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -50,6 +53,19 @@ static void close_monitor(struct monitor *m)
 	monitor_done(m);
 }
 
+/* The package is looked at while init builds the root. Without the word nothing of it runs:
+ * init ends with us. */
+static int let_package_go(const struct prepared *p, int control_fd, struct appsilo_error *err)
+{
+	struct control_message go = {.kind = CONTROL_GO};
+	int r = stamps_check(p->package.dir_fd, p->package.package.path, err);
+
+	/* Init is gone: the monitor sees it, and why. */
+	if (r == 0)
+		(void)!fd_send(control_fd, &go, sizeof(go), NULL, 0);
+	return r;
+}
+
 static int run_alone(struct prepared *p, struct monitor_outcome *ret, struct appsilo_error *err)
 {
 	cleanup(close_monitor) struct monitor m = {.control_fd = -EBADF, .signal_fd = -EBADF};
@@ -67,8 +83,11 @@ static int run_alone(struct prepared *p, struct monitor_outcome *ret, struct app
 	m.control_fd = pair[0];
 	p->plan.control_fd = pair[1];
 	p->plan.parent_fd = pair[0];
+	p->plan.wait_for_go = p->package.active;
 	r = launch_init(&p->plan, &m.init_pid, err);
 	close(pair[1]);
+	if (r == 0 && p->package.active)
+		r = let_package_go(p, pair[0], err);
 	if (r < 0)
 		return r;
 	monitor_run(&m, ret);
@@ -120,6 +139,20 @@ static int run(char **argv, bool python)
 	return r;
 }
 
+/* Started through an alias file. */
+static int run_alias(int argc, char **argv)
+{
+	struct appsilo_error err = {0};
+	char family[PACKAGE_FAMILY_SIZE];
+	char **words = calloc((size_t)argc + 8, sizeof(*words));
+
+	if (!words)
+		error_set(&err, -ENOMEM, "run");
+	else if (package_start_alias(argc, argv, family, words, &err) == 0)
+		return run(words, false);
+	return complain(&err, 125);
+}
+
 int main(int argc, char **argv)
 {
 	struct appsilo_error err = {0};
@@ -128,5 +161,7 @@ int main(int argc, char **argv)
 		log_setup(LOG_LEVEL_DEBUG, STDERR_FILENO);
 	if (argc > 1 && (strcmp(argv[1], "run") == 0 || strcmp(argv[1], "python") == 0))
 		return run(argv, argv[1][0] == 'p');
+	if (argc > 1 && strncmp(argv[1], "--alias=", 8) == 0)
+		return run_alias(argc, argv);
 	return complain(&err, programs_exec_tool(argv, &err));
 }

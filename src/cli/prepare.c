@@ -2,9 +2,11 @@
 #include "cli/prepare.h"
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "isolation/idmap.h"
+#include "manifest/names.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -100,30 +102,63 @@ static int find_identity(struct prepared *p, char *const *command, int *ret_exit
 	int r;
 
 	environment_system_path(getenv("PATH"), p->system_path, sizeof(p->system_path));
+	if (p->package.active &&
+	    package_start_find(&p->package, command[0], p->system_path, &p->identity) == 0)
+		return 0;
 	r = identity_find(command[0], p->system_path, p->cwd, &p->identity, err);
 	if (r == -ENOENT && !strchr(command[0], '/'))
 		r = identity_find(command[0], getenv("PATH"), p->cwd, &p->identity, err);
-	if (r == 0) {
+	if (r == 0 && p->package.active)
+		snprintf(p->identity.family, sizeof(p->identity.family), "%s",
+			 p->package.package.identity.family);
+	else if (r == 0) {
 		const char *wanted = p->options.package;
 		char shown[160];
 
 		if (!wanted || strcmp(wanted, p->identity.family) == 0)
 			return 0;
-		return error_say(err, -ENOPKG, "run: -p %s: no such package is installed",
+		return error_say(err, -ENOPKG,
+				 "run: -p %s: no such package is installed; see appsilo list",
 				 text_show(wanted, shown, sizeof(shown)));
 	}
+	if (r == 0)
+		return 0;
 	*ret_exit_code = r == -EACCES ? 126 : 127;
 	return r;
 }
 
-static void use_python(struct prepared *p)
+static int use_python(struct prepared *p, struct appsilo_error *err)
 {
 	size_t n = 0;
 
-	p->python_argv[n++] = (char *)"python3";
-	for (char *const *word = p->options.command; *word && n < RUN_LIST_MAX; word++)
-		p->python_argv[n++] = *word;
+	while (p->options.command[n])
+		n++;
+	p->python_argv = calloc(n + 2, sizeof(*p->python_argv));
+	if (!p->python_argv)
+		return error_set(err, -ENOMEM, "run");
+	p->python_argv[0] = (char *)"python3";
+	memcpy(p->python_argv + 1, p->options.command, n * sizeof(*p->python_argv));
 	p->options.command = p->python_argv;
+	return 0;
+}
+
+/* A package brings words of its own; what it may not do, no word can give. */
+static int use_package(struct prepared *p, char *const *words, struct appsilo_error *err)
+{
+	int r = package_start_load(&p->places, &p->options, words, &p->package, err);
+
+	if (r <= 0)
+		return r;
+	r = run_options_parse(p->package.words, false, &p->options, err);
+	if (r == 0)
+		r = package_start_command(&p->package, &p->options, err);
+	if (r < 0 || package_start_asks(&p->package))
+		return r;
+	if (p->options.prompt && strcmp(p->options.prompt, "never") != 0 && !p->options.quiet)
+		log_warning("%s does not declare " CAPABILITY_PROMPT ", so it never asks; "
+			    "--prompt is ignored", p->package.package.identity.family);
+	p->options.prompt = "never";
+	return 0;
 }
 
 static void fill_plan(struct prepared *p)
@@ -131,6 +166,7 @@ static void fill_plan(struct prepared *p)
 	const struct run_options *o = &p->options;
 
 	p->plan.exe = p->identity.exe;
+	p->plan.package.path = p->package.active ? p->package.package.path : NULL;
 	p->plan.argv = o->command;
 	p->plan.envp = p->env.entries;
 	p->plan.cwd = p->cwd;
@@ -158,17 +194,24 @@ int prepare(char *const *words, bool python, struct prepared *ret, int *ret_exit
 
 	*ret_exit_code = 125;
 	ret->plan.fuse_fd = ret->plan.control_fd = ret->plan.parent_fd = ret->plan.device_fd =
-		ret->idmap_fd = -EBADF;
+		ret->plan.package.tree_fd = ret->package.dir_fd = ret->idmap_fd = -EBADF;
 	r = run_options_parse(words, python, &ret->options, err);
 	if (r < 0 || ret->options.help)
 		return r;
 	if (python)
-		use_python(ret);
-	r = check_standard_fds(err);
+		r = use_python(ret, err);
 	if (r == 0)
-		r = refuse_unsupported(&ret->options, err);
+		r = check_standard_fds(err);
 	if (r == 0)
 		r = places_find(&ret->places, err);
+	if (r == 0 && ret->options.package && python)
+		r = error_say(err, -EINVAL, "python: -p does not go with it; use appsilo run -p FAMILY");
+	if (r == 0 && ret->options.package)
+		r = use_package(ret, words, err);
+	if (r == 0 && !*ret->options.command)
+		r = error_say(err, -ENOPKG, "run: -p: no such package is installed; see appsilo list");
+	if (r == 0)
+		r = refuse_unsupported(&ret->options, err);
 	if (r == 0)
 		r = find_cwd(ret, err);
 	if (r == 0)
@@ -192,6 +235,7 @@ int prepare_rules(struct prepared *p, struct appsilo_error *err)
 		const struct run_path_rule *rule = &p->options.rules[i];
 		enum view_kind kind = rule->kind == RUN_DENY	      ? VIEW_DENY
 				      : rule->kind == RUN_ALLOW_WRITE ? VIEW_WRITE
+				      : rule->kind == RUN_ALLOW_LIST  ? VIEW_LIST
 								      : VIEW_READ;
 		char path[PATH_MAX], shown[512];
 		int r = 0;
@@ -237,6 +281,12 @@ static int uid_range(unsigned int *ret_first, unsigned int *ret_count, struct ap
 	return 0;
 }
 
+static int map_ids(struct plan_mount *m, int idmap_fd, struct appsilo_error *err)
+{
+	m->tree_fd = idmap_clone(m->path, idmap_fd);
+	return m->tree_fd < 0 ? error_set(err, m->tree_fd, "run: map ids of %s", m->path) : 0;
+}
+
 int prepare_root_run(struct prepared *p, struct appsilo_error *err)
 {
 	unsigned int first, count;
@@ -253,19 +303,17 @@ int prepare_root_run(struct prepared *p, struct appsilo_error *err)
 	p->idmap_fd = idmap_open(p->plan.uid, p->plan.gid);
 	if (p->idmap_fd < 0)
 		return error_set(err, p->idmap_fd, "run: map uid %u", p->plan.uid);
-	for (size_t i = 0; i < p->plan.n_mounts; i++) {
-		struct plan_mount *m = &p->plan.mounts[i];
-
-		m->tree_fd = idmap_clone(m->path, p->idmap_fd);
-		if (m->tree_fd < 0)
-			return error_set(err, m->tree_fd, "run: map ids of %s", m->path);
-	}
-	return 0;
+	r = p->plan.package.path ? map_ids(&p->plan.package, p->idmap_fd, err) : 0;
+	for (size_t i = 0; r == 0 && i < p->plan.n_mounts; i++)
+		r = map_ids(&p->plan.mounts[i], p->idmap_fd, err);
+	return r;
 }
 
 void prepare_done(struct prepared *p)
 {
 	environment_done(&p->env);
+	package_start_done(&p->package);
+	free(p->python_argv);
 	view_done(&p->view);
 	plan_done(&p->plan);
 	close_keep_errno(p->plan.fuse_fd);

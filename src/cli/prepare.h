@@ -8,6 +8,7 @@
 
 #include "cli/environment.h"
 #include "cli/identity.h"
+#include "cli/package_start.h"
 #include "cli/places.h"
 #include "cli/run_options.h"
 #include "cli/view.h"
@@ -17,13 +18,14 @@ struct prepared {
 	struct run_options options;
 	struct places places;
 	struct identity identity;
+	struct package_start package;
 	struct environment env;
 	struct view view;
 	struct plan plan;
 	char cwd[PATH_MAX];
 	char home[PATH_MAX]; /* profile directory */
 	char system_path[PATH_MAX];
-	char *python_argv[RUN_LIST_MAX + 2]; /* `appsilo python`: python3 and its arguments */
+	char **python_argv; /* `appsilo python`: python3 and its arguments; owned */
 	int idmap_fd; /* root runs; -EBADF otherwise */
 };
 

@@ -8,6 +8,7 @@ const struct option_row run_option_table[] = {
 	{RUN_PROMPT, "--prompt", "P", "who asks: tty, exec:COMMAND, agent:SOCKET or never"},
 	{RUN_ALLOW_READ, "--allow-read", "PATH", "let the program read PATH and all below it"},
 	{RUN_ALLOW_WRITE, "--allow-write", "PATH", "let it read and change PATH and all below"},
+	{RUN_ALLOW_LIST, "--allow-list", "PATH", "let it list the folder PATH, and nothing else"},
 	{RUN_DENY, "--deny", "PATH", "refuse PATH and all below it, without asking"},
 	{RUN_NET, "--net", "MODE", "network: none, client, client-server or private"},
 	{RUN_ALLOW_HOST, "--allow-host", "HOST", "let it reach HOST[:PORT]"},
@@ -27,6 +28,7 @@ const struct option_row run_option_table[] = {
 	{RUN_AUDIT, "--audit", "FILE", "append each decision as a JSON line"},
 	{RUN_QUIET, "--quiet", NULL, "no notes of our own on stderr"},
 	{RUN_PACKAGE, "-p", "FAMILY", "run under this package's identity"},
+	{RUN_APP, "--app", "ID", "start this application of the package; the words are its arguments"},
 	{RUN_HELP, "--help", NULL, "show the help"},
 	{0, NULL, NULL, NULL},
 };
@@ -269,6 +271,7 @@ static int apply(const struct option_row *row, const char *value, struct run_opt
 		return check_prompt(row, value, err);
 	case RUN_ALLOW_READ:
 	case RUN_ALLOW_WRITE:
+	case RUN_ALLOW_LIST:
 	case RUN_DENY:
 		if (o->n_rules == RUN_LIST_MAX)
 			return bad_value(row, value, "given too often", err);
@@ -306,6 +309,9 @@ static int apply(const struct option_row *row, const char *value, struct run_opt
 		return 0;
 	case RUN_PACKAGE:
 		o->package = value;
+		return 0;
+	case RUN_APP:
+		o->app = value;
 		return 0;
 	case RUN_QUIET:
 		o->quiet = true;
@@ -358,7 +364,9 @@ int run_options_parse(char *const *words, bool lenient, struct run_options *ret,
 			return r;
 	}
 	ret->command = words;
-	if (!*words && !lenient && !ret->help)
+	if (ret->app && !ret->package)
+		return error_say(err, -EINVAL, "run: --app needs -p FAMILY");
+	if (!*words && !lenient && !ret->help && !ret->package)
 		return error_say(err, -EINVAL,
 				 "run: no command; use appsilo run [OPTIONS] -- COMMAND [ARG...]");
 	return 0;

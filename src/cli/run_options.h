@@ -18,6 +18,7 @@ enum run_option_id {
 	RUN_PROMPT,
 	RUN_ALLOW_READ,
 	RUN_ALLOW_WRITE,
+	RUN_ALLOW_LIST,
 	RUN_DENY,
 	RUN_NET,
 	RUN_ALLOW_HOST,
@@ -37,6 +38,7 @@ enum run_option_id {
 	RUN_AUDIT,
 	RUN_QUIET,
 	RUN_PACKAGE,
+	RUN_APP,
 	RUN_HELP,
 };
 
@@ -51,7 +53,7 @@ struct option_row {
 extern const struct option_row run_option_table[];
 
 struct run_path_rule {
-	enum run_option_id kind; /* RUN_ALLOW_READ, RUN_ALLOW_WRITE, RUN_DENY */
+	enum run_option_id kind; /* RUN_ALLOW_READ, _WRITE, _LIST or RUN_DENY */
 	const char *path;	 /* as given */
 };
 
@@ -72,7 +74,7 @@ struct run_options {
 	uint64_t memory_bytes, cpu_milli, pids, cpu_time_ms, wall_time_ms, file_size_bytes,
 		disk_bytes, output_bytes;
 	bool metadata_hidden;
-	const char *result, *audit, *package;
+	const char *result, *audit, *package, *app;
 	bool quiet, help;
 };
 

@@ -121,7 +121,8 @@ void plan_done(struct plan *plan)
 static int by_path(const void *a, const void *b)
 {
 	static const int rank[] = {[VIEW_DENY] = 0, [VIEW_DENY_WRITE] = 1,
-				   [VIEW_WRITE] = 2, [VIEW_READ] = 3, [VIEW_CWD] = 4};
+				   [VIEW_WRITE] = 2, [VIEW_READ] = 3, [VIEW_LIST] = 4,
+				   [VIEW_CWD] = 5};
 	const struct view_entry *x = a, *y = b;
 	int r = strcmp(x->path, y->path);
 
@@ -136,7 +137,7 @@ static const struct view_entry *ruling(const struct view *view, size_t limit, co
 	for (size_t i = 0; i < limit; i++) {
 		const struct view_entry *e = &view->entries[i];
 
-		if (e->kind != VIEW_CWD && e->kind != VIEW_DENY_WRITE &&
+		if (e->kind != VIEW_CWD && e->kind != VIEW_LIST && e->kind != VIEW_DENY_WRITE &&
 		    path_is_under(path, e->path) &&
 		    (!best || strlen(e->path) > strlen(best->path)))
 			best = e;
@@ -282,7 +283,7 @@ static int plan_entries(struct view *view, struct plan *plan)
 		const struct view_entry *e = &view->entries[i];
 		const struct view_entry *above = ruling(view, i, e->path);
 
-		if (e->kind == VIEW_DENY || e->kind == VIEW_DENY_WRITE)
+		if (e->kind == VIEW_DENY || e->kind == VIEW_DENY_WRITE || e->kind == VIEW_LIST)
 			continue;
 		if (e->kind == VIEW_CWD) {
 			if (!above || above->kind == VIEW_DENY)
@@ -359,6 +360,27 @@ static int hide_neighbours(struct way *way, const char *path, char done[PATH_MAX
 	return r;
 }
 
+/* Before anything else makes the folder: the first one sets its mode. */
+static int show_names(struct way *way)
+{
+	const struct view *view = way->view;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < view->n; i++) {
+		const char *path = view->entries[i].path;
+
+		if (view->entries[i].kind != VIEW_LIST || is_forbidden(view, path, false))
+			continue;
+		if (strcmp(path, "/") != 0)
+			r = plan_add_placeholder(way->plan, path, S_IFDIR | 0555, NULL);
+	}
+	for (size_t i = 0; r == 0 && i < view->n; i++)
+		if (view->entries[i].kind == VIEW_LIST && !is_granted(view, view->entries[i].path) &&
+		    !is_forbidden(view, view->entries[i].path, false))
+			r = each_name(view->entries[i].path, hide_sibling, way);
+	return r;
+}
+
 int view_plan(struct view *view, struct plan *plan, struct appsilo_error *err)
 {
 	struct way way = {plan, view, plan->home};
@@ -366,7 +388,9 @@ int view_plan(struct view *view, struct plan *plan, struct appsilo_error *err)
 	int r;
 
 	qsort(view->entries, view->n, sizeof(*view->entries), by_path);
-	r = hide_neighbours(&way, plan->home, done);
+	r = show_names(&way);
+	if (r == 0)
+		r = hide_neighbours(&way, plan->home, done);
 	for (size_t i = 0; r == 0 && i < view->n; i++)
 		if (view->entries[i].kind != VIEW_DENY && view->entries[i].kind != VIEW_DENY_WRITE)
 			r = hide_neighbours(&way, view->entries[i].path, done);

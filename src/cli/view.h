@@ -16,6 +16,7 @@ enum view_kind {
 	VIEW_WRITE,
 	VIEW_DENY,
 	VIEW_DENY_WRITE, /* may still be read, if something allows that */
+	VIEW_LIST, /* its names can be listed, nothing else */
 	VIEW_CWD, /* exists, but nothing can be done in it */
 };
 

@@ -4,6 +4,8 @@
 #include "base/fd.h"
 #include "isolation/kernel.h"
 #include "isolation/tree.h"
+#include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -103,4 +105,45 @@ int etc_fill(int root_fd, const struct plan *plan, struct appsilo_error *err)
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(shown); i++)
 		r = show(etc_fd, i, err);
 	return r;
+}
+
+static int show_package_name(int root_fd, int dir_fd, const char *name)
+{
+	cleanup_close int tree_fd = -EBADF;
+	char path[PATH_MAX];
+	struct stat st;
+	int r;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+		return 0;
+	tree_fd = tree_clone(dir_fd, name);
+	if (tree_fd < 0)
+		return tree_fd;
+	r = tree_attributes(tree_fd,
+			    K_MOUNT_ATTR_RDONLY | K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV, 0);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "/etc/%s", name);
+	return tree_place(tree_fd, root_fd, path, 0755, S_ISREG(st.st_mode));
+}
+
+int etc_add_package(int root_fd, int package_fd, struct appsilo_error *err)
+{
+	int fd = openat(package_fd, "VFS/etc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir) {
+		r = error_set(err, -errno, "etc: the package's VFS/etc");
+		close_keep_errno(fd);
+		return r;
+	}
+	while (r == 0 && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			r = show_package_name(root_fd, fd, entry->d_name);
+	closedir(dir);
+	return r < 0 ? error_set(err, r, "etc: show the package's VFS/etc") : 0;
 }

@@ -8,4 +8,10 @@
 /** Fill /etc below @root_fd. Returns 0; -errno with the line in @err. */
 int etc_fill(int root_fd, const struct plan *plan, struct appsilo_error *err) must_check;
 
+/**
+ * Show the files and folders of the package's VFS/etc, read-only, over what etc_fill() made.
+ * Returns 0; -errno with the line.
+ */
+int etc_add_package(int root_fd, int package_fd, struct appsilo_error *err) must_check;
+
 #endif

@@ -167,7 +167,7 @@ static int build(const struct plan *plan, int *ret_canary_fd, struct appsilo_err
 	if (r == 0)
 		r = network_enter(&network, err);
 	/* A current directory that was not granted can only be entered with capabilities. */
-	if (r == 0 && !plan->wait_for_go && chdir(plan->cwd) < 0)
+	if (r == 0 && plan->fuse_fd < 0 && chdir(plan->cwd) < 0)
 		r = error_set(err, -errno, "init: current directory %s", plan->cwd);
 	return r;
 }
@@ -233,7 +233,7 @@ void init_run(const struct plan *plan)
 	close_keep_errno(listener_fd);
 	if (plan->wait_for_go) {
 		wait_for_go(plan);
-		if (chdir(plan->cwd) < 0) {
+		if (plan->fuse_fd >= 0 && chdir(plan->cwd) < 0) {
 			error_set(&err, -errno, "init: current directory %s", plan->cwd);
 			fail(plan, &err);
 		}

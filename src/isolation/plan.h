@@ -58,6 +58,9 @@ struct plan {
 	struct plan_placeholder *placeholders; /* parents first */
 	size_t n_placeholders;
 	struct plan_limits limits;
+	/* The package whose VFS is laid over the system, shown at its own path too; path NULL:
+	 * none. */
+	struct plan_mount package;
 	bool tty[3];	   /* standard descriptors that become the sandbox's own pty */
 	bool notify_writes; /* install the filter that reports calls that write */
 	bool wait_for_go;   /* wait for CONTROL_GO before exec */

@@ -29,18 +29,24 @@ static const char *const system_places[] = {"usr",   "bin",   "sbin",	"lib",
  * of its own would wait for a grace period of the kernel, up to a millisecond. */
 #define PARK "/proc/fs"
 #define PARKED_VIEW "view"
+#define PARKED_PACKAGE "package"
+
+/* Directories on the way to a grant: searchable, not listable. */
+#define WAY_MODE 0111
 
 /* What the building steps share. */
 struct builder {
 	const struct plan *plan;
 	int root_fd;
 	int private_fd; /* the private places' tmpfs, parked */
+	int package_fd; /* the package, parked there; -EBADF without one */
 };
 
 static void builder_done(struct builder *b)
 {
 	close_keep_errno(b->root_fd);
 	close_keep_errno(b->private_fd);
+	close_keep_errno(b->package_fd);
 }
 
 /* Private and writable: name in the private tmpfs, place in the view. */
@@ -54,10 +60,50 @@ static const struct {
 	{"run", "/run", 0755},
 };
 
-static int add_system_place(int root_fd, const char *name, struct appsilo_error *err)
+/* The package's own files over the system's. Their layer is named from the held directory:
+ * an option's value has a length limit, and nothing can be exchanged on the way. */
+static int overlay_package(int package_fd, const char *path)
+{
+	char lower[96];
+	const char *options[] = {"lowerdir", lower, NULL};
+
+	if (fchdir(package_fd) < 0)
+		return -errno;
+	snprintf(lower, sizeof(lower), "VFS%s:%s", path, path);
+	return tree_new_fs("overlay", options, SAFE | K_MOUNT_ATTR_RDONLY);
+}
+
+static int add_overlay(const struct builder *b, const char *name, struct appsilo_error *err)
+{
+	char path[32];
+	cleanup_close int tree_fd = -EBADF;
+	int r;
+
+	snprintf(path, sizeof(path), "/%s", name);
+	tree_fd = overlay_package(b->package_fd, path);
+	if (tree_fd < 0)
+		return error_set(err, tree_fd,
+				 "root: lay the package over %s; unprivileged overlay mounts need "
+				 "Linux 5.11 or newer", path);
+	r = tree_place_at(tree_fd, b->root_fd, name, 0755, 0);
+	return r < 0 ? error_set(err, r, "root: mount %s", path) : 0;
+}
+
+static bool package_has(const struct builder *b, const char *name)
+{
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "VFS/%s", name);
+	return b->package_fd >= 0 &&
+	       fstatat(b->package_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int add_system_place(const struct builder *b, const char *name, struct appsilo_error *err)
 {
 	char path[32], target[256];
 	cleanup_close int tree_fd = -EBADF;
+	int root_fd = b->root_fd;
 	struct stat st;
 	ssize_t n;
 	int r;
@@ -65,6 +111,8 @@ static int add_system_place(int root_fd, const char *name, struct appsilo_error 
 	snprintf(path, sizeof(path), "/%s", name);
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : error_set(err, -errno, "root: %s", path);
+	if (S_ISDIR(st.st_mode) && package_has(b, name))
+		return add_overlay(b, name, err);
 	if (S_ISLNK(st.st_mode)) {
 		n = readlink(path, target, sizeof(target) - 1);
 		if (n < 0)
@@ -112,6 +160,29 @@ static int park_private(struct builder *b, int park_fd, struct appsilo_error *er
 	return r < 0 ? error_set(err, r, "root: mount the private places") : 0;
 }
 
+/* An overlay takes its layers from mounts of its own mount namespace only. */
+static int park_package(struct builder *b, struct appsilo_error *err)
+{
+	const struct plan_mount *m = &b->plan->package;
+	int r = b->package_fd = m->tree_fd >= 0 ? fcntl(m->tree_fd, F_DUPFD_CLOEXEC, 3)
+						: tree_clone(AT_FDCWD, m->path);
+
+	if (r >= 0)
+		r = tree_attributes(b->package_fd, SAFE | K_MOUNT_ATTR_RDONLY, 0);
+	if (r == 0)
+		r = tree_place_at(b->package_fd, b->private_fd, PARKED_PACKAGE, 0700, 0);
+	return r < 0 ? error_set(err, r, "root: package %s", m->path) : 0;
+}
+
+static int show_package(const struct builder *b, struct appsilo_error *err)
+{
+	cleanup_close int tree_fd = tree_clone(b->package_fd, "");
+	int r = tree_fd < 0 ? tree_fd
+			    : tree_place(tree_fd, b->root_fd, b->plan->package.path, WAY_MODE, 0);
+
+	return r < 0 ? error_set(err, r, "root: package %s", b->plan->package.path) : 0;
+}
+
 static int add_private(const struct builder *b, struct appsilo_error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(private_places); i++) {
@@ -131,9 +202,6 @@ static int add_private(const struct builder *b, struct appsilo_error *err)
 	}
 	return 0;
 }
-
-/* Directories on the way to a grant: searchable, not listable. */
-#define WAY_MODE 0111
 
 static int add_mount(int root_fd, const struct plan_mount *m, struct appsilo_error *err)
 {
@@ -247,7 +315,8 @@ static int new_root(struct builder *b, struct appsilo_error *err)
 	r = target_fd < 0 || park_fd < 0 ? -errno : tree_move(b->root_fd, target_fd);
 	if (r < 0)
 		return error_set(err, r, "root: attach the new root below /proc");
-	return park_private(b, park_fd, err);
+	r = park_private(b, park_fd, err);
+	return r < 0 || !b->plan->package.path ? r : park_package(b, err);
 }
 
 /* A file that mode and mount let us write, but that is outside the view and of every
@@ -271,6 +340,8 @@ static int add_user_places(const struct builder *b, struct appsilo_error *err)
 		r = add_brokered(b, err);
 	if (r == 0)
 		r = add_placeholders(b->root_fd, plan, err);
+	if (r == 0 && b->package_fd >= 0)
+		r = show_package(b, err);
 	for (size_t i = 0; r == 0 && i < plan->n_mounts; i++)
 		r = add_mount(b->root_fd, &plan->mounts[i], err);
 	return r;
@@ -291,13 +362,15 @@ static int pivot(int root_fd, struct appsilo_error *err)
 int root_enter(const struct plan *plan, int *ret_canary_fd, struct appsilo_error *err)
 {
 	cleanup(builder_done) struct builder b = {
-		.plan = plan, .root_fd = -EBADF, .private_fd = -EBADF};
+		.plan = plan, .root_fd = -EBADF, .private_fd = -EBADF, .package_fd = -EBADF};
 	int r = new_root(&b, err);
 
 	for (size_t i = 0; r == 0 && system_places[i]; i++)
-		r = add_system_place(b.root_fd, system_places[i], err);
+		r = add_system_place(&b, system_places[i], err);
 	if (r == 0)
 		r = etc_fill(b.root_fd, plan, err);
+	if (r == 0 && package_has(&b, "etc"))
+		r = etc_add_package(b.root_fd, b.package_fd, err);
 	if (r == 0)
 		r = dev_fill(b.root_fd, err);
 	if (r == 0)

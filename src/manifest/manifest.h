@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "manifest/identity.h"
+#include "manifest/names.h"
 #include <stddef.h>
 
 #define MANIFEST_FILE "AppxManifest.xml"
@@ -18,12 +19,6 @@
 #define MANIFEST_TEXT_MAX 1024		/* bytes of any value */
 /* What only appsilo reads; other tools skip it through IgnorableNamespaces. */
 #define MANIFEST_NAMESPACE "https://appsilo.org/manifest/1"
-
-#define CAPABILITY_PROMPT "isolatedWin32-promptForAccess"
-#define CAPABILITY_PUBLISHER_DIRECTORY "isolatedWin32-accessToPublisherDirectory"
-#define CAPABILITY_PROFILES_ROOT "isolatedWin32-profilesRootMinimal"
-#define CAPABILITY_USER_PROFILE "isolatedWin32-userProfileMinimal"
-#define CAPABILITY_VOLUME_ROOT "isolatedWin32-volumeRootMinimal"
 
 /* Texts are owned by the list. */
 struct manifest_list {
