@@ -234,5 +234,9 @@ int manifest_parse(const char *text, size_t size, const char *label, struct mani
 	if (size > MANIFEST_SIZE_MAX)
 		return error_say(err, -EFBIG, "%s: larger than %d bytes", label, MANIFEST_SIZE_MAX);
 	r = xml_load(text, size, label, &doc, err);
-	return r < 0 ? r : read_package(xmlDocGetRootElement(doc), ret, err);
+	if (r == 0)
+		r = read_package(xmlDocGetRootElement(doc), ret, err);
+	if (r < 0)
+		manifest_done(ret);
+	return r;
 }

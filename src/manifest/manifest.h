@@ -53,7 +53,7 @@ struct manifest {
  * Read and check a manifest.
  * @text   @size bytes of XML; borrowed
  * @label  names the file in errors
- * @ret    release with manifest_done(), also after a failure
+ * @ret    release with manifest_done(); empty after a failure
  * Returns 0; -EINVAL with file, line and element; -EFBIG; -ENOMEM.
  */
 int manifest_parse(const char *text, size_t size, const char *label, struct manifest *ret,
