@@ -236,8 +236,10 @@ static int on_ready(void *data, int listener_fd, struct appsilo_error *err)
 {
 	struct broker *b = data;
 	pthread_t thread;
-	int r = notify_start(listener_fd, b->gate, b->attach);
+	int r;
 
+	bfs_started(b->bfs);
+	r = notify_start(listener_fd, b->gate, b->attach);
 	if (r == 0)
 		r = -pthread_create(&thread, NULL, cwd_thread, b);
 	if (r < 0)
@@ -286,6 +288,7 @@ static int prepare(struct broker *b, int argc, char **argv, struct appsilo_error
 	b->monitor.wall_time_ms = b->options.wall_time_ms;
 	b->monitor.cpu_time_ms = b->options.cpu_time_ms;
 	b->monitor.on_ready = on_ready;
+	b->monitor.leave_early = true;
 	b->monitor.on_extra = on_store_files;
 	b->monitor.data = b;
 	b->hooks = (struct terminal_hooks){take_terminal, release_terminal, b};

@@ -11,10 +11,14 @@
 static int set_home(struct places *ret, struct appsilo_error *err)
 {
 	const char *home = getenv("HOME");
+	cleanup_fclose FILE *users = NULL;
 	const struct passwd *pw = NULL;
 
 	if (!home || *home != '/') {
-		pw = getpwuid(getuid());
+		/* Not getpwuid(): the static programs and the others must find the same place. */
+		users = fopen("/etc/passwd", "re");
+		while (users && (pw = fgetpwent(users)) && pw->pw_uid != getuid())
+			;
 		home = pw ? pw->pw_dir : NULL;
 	}
 	if (!home || *home != '/')

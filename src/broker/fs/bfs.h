@@ -24,6 +24,9 @@ struct bfs_config {
 /** Start serving. Returns 0; -errno with the line. */
 int bfs_start(const struct bfs_config *config, struct bfs **ret, struct appsilo_error *err) must_check;
 
+/** The sandbox's root is built: from here on requests come from the app. */
+void bfs_started(struct bfs *bfs);
+
 /** Decisions about @path (NULL: any) changed: drop what the kernel remembers of it. */
 void bfs_invalidate(struct bfs *bfs, const char *path);
 

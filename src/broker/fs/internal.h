@@ -7,6 +7,7 @@
 
 #include "broker/fs/bfs.h"
 #include "broker/fs/node.h"
+#include <stdatomic.h>
 #include <fuse_lowlevel.h>
 #include <limits.h>
 
@@ -15,6 +16,9 @@
 #define BFS_TIMEOUT_S 1.0
 #define BFS_THREADS 16
 #define BFS_IO_MAX (1024 * 1024)
+
+/* A start that takes longer than this is served by sleeping workers like all else. */
+#define BFS_START_POLL_MS 20
 
 struct bfs {
 	struct gate *gate; /* borrowed */
@@ -26,6 +30,7 @@ struct bfs {
 	bool hidden;
 	pthread_t thread;
 	bool running;
+	atomic_bool started; /* the sandbox stands; set by bfs_started() */
 };
 
 #define OP_NEEDS_MAX 4

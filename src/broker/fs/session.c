@@ -2,9 +2,11 @@
 /* Starting and stopping the file system. */
 #include "broker/fs/internal.h"
 
+#include "base/clock.h"
 #include "base/path.h"
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/statfs.h>
 
@@ -71,10 +73,40 @@ static const struct fuse_lowlevel_ops operations = {
 	.removexattr = bfs_op_removexattr,
 };
 
+/* While the sandbox's root is built, one process waits for one answer at a time. Sleeping
+ * between the questions would cost two wake-ups each, many times the work itself, so this
+ * thread polls instead, and gives way where there is no second processor. */
+static void serve_start(struct bfs *bfs, int device_fd)
+{
+	int64_t end_ms = clock_monotonic_ms() + BFS_START_POLL_MS;
+	struct fuse_buf buf = {.mem = NULL};
+	int flags = fcntl(device_fd, F_GETFL);
+
+	if (flags < 0 || fcntl(device_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return;
+	while (!atomic_load(&bfs->started) && !fuse_session_exited(bfs->session) &&
+	       clock_monotonic_ms() < end_ms) {
+		if (fuse_session_receive_buf(bfs->session, &buf) > 0)
+			fuse_session_process_buf(bfs->session, &buf);
+		else
+			sched_yield();
+	}
+	free(buf.mem);
+	/* Only then may workers sleep in read(). */
+	(void)fcntl(device_fd, F_SETFL, flags);
+}
+
+void bfs_started(struct bfs *bfs)
+{
+	atomic_store(&bfs->started, true);
+}
+
 static void *serve(void *data)
 {
 	struct bfs *bfs = data;
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
+
+	serve_start(bfs, fuse_session_fd(bfs->session));
 
 	if (!config)
 		return NULL;

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* install and uninstall. */
+#include "cli/packages.h"
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "package/folder.h"
+#include "package/record.h"
+#include <fcntl.h>
+#include <string.h>
+
+enum {
+	OPT_MACHINE,
+	OPT_DOWNGRADE,
+	OPT_KEEP_PROFILE,
+	OPT_JSON,
+};
+
+static const struct option_row install_options[] = {
+	{OPT_MACHINE, "--machine", NULL, "for all users of this machine (as root)"},
+	{OPT_DOWNGRADE, "--allow-downgrade", NULL, "replace a newer version"},
+	{OPT_JSON, "--json", NULL, "say what was done as JSON"},
+	{0, NULL, NULL, NULL},
+};
+
+static const struct option_row uninstall_options[] = {
+	{OPT_MACHINE, "--machine", NULL, "the package of all users (as root)"},
+	{OPT_KEEP_PROFILE, "--keep-profile", NULL, "leave the app's own directory"},
+	{0, NULL, NULL, NULL},
+};
+
+struct wishes {
+	bool machine, downgrade, keep_profile, json;
+};
+
+static int take(void *data, const struct option_row *row, const char *value)
+{
+	struct wishes *w = data;
+
+	(void)value;
+	w->machine = w->machine || row->id == OPT_MACHINE;
+	w->downgrade = w->downgrade || row->id == OPT_DOWNGRADE;
+	w->keep_profile = w->keep_profile || row->id == OPT_KEEP_PROFILE;
+	w->json = w->json || row->id == OPT_JSON;
+	return 0;
+}
+
+static void warn(const char *line)
+{
+	log_warning("%s", line);
+}
+
+static const char *outcome_word(enum install_outcome outcome)
+{
+	static const char *const words[] = {
+		[INSTALL_NEW] = "installed",	       [INSTALL_UPGRADED] = "upgraded",
+		[INSTALL_DOWNGRADED] = "downgraded",   [INSTALL_PRESENT] = "already installed",
+		[INSTALL_REPAIRED] = "repaired",
+	};
+
+	return words[outcome];
+}
+
+static int print_json(const struct install_report *report)
+{
+	char text[4 * PATH_MAX];
+	struct json_writer w;
+
+	jsonw_init(&w, text, sizeof(text));
+	jsonw_open(&w, NULL, '{');
+	jsonw_string(&w, "outcome", outcome_word(report->outcome));
+	jsonw_string(&w, "family", report->package.identity.family);
+	jsonw_string(&w, "full_name", report->package.identity.full_name);
+	jsonw_string(&w, "path", report->package.path);
+	jsonw_string(&w, "signer", report->signature.subject);
+	jsonw_close(&w, '}');
+	if (jsonw_finish(&w) < 0)
+		return EXIT_FAILED;
+	fputs(text, stdout);
+	return EXIT_OK;
+}
+
+static bool is_on_path(const char *folder)
+{
+	const char *list = getenv("PATH");
+	size_t n = strlen(folder);
+
+	while (list && *list) {
+		size_t element = strcspn(list, ":");
+
+		if (element == n && strncmp(list, folder, n) == 0)
+			return true;
+		list += element;
+		list += *list == ':';
+	}
+	return false;
+}
+
+static void print_aliases(const struct package_places *places, const struct record *record)
+{
+	char folder[PATH_MAX + 16];
+	bool any = false;
+
+	snprintf(folder, sizeof(folder), "%s/" INSTALLED_ALIASES, places->install.data_dir);
+	for (size_t i = 0; i < record->n; i++) {
+		if (strcmp(record->lines[i].key, "alias") != 0)
+			continue;
+		printf("%s%s", any ? ", " : "  start it with: ", record->lines[i].value);
+		any = true;
+	}
+	if (!any)
+		printf("  start it with: appsilo run -p %s\n", record_get(record, "family"));
+	else if (is_on_path(folder))
+		printf("\n");
+	else
+		printf("\n  the aliases are in %s; to have them found first:\n"
+		       "    export PATH=\"%s:$PATH\"\n", folder, folder);
+}
+
+static void close_record(struct record *record)
+{
+	record_done(record);
+}
+
+static int print_report(const struct package_places *places, const struct install_report *report,
+			struct appsilo_error *err)
+{
+	cleanup(close_record) struct record record = {0};
+	cleanup_close int fd = installed_open(&report->package, err);
+
+	if (fd < 0 || record_read(fd, report->package.path, &record, err) < 0)
+		return EXIT_FAILED;
+	printf("%s: %s\n", report->package.identity.full_name, outcome_word(report->outcome));
+	printf("  signed by %s\n", report->signature.subject);
+	for (size_t i = 0; i < record.n; i++)
+		if (strcmp(record.lines[i].key, "capability") == 0)
+			printf("  may: %s\n", record.lines[i].value);
+	print_aliases(places, &record);
+	return EXIT_OK;
+}
+
+static int run_install(int argc, char **argv, struct appsilo_error *err)
+{
+	struct wishes w = {0};
+	static struct package_places places;
+	static struct install_report report;
+	struct install_options options = {0};
+	int words = command_options(argc, argv, install_options, take, &w, err);
+
+	if (words >= 0 && words != 1)
+		words = error_say(err, -EINVAL, "install: which file? appsilo install FILE.msix");
+	if (words < 0)
+		return EXIT_USAGE;
+	options.allow_downgrade = w.downgrade;
+	options.progress = isatty(STDERR_FILENO);
+	if (packages_places(w.machine, &places, err) < 0 ||
+	    install_package(argv[1], &places.install, &options, warn, &report, err) < 0)
+		return EXIT_FAILED;
+	return w.json ? print_json(&report) : print_report(&places, &report, err);
+}
+
+static void close_store(struct consent_store **store)
+{
+	consent_store_close(*store);
+}
+
+static int forget(const struct package_places *places, const char *family, int *ret_count,
+		  struct appsilo_error *err)
+{
+	cleanup(close_store) struct consent_store *store = NULL;
+	int r = consent_store_open(places->user.data_dir, STORE_READ, &store, err);
+
+	return r < 0 ? r : consent_store_remove(store, family, NULL, true, ret_count, err);
+}
+
+static int remove_profile(const struct package_places *places, const char *family,
+			  struct appsilo_error *err)
+{
+	char path[PATH_MAX + 16];
+	cleanup_close int fd = -EBADF;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/profiles", places->user.data_dir);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	r = fd < 0 ? (errno == ENOENT ? 0 : -errno) : folder_remove(fd, family);
+	return r < 0 ? error_set(err, r, "uninstall: %s/%s", path, family) : 0;
+}
+
+static int run_uninstall(int argc, char **argv, struct appsilo_error *err)
+{
+	struct wishes w = {0};
+	static struct package_places places;
+	static struct installed_package package;
+	int words = command_options(argc, argv, uninstall_options, take, &w, err);
+	int count = 0, r;
+
+	if (words >= 0 && words != 1)
+		words = error_say(err, -EINVAL, "uninstall: which package? appsilo uninstall FAMILY");
+	if (words < 0)
+		return EXIT_USAGE;
+	r = packages_places(w.machine, &places, err);
+	if (r == 0)
+		r = packages_find(&places, argv[1], &package, err);
+	if (r == 0 && package.machine != w.machine)
+		r = error_say(err, -EPERM, "uninstall: %s is installed for all users; use --machine "
+					   "as root", package.identity.family);
+	/* The package last: interrupted, it can be uninstalled again. */
+	if (r == 0)
+		r = forget(&places, package.identity.family, &count, err);
+	if (r == 0 && !w.keep_profile)
+		r = remove_profile(&places, package.identity.family, err);
+	if (r == 0)
+		r = install_remove(&places.install, &package, err);
+	if (r < 0)
+		return EXIT_FAILED;
+	printf("%s: uninstalled, with %d decision%s%s\n", package.identity.full_name, count,
+	       count == 1 ? "" : "s", w.keep_profile ? "; its profile is kept" : " and its profile");
+	return EXIT_OK;
+}
+
+const struct command command_install = {"install", "[OPTIONS] FILE.msix",
+					"verify a package and install it", install_options,
+					run_install};
+
+const struct command command_uninstall = {"uninstall", "[OPTIONS] FAMILY",
+					  "remove a package with its decisions and its profile",
+					  uninstall_options, run_uninstall};
