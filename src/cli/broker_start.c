@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/broker_start.h"
 
+#include "base/dir.h"
 #include "base/path.h"
 #include "broker/helper.h"
 #include "cli/handoff.h"
@@ -78,33 +79,23 @@ static int add_brokered(struct plan *plan, const char *path)
 }
 
 /* Every top-level folder of the host that the sandbox does not make up. */
-static int broker_top_level(struct plan *plan)
+static int broker_name(void *data, int dir_fd, const char *name, unsigned char type)
 {
-	DIR *dir = opendir("/");
-	struct dirent *entry;
-	int r = dir ? 0 : -errno;
+	struct plan *plan = data;
+	char path[PATH_MAX], target[PATH_MAX];
+	ssize_t n;
 
-	while (r == 0 && (entry = readdir(dir))) {
-		char path[PATH_MAX], target[PATH_MAX];
-		ssize_t n;
-
-		if (entry->d_name[0] == '.' || path_join("/", entry->d_name, path, sizeof(path)) < 0 ||
-		    view_is_virtual(path))
-			continue;
-		n = readlink(path, target, sizeof(target) - 1);
-		if (n > 0) {
-			target[n] = '\0';
-			r = plan_add_placeholder(plan, path, 0, target);
-		} else {
-			struct stat st;
-
-			if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-				r = add_brokered(plan, path);
-		}
-	}
-	if (dir)
-		closedir(dir);
-	return r;
+	if (name[0] == '.' || path_join("/", name, path, sizeof(path)) < 0 || view_is_virtual(path))
+		return 0;
+	if (type == DT_DIR)
+		return add_brokered(plan, path);
+	if (type != DT_LNK)
+		return 0;
+	n = readlinkat(dir_fd, name, target, sizeof(target) - 1);
+	if (n < 0)
+		return 0;
+	target[n] = '\0';
+	return plan_add_placeholder(plan, path, 0, target);
 }
 
 /* A current directory, rule or argument below a private place shows up there, and only it. */
@@ -250,7 +241,7 @@ int broker_start(struct prepared *p, char *const *argv, struct appsilo_error *er
 	if (r == 0)
 		r = prepare_rules(p, err);
 	if (r == 0)
-		r = broker_top_level(&p->plan);
+		r = dir_each("/", broker_name, &p->plan);
 	if (r == 0)
 		r = broker_private(p);
 	if (r == 0)

@@ -3,6 +3,7 @@
 
 #include "base/path.h"
 #include "base/text.h"
+#include "isolation/kernel.h"
 #include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
@@ -97,6 +98,24 @@ static int make_parents(const char *path)
 	return 0;
 }
 
+/* The usual case: everything is there. One walk below the held directory, no link on it. */
+static int open_existing(const char *data_dir, const char *family)
+{
+	cleanup_close int data_fd = open(data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	cleanup_close int fd = -EBADF;
+	char inside[PATH_MAX];
+	struct stat st;
+
+	if (data_fd < 0 || snprintf(inside, sizeof(inside), "profiles/%s", family) >= PATH_MAX)
+		return -ENOENT;
+	fd = k_openat2(data_fd, inside, O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		       K_RESOLVE_NO_SYMLINKS | K_RESOLVE_BENEATH);
+	if (fd < 0 || fstat(data_fd, &st) < 0 || st.st_uid != geteuid() || fstat(fd, &st) < 0 ||
+	    st.st_uid != geteuid())
+		return -ENOENT;
+	return TAKE_FD(fd);
+}
+
 int places_open_profile(const struct places *places, const char *family,
 			char ret_path[PATH_MAX], struct appsilo_error *err)
 {
@@ -107,10 +126,10 @@ int places_open_profile(const struct places *places, const char *family,
 	r = snprintf(ret_path, PATH_MAX, "%s/profiles/%s", places->data_dir, family);
 	if (r >= PATH_MAX)
 		return error_say(err, -ENAMETOOLONG, "profile: path too long");
-	fd = open(ret_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = open_existing(places->data_dir, family);
 	if (fd >= 0)
-		close(fd);
-	r = fd >= 0 ? 0 : make_parents(places->data_dir);
+		return fd;
+	r = make_parents(places->data_dir);
 	if (r < 0)
 		return error_set(err, r, "profile: make %s", places->data_dir);
 	data_fd = open_own(AT_FDCWD, places->data_dir);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/view.h"
 
+#include "base/dir.h"
 #include "base/path.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -191,18 +192,16 @@ static bool has_forbidden_below(const struct view *view, const char *path, bool 
 	       (view->is_protected && view->is_protected(view->data, path, write, true));
 }
 
-static int add_name(struct plan *plan, const char *folder, int dir_fd, const char *name)
+static int add_name(struct plan *plan, const char *folder, int dir_fd, const char *name,
+		    unsigned char type)
 {
 	char path[PATH_MAX], target[PATH_MAX];
-	struct stat st;
 	ssize_t n;
 
-	if (path_join(folder, name, path, sizeof(path)) < 0 ||
-	    fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (path_join(folder, name, path, sizeof(path)) < 0)
 		return 0;
-	if (!S_ISLNK(st.st_mode))
-		return plan_add_placeholder(plan, path, S_ISDIR(st.st_mode) ? S_IFDIR : S_IFREG,
-					    NULL);
+	if (type != DT_LNK)
+		return plan_add_placeholder(plan, path, type == DT_DIR ? S_IFDIR : S_IFREG, NULL);
 	n = readlinkat(dir_fd, name, target, sizeof(target) - 1);
 	if (n < 0)
 		return 0;
@@ -210,28 +209,32 @@ static int add_name(struct plan *plan, const char *folder, int dir_fd, const cha
 	return plan_add_placeholder(plan, path, 0, target);
 }
 
-typedef int (*name_fn)(void *data, const char *folder, int dir_fd, const char *name);
+typedef int (*name_fn)(void *data, const char *folder, int dir_fd, const char *name,
+		       unsigned char type);
+
+struct listing {
+	const char *folder;
+	name_fn visit;
+	void *data;
+	int seen;
+};
+
+static int list_name(void *data, int dir_fd, const char *name, unsigned char type)
+{
+	struct listing *l = data;
+
+	if (l->seen++ >= VIEW_SIBLINGS_MAX)
+		return 0;
+	return l->visit(l->data, l->folder, dir_fd, name, type);
+}
 
 /* Call @visit for each name of a host folder; a folder we may not list has no names. */
 static int each_name(const char *folder, name_fn visit, void *data)
 {
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	int seen = 0, r = 0;
+	struct listing l = {.folder = folder, .visit = visit, .data = data};
+	int r = dir_each(folder, list_name, &l);
 
-	if (!dir) {
-		close_keep_errno(fd);
-		return 0;
-	}
-	while (r == 0 && (entry = readdir(dir)) && seen < VIEW_SIBLINGS_MAX) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		r = visit(data, folder, fd, entry->d_name);
-		seen++;
-	}
-	closedir(dir);
-	return r;
+	return l.seen ? r : 0;
 }
 
 struct expansion {
@@ -242,22 +245,20 @@ struct expansion {
 
 static int expand(struct view *view, struct plan *plan, const char *path, bool write);
 
-static int expand_name(void *data, const char *folder, int dir_fd, const char *name)
+static int expand_name(void *data, const char *folder, int dir_fd, const char *name,
+		       unsigned char type)
 {
 	struct expansion *x = data;
 	char path[PATH_MAX];
-	struct stat st;
 	bool forbidden;
 
 	if (path_join(folder, name, path, sizeof(path)) < 0 || view_is_virtual(path))
 		return 0;
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
 	if (x->view->is_protected && x->view->is_protected(x->view->data, path, false, false))
 		return 0; /* never-listed names do not exist */
 	forbidden = is_forbidden(x->view, path, false);
-	if (forbidden || S_ISLNK(st.st_mode))
-		return add_name(x->plan, folder, dir_fd, name);
+	if (forbidden || type == DT_LNK)
+		return add_name(x->plan, folder, dir_fd, name, type);
 	/* Forbidden for writing only: show it read-only. */
 	return expand(x->view, x->plan, path, x->write && !is_forbidden(x->view, path, true));
 }
@@ -321,7 +322,8 @@ static bool is_needed(const struct way *way, const char *path)
 	return false;
 }
 
-static int hide_sibling(void *data, const char *folder, int dir_fd, const char *name)
+static int hide_sibling(void *data, const char *folder, int dir_fd, const char *name,
+			unsigned char type)
 {
 	struct way *way = data;
 	char path[PATH_MAX];
@@ -331,7 +333,7 @@ static int hide_sibling(void *data, const char *folder, int dir_fd, const char *
 		return 0;
 	if (way->view->is_protected && way->view->is_protected(way->view->data, path, false, false))
 		return 0;
-	return add_name(way->plan, folder, dir_fd, name);
+	return add_name(way->plan, folder, dir_fd, name, type);
 }
 
 static bool is_granted(const struct view *view, const char *path)

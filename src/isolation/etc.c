@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define SHOWN (K_MOUNT_ATTR_RDONLY | K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV)
+
 /* What programs need to run and that says nothing about the host's users or network. */
 static const struct {
 	const char *path;
@@ -50,13 +52,10 @@ static int show(int etc_fd, size_t i, struct appsilo_error *err)
 
 	if (r != -EINVAL)
 		return r == 0 || r == -ENOENT ? 0 : error_set(err, r, "etc: %s", path);
-	tree_fd = tree_clone(AT_FDCWD, path);
+	tree_fd = tree_clone_as(AT_FDCWD, path, SHOWN);
 	if (tree_fd < 0)
 		return error_set(err, tree_fd, "etc: clone %s", path);
-	r = tree_attributes(tree_fd,
-			    K_MOUNT_ATTR_RDONLY | K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV, 0);
-	if (r == 0)
-		r = tree_place_at(tree_fd, etc_fd, path + strlen("/etc/"), 0755, shown[i].file);
+	r = tree_place_at(tree_fd, etc_fd, path + strlen("/etc/"), 0755, shown[i].file);
 	return r < 0 ? error_set(err, r, "etc: mount %s", path) : 0;
 }
 
@@ -112,19 +111,14 @@ static int show_package_name(int root_fd, int dir_fd, const char *name)
 	cleanup_close int tree_fd = -EBADF;
 	char path[PATH_MAX];
 	struct stat st;
-	int r;
 
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
 		return 0;
-	tree_fd = tree_clone(dir_fd, name);
+	tree_fd = tree_clone_as(dir_fd, name, SHOWN);
 	if (tree_fd < 0)
 		return tree_fd;
-	r = tree_attributes(tree_fd,
-			    K_MOUNT_ATTR_RDONLY | K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV, 0);
-	if (r < 0)
-		return r;
 	snprintf(path, sizeof(path), "/etc/%s", name);
 	return tree_place(tree_fd, root_fd, path, 0755, S_ISREG(st.st_mode));
 }

@@ -30,6 +30,7 @@
 #define K_CLOSE_RANGE 436
 #define K_OPENAT2 437
 #define K_MOUNT_SETATTR 442
+#define K_OPEN_TREE_ATTR 467
 #define K_LANDLOCK_CREATE_RULESET 444
 #define K_LANDLOCK_ADD_RULE 445
 #define K_LANDLOCK_RESTRICT_SELF 446
@@ -83,6 +84,12 @@ struct k_statx {
 static inline int k_open_tree(int dir_fd, const char *path, unsigned int flags)
 {
 	return (int)syscall(K_OPEN_TREE, dir_fd, path, flags);
+}
+
+static inline int k_open_tree_attr(int dir_fd, const char *path, unsigned int flags,
+				   struct k_mount_attr *attr)
+{
+	return (int)syscall(K_OPEN_TREE_ATTR, dir_fd, path, flags, attr, sizeof(*attr));
 }
 
 static inline int k_move_mount(int from_fd, const char *from, int to_fd, const char *to,

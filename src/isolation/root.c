@@ -122,12 +122,10 @@ static int add_system_place(const struct builder *b, const char *name, struct ap
 			return error_set(err, -errno, "root: link %s", path);
 		return 0;
 	}
-	tree_fd = tree_clone(AT_FDCWD, path);
+	tree_fd = tree_clone_as(AT_FDCWD, path, SAFE | K_MOUNT_ATTR_RDONLY);
 	if (tree_fd < 0)
 		return error_set(err, tree_fd, "root: clone %s", path);
-	r = tree_attributes(tree_fd, SAFE | K_MOUNT_ATTR_RDONLY, 0);
-	if (r == 0)
-		r = tree_place_at(tree_fd, root_fd, name, 0755, 0);
+	r = tree_place_at(tree_fd, root_fd, name, 0755, 0);
 	return r < 0 ? error_set(err, r, "root: mount %s", path) : 0;
 }
 

@@ -33,6 +33,24 @@ int tree_clone(int dir_fd, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+int tree_clone_as(int dir_fd, const char *path, uint64_t attributes)
+{
+	unsigned int flags = K_OPEN_TREE_CLONE | O_CLOEXEC | K_AT_RECURSIVE | AT_SYMLINK_NOFOLLOW;
+	struct k_mount_attr attr = {.attr_set = attributes};
+	int r, fd = k_open_tree_attr(dir_fd, path, flags | (*path ? 0 : K_AT_EMPTY_PATH), &attr);
+
+	if (fd >= 0)
+		return fd;
+	/* Before Linux 6.15 in two steps; a real error comes up again. */
+	fd = tree_clone(dir_fd, path);
+	if (fd < 0)
+		return fd;
+	r = tree_attributes(fd, attributes, 0);
+	if (r < 0)
+		close(fd);
+	return r < 0 ? r : fd;
+}
+
 int tree_attributes(int tree_fd, uint64_t set, uint64_t clear)
 {
 	struct k_mount_attr attr = {.attr_set = set, .attr_clr = clear};

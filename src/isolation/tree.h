@@ -14,6 +14,9 @@ int tree_new_fs(const char *type, const char *const *options, unsigned int attri
 /** Clone the subtree at @path below @dir_fd ("" for itself). Returns a detached fd; -errno. */
 int tree_clone(int dir_fd, const char *path) must_check;
 
+/** As tree_clone(), with the mount attributes @attributes set on all of it. An fd; -errno. */
+int tree_clone_as(int dir_fd, const char *path, uint64_t attributes) must_check;
+
 /** Set @set and clear @clear mount attributes on a detached or attached tree, recursively. */
 int tree_attributes(int tree_fd, uint64_t set, uint64_t clear) must_check;
 
