@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include <sys/types.h>
 
-#define FD_PASS_MAX 4
+#define FD_PASS_MAX 8
 
 /** Write all @size bytes. Returns 0; -errno. Retries EINTR and short writes. */
 int fd_write_all(int fd, const void *data, size_t size) must_check;

@@ -38,8 +38,8 @@ struct attach {
 	struct job *jobs, **end;
 	size_t n_jobs;
 	pthread_cond_t arrived;
-	pthread_t thread;
-	bool stopping;
+	pthread_t thread; /* started with the first job */
+	bool running, stopping;
 };
 
 /* Hints beyond this are dropped: they come again with the next use. */
@@ -137,16 +137,15 @@ static void note(struct attach *a, const char *path, enum attach_state state)
 	free(copy);
 }
 
-static void attach_top(struct attach *a, const char *folder)
+/* The topmost folder at or above @folder that may be attached, and how. */
+static enum attach_state find_top(const struct attach *a, const char *folder, char top[PATH_MAX])
 {
-	char top[PATH_MAX] = "", at[PATH_MAX];
 	enum attach_state state = ATTACH_NONE;
+	char at[PATH_MAX];
 	size_t n = strlen(folder);
-	bool full;
-	int r;
 
 	if (n >= sizeof(at))
-		return;
+		return ATTACH_NONE;
 	memcpy(at, folder, n + 1);
 	for (; n > 1; n = path_parent_length(at, n)) {
 		enum attach_state s;
@@ -158,6 +157,16 @@ static void attach_top(struct attach *a, const char *folder)
 		state = s;
 		memcpy(top, at, n + 1);
 	}
+	return state;
+}
+
+static void attach_top(struct attach *a, const char *folder)
+{
+	char top[PATH_MAX];
+	enum attach_state state = find_top(a, folder, top);
+	bool full;
+	int r;
+
 	pthread_mutex_lock(&a->lock);
 	full = a->n >= ATTACH_MAX;
 	pthread_mutex_unlock(&a->lock);
@@ -168,6 +177,29 @@ static void attach_top(struct attach *a, const char *folder)
 		note(a, top, state);
 	else
 		log_debug("attach %s: %s; it stays on FUSE", top, strerror(-r));
+}
+
+bool attach_plan(struct attach *a, const char *folder, struct attach_start *list, size_t *n)
+{
+	struct attach_start entry;
+	char top[PATH_MAX];
+
+	for (size_t i = 0; i < *n; i++)
+		if (path_is_under(folder, list[i].path))
+			return false;
+	entry.state = find_top(a, folder, top);
+	if (entry.state == ATTACH_NONE)
+		return false;
+	entry.path = strdup(top);
+	if (!entry.path)
+		return false;
+	list[(*n)++] = entry;
+	return true;
+}
+
+void attach_started(struct attach *a, struct attach_start *entry)
+{
+	note(a, entry->path, entry->state);
 }
 
 void attach_consider(struct attach *a, const char *folder)
@@ -258,27 +290,6 @@ bool attach_any_read_only(struct attach *a)
 	return __atomic_load_n(&a->n_read_only, __ATOMIC_ACQUIRE) > 0;
 }
 
-void attach_consider_later(struct attach *a, const char *folder)
-{
-	struct job *job;
-
-	pthread_mutex_lock(&a->lock);
-	if (find(a, folder) || a->n_jobs >= JOBS_MAX || a->n >= ATTACH_MAX) {
-		pthread_mutex_unlock(&a->lock);
-		return;
-	}
-	job = malloc(sizeof(*job) + strlen(folder) + 1);
-	if (job) {
-		job->next = NULL;
-		strcpy(job->path, folder);
-		*a->end = job;
-		a->end = &job->next;
-		a->n_jobs++;
-		pthread_cond_signal(&a->arrived);
-	}
-	pthread_mutex_unlock(&a->lock);
-}
-
 static void *work(void *data)
 {
 	struct attach *a = data;
@@ -304,10 +315,38 @@ static void *work(void *data)
 	return NULL;
 }
 
+/* Under the lock. A thread that cannot be made only means that folders stay on FUSE. */
+static void add_job(struct attach *a, struct job *job)
+{
+	if (!a->running)
+		a->running = pthread_create(&a->thread, NULL, work, a) == 0;
+	*a->end = job;
+	a->end = &job->next;
+	a->n_jobs++;
+	pthread_cond_signal(&a->arrived);
+}
+
+void attach_consider_later(struct attach *a, const char *folder)
+{
+	struct job *job;
+
+	pthread_mutex_lock(&a->lock);
+	if (find(a, folder) || a->n_jobs >= JOBS_MAX || a->n >= ATTACH_MAX) {
+		pthread_mutex_unlock(&a->lock);
+		return;
+	}
+	job = malloc(sizeof(*job) + strlen(folder) + 1);
+	if (job) {
+		job->next = NULL;
+		strcpy(job->path, folder);
+		add_job(a, job);
+	}
+	pthread_mutex_unlock(&a->lock);
+}
+
 int attach_new(int helper_fd, const struct decider *decider, struct attach **ret)
 {
 	struct attach *a = calloc(1, sizeof(*a));
-	int r;
 
 	if (!a)
 		return -ENOMEM;
@@ -318,11 +357,6 @@ int attach_new(int helper_fd, const struct decider *decider, struct attach **ret
 	pthread_mutex_init(&a->change_lock, NULL);
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->arrived, NULL);
-	r = -pthread_create(&a->thread, NULL, work, a);
-	if (r < 0) {
-		free(a);
-		return r;
-	}
 	*ret = a;
 	return 0;
 }
@@ -335,7 +369,8 @@ void attach_free(struct attach *a)
 	a->stopping = true;
 	pthread_cond_signal(&a->arrived);
 	pthread_mutex_unlock(&a->lock);
-	pthread_join(a->thread, NULL);
+	if (a->running)
+		pthread_join(a->thread, NULL);
 	while (a->jobs) {
 		struct job *job = a->jobs;
 

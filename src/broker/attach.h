@@ -27,6 +27,22 @@ enum attach_state {
 int attach_new(int helper_fd, const struct decider *decider, struct attach **ret) must_check;
 void attach_free(struct attach *a);
 
+/* A folder to be attached while the sandbox's root is built. */
+struct attach_start {
+	char *path; /* owned */
+	enum attach_state state;
+};
+
+/**
+ * What would be attached for @folder now, if it is not below an entry of @list already.
+ * @list, @n  entries so far, room for one more; a new one is the caller's
+ * Returns true when one was added.
+ */
+bool attach_plan(struct attach *a, const char *folder, struct attach_start *list, size_t *n);
+
+/** The sandbox's init has attached @entry. */
+void attach_started(struct attach *a, struct attach_start *entry);
+
 /** Attach what holds @folder, if rules let it be attached. Blocks about a millisecond. */
 void attach_consider(struct attach *a, const char *folder);
 

@@ -30,7 +30,8 @@ struct gate {
 	struct gate_config config;
 	struct prompter *prompter; /* owned; made and used by the prompt thread only */
 	bool no_prompter;
-	pthread_t thread;
+	pthread_t thread; /* started with the first question */
+	bool running;	  /* under lock */
 	int cancel_fd;	      /* eventfd: the question shown is not needed any more */
 	int64_t store_version; /* prompt and main thread, under lock */
 	pthread_mutex_t lock; /* guards everything below */
@@ -48,6 +49,8 @@ struct gate {
 	size_t next_folder;
 	struct gate_counts counts;
 };
+
+static void *prompt_thread(void *data);
 
 static void free_question(struct gate_question *q)
 {
@@ -147,6 +150,11 @@ static struct gate_question *add_question(struct gate *g, const struct consent_r
 		free_question(q);
 		return NULL;
 	}
+	if (!g->running && pthread_create(&g->thread, NULL, prompt_thread, g) != 0) {
+		free_question(q);
+		return NULL;
+	}
+	g->running = true;
 	*g->end = q;
 	g->end = &q->next;
 	pthread_cond_signal(&g->arrived);
@@ -392,7 +400,6 @@ static void *prompt_thread(void *data)
 int gate_new(const struct gate_config *config, struct gate **ret, struct appsilo_error *err)
 {
 	struct gate *g = calloc(1, sizeof(*g));
-	int r;
 
 	if (!g)
 		return error_set(err, -ENOMEM, "broker");
@@ -403,12 +410,6 @@ int gate_new(const struct gate_config *config, struct gate **ret, struct appsilo
 	pthread_cond_init(&g->arrived, NULL);
 	if (config->decider.store)
 		g->store_version = consent_store_version(config->decider.store);
-	r = -pthread_create(&g->thread, NULL, prompt_thread, g);
-	if (r < 0) {
-		close_keep_errno(g->cancel_fd);
-		free(g);
-		return error_set(err, r, "broker: start a thread");
-	}
 	*ret = g;
 	return 0;
 }
@@ -422,7 +423,8 @@ void gate_free(struct gate *g)
 	pthread_cond_signal(&g->arrived);
 	eventfd_write(g->cancel_fd, 1);
 	pthread_mutex_unlock(&g->lock);
-	pthread_join(g->thread, NULL);
+	if (g->running)
+		pthread_join(g->thread, NULL);
 	if (g->prompter)
 		g->prompter->free(g->prompter);
 	for (size_t i = 0; i < RECENT_FOLDERS; i++)

@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 
 struct broker {
+	int helper_fd; /* the socket to the builder, which becomes the attach helper */
 	struct handoff handoff;
 	struct run_options options;
 	struct places places;
@@ -36,6 +37,9 @@ struct broker {
 	struct monitor monitor;
 	int result_fd;
 	struct terminal_hooks hooks;
+	struct attach_start start[CONTROL_ATTACH_MAX];
+	size_t n_start;
+	bool wait_for_cwd; /* init waits for our word */
 };
 
 static int complain(const struct appsilo_error *err, int exit_code)
@@ -88,7 +92,7 @@ static void on_store_files(void *data)
 	struct broker *b = data;
 	char events[4096];
 
-	while (read(b->handoff.watch_fd, events, sizeof(events)) > 0)
+	while (read(b->handoff.fds[HANDOFF_WATCH], events, sizeof(events)) > 0)
 		;
 	gate_poll_store(b->gate);
 }
@@ -99,7 +103,7 @@ static int add_rules(struct broker *b, struct appsilo_error *err)
 	for (size_t i = 0; i < b->options.n_rules; i++) {
 		const struct run_path_rule *given = &b->options.rules[i];
 		struct consent_rule rule = {
-			.family = b->handoff.family,
+			.family = b->handoff.facts[HANDOFF_FAMILY],
 			.target = given->kind == RUN_ALLOW_LIST ? CONSENT_FILE : CONSENT_FOLDER,
 			.access = given->kind == RUN_ALLOW_WRITE ? CONSENT_WRITE : CONSENT_READ,
 			.verdict = given->kind == RUN_DENY ? CONSENT_DENY : CONSENT_ALLOW,
@@ -110,7 +114,7 @@ static int add_rules(struct broker *b, struct appsilo_error *err)
 		int r = 0;
 
 		if (!realpath(given->path, path))
-			r = path_clean(b->handoff.cwd, given->path, path, sizeof(path));
+			r = path_clean(b->handoff.facts[HANDOFF_CWD], given->path, path, sizeof(path));
 		rule.path = path;
 		if (r == 0)
 			r = session_put(b->session, &rule);
@@ -122,28 +126,15 @@ static int add_rules(struct broker *b, struct appsilo_error *err)
 
 static int open_store(struct broker *b, struct appsilo_error *err)
 {
-	int r;
-
 	b->session = session_new();
 	if (!b->session)
 		return error_set(err, -ENOMEM, "run");
-	r = consent_store_open(b->places.data_dir, STORE_READ, &b->store, err);
-	if (r < 0)
-		return r;
-	b->decider = (struct decider){
-		.places = {.home = b->places.home,
-			   .data_dir = b->places.data_dir,
-			   .profile = b->handoff.home},
-		.family = b->handoff.family,
-		.store = b->store,
-		.session = b->session,
-	};
-	return add_rules(b, err);
+	return consent_store_open(b->places.data_dir, STORE_READ, &b->store, err);
 }
 
 static void watch_store(struct broker *b)
 {
-	if (inotify_add_watch(b->handoff.watch_fd, b->places.data_dir,
+	if (inotify_add_watch(b->handoff.fds[HANDOFF_WATCH], b->places.data_dir,
 			      IN_ATTRIB | IN_CREATE | IN_MOVED_TO) < 0)
 		log_warning("cannot watch %s; changes made elsewhere show at the next question",
 			    b->places.data_dir);
@@ -163,8 +154,8 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 {
 	struct gate_config gate = {
 		.decider = b->decider,
-		.app = b->handoff.app,
-		.real = b->handoff.real,
+		.app = b->handoff.facts[HANDOFF_APP],
+		.real = b->handoff.facts[HANDOFF_REAL],
 		.make_prompter = make_prompter,
 		.quiet = b->options.quiet,
 		.on_change = on_change,
@@ -172,19 +163,20 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 		.data = b,
 	};
 	struct bfs_config fs = {
-		.device_fd = b->handoff.fuse_fd,
+		.device_fd = TAKE_FD(b->handoff.fds[HANDOFF_FUSE]),
+		.start_cpu = b->handoff.start_cpu,
 		.app_uid = b->handoff.app_uid,
 		.app_gid = b->handoff.app_uid,
 		.hidden = b->options.metadata_hidden,
 	};
-	int r = recorder_open(b->places.data_dir, b->options.audit, b->handoff.family,
-			      b->handoff.app, &b->recorder, err);
+	int r = recorder_open(b->places.data_dir, b->options.audit, b->handoff.facts[HANDOFF_FAMILY],
+			      b->handoff.facts[HANDOFF_APP], &b->recorder, err);
 
 	if (r < 0)
 		return r;
 	if (geteuid() != 0)
 		fs.app_gid = getegid();
-	r = attach_new(b->handoff.helper_fd, &b->decider, &b->attach);
+	r = attach_new(b->helper_fd, &b->decider, &b->attach);
 	if (r < 0)
 		return error_set(err, r, "run: attach helper");
 	gate.recorder = b->recorder;
@@ -195,57 +187,102 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 	return bfs_start(&fs, &b->bfs, err);
 }
 
-/* An asking app first asks for the current directory; with "No" it starts there all the
- * same. Attached before the app enters it, so that its own directory is native. */
-static void ask_for_cwd(struct broker *b)
+static struct consent_request cwd_request(const struct broker *b)
 {
-	struct consent_request request = {
-		.path = b->handoff.cwd,
+	return (struct consent_request){
+		.path = b->handoff.facts[HANDOFF_CWD],
 		.access = CONSENT_READ,
 		.target = CONSENT_FOLDER,
 		.operation = "list",
 		.exists = true,
 		.pid = b->handoff.init_pid,
 	};
-	enum consent_verdict verdict;
-
-	if (view_is_virtual(b->handoff.cwd) && !view_needs_place(b->handoff.cwd))
-		return;
-	if (strcmp(b->handoff.cwd, "/") == 0)
-		return;
-	verdict = gate_decide(b->gate, &request);
-	if (verdict == CONSENT_ASK)
-		verdict = gate_ask_wait(b->gate, &request);
-	if (verdict == CONSENT_ALLOW)
-		attach_consider(b->attach, b->handoff.cwd);
 }
 
+/* CONSENT_DENY also where there is nothing to ask: a place that the sandbox makes up. */
+static enum consent_verdict judge_cwd(struct broker *b)
+{
+	struct consent_request request = cwd_request(b);
+
+	if (strcmp(request.path, "/") == 0 ||
+	    (view_is_virtual(request.path) && !view_needs_place(request.path)))
+		return CONSENT_DENY;
+	return gate_decide(b->gate, &request);
+}
+
+/* What the rules allow from the start is attached while the root is built, so that the app
+ * finds its own directory native. In root runs only the helper can map ids. */
+static void plan_start(struct broker *b, enum consent_verdict cwd)
+{
+	if (geteuid() == 0)
+		return;
+	if (cwd == CONSENT_ALLOW)
+		attach_plan(b->attach, b->handoff.facts[HANDOFF_CWD], b->start, &b->n_start);
+	for (size_t i = 0; i < b->options.n_rules && b->n_start < CONTROL_ATTACH_MAX; i++) {
+		char path[PATH_MAX];
+
+		if (b->options.rules[i].kind != RUN_DENY &&
+		    realpath(b->options.rules[i].path, path))
+			attach_plan(b->attach, path, b->start, &b->n_start);
+	}
+}
+
+/* An asking app first asks for the current directory; with "No" it starts there all the
+ * same. Init goes on when there is nothing to ask. */
+static int tell_init(struct broker *b, struct appsilo_error *err)
+{
+	enum consent_verdict cwd = judge_cwd(b);
+	struct control_message m = {.kind = CONTROL_ATTACH};
+	int r = 0;
+
+	plan_start(b, cwd);
+	b->wait_for_cwd = cwd == CONSENT_ASK || (cwd == CONSENT_ALLOW && b->n_start == 0);
+	for (size_t i = 0; r == 0 && i < b->n_start; i++) {
+		m.value = b->start[i].state == ATTACH_WRITE;
+		snprintf(m.text, sizeof(m.text), "%s", b->start[i].path);
+		r = fd_send(b->monitor.control_fd, &m, sizeof(m), NULL, 0);
+	}
+	m = (struct control_message){.kind = CONTROL_BUILD, .value = !b->wait_for_cwd};
+	if (r == 0)
+		r = fd_send(b->monitor.control_fd, &m, sizeof(m), NULL, 0);
+	/* Init has gone: its last message says why. */
+	return r == -EPIPE || r == -ECONNRESET ? 0 : r < 0 ? error_set(err, r, "run: control socket") : 0;
+}
+
+/* The question waits in a thread of its own: signals and the clock go on meanwhile. */
 static void *cwd_thread(void *data)
 {
 	struct broker *b = data;
 	struct control_message go = {.kind = CONTROL_GO};
+	struct consent_request request = cwd_request(b);
+	enum consent_verdict verdict = judge_cwd(b);
 
-	ask_for_cwd(b);
+	if (verdict == CONSENT_ASK)
+		verdict = gate_ask_wait(b->gate, &request);
+	if (verdict == CONSENT_ALLOW)
+		attach_consider(b->attach, request.path);
 	/* Init is gone: the monitor sees it. */
 	(void)!fd_send(b->monitor.control_fd, &go, sizeof(go), NULL, 0);
 	return NULL;
 }
 
-/* The question waits in a thread of its own: signals and the clock go on meanwhile. */
-static int on_ready(void *data, int listener_fd, struct appsilo_error *err)
+static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsilo_error *err)
 {
 	struct broker *b = data;
 	pthread_t thread;
 	int r;
 
 	bfs_started(b->bfs);
+	for (size_t i = 0; i < b->n_start; i++)
+		if (attached & 1u << i)
+			attach_started(b->attach, &b->start[i]);
 	r = notify_start(listener_fd, b->gate, b->attach);
-	if (r == 0)
+	if (r == 0 && b->wait_for_cwd) {
 		r = -pthread_create(&thread, NULL, cwd_thread, b);
-	if (r < 0)
-		return error_set(err, r, "run: start a thread");
-	pthread_detach(thread);
-	return 0;
+		if (r == 0)
+			pthread_detach(thread);
+	}
+	return r < 0 ? error_set(err, r, "run: start a thread") : 0;
 }
 
 static int finish(struct broker *b, const struct monitor_outcome *outcome)
@@ -259,32 +296,31 @@ static int finish(struct broker *b, const struct monitor_outcome *outcome)
 	if (outcome->text[0])
 		log_error("%s", outcome->text);
 	if (b->result_fd >= 0 &&
-	    result_write(b->result_fd, outcome, b->handoff.family,
+	    result_write(b->result_fd, outcome, b->handoff.facts[HANDOFF_FAMILY],
 			 recorder_run_id(b->recorder), &result, &err) < 0)
 		return complain(&err, 125);
 	return outcome->exit_code;
 }
 
-static int prepare(struct broker *b, int argc, char **argv, struct appsilo_error *err)
+/* Where the user's files are as the builder mounted them, with rights over the sandbox.
+ * Only a process of one thread may do this. */
+static int enter_namespaces(struct broker *b, struct appsilo_error *err)
 {
-	bool python;
-	int r = handoff_read(argc, argv, &b->handoff);
+	const int *fds = b->handoff.fds;
+	char here[PATH_MAX];
 
-	if (r < 0)
-		return error_say(err, r, "appsilo-broker is started by appsilo run");
-	python = b->handoff.words[1] && strcmp(b->handoff.words[1], "python") == 0;
-	r = run_options_parse(b->handoff.words + 2, python, &b->options, err);
-	if (r == 0)
-		r = places_find(&b->places, err);
-	if (r < 0)
-		return r;
-	if (b->options.result) {
-		b->result_fd = result_open(b->options.result, err);
-		if (b->result_fd < 0)
-			return b->result_fd;
-	}
-	b->monitor.control_fd = b->handoff.control_fd;
-	b->monitor.init_pid = b->handoff.init_pid;
+	if (!getcwd(here, sizeof(here)) ||
+	    (fds[HANDOFF_USER_NS] >= 0 && setns(fds[HANDOFF_USER_NS], CLONE_NEWUSER) < 0) ||
+	    setns(fds[HANDOFF_MOUNT_NS], CLONE_NEWNS) < 0 || chdir(here) < 0)
+		return error_set(err, -errno, "run: enter the broker's namespaces");
+	return 0;
+}
+
+static void setup_monitor(struct broker *b)
+{
+	b->monitor.control_fd = TAKE_FD(b->handoff.fds[HANDOFF_CONTROL]);
+	b->monitor.init_pidfd = TAKE_FD(b->handoff.fds[HANDOFF_INIT]);
+	b->monitor.extra_fd = b->handoff.fds[HANDOFF_WATCH];
 	b->monitor.wall_time_ms = b->options.wall_time_ms;
 	b->monitor.cpu_time_ms = b->options.cpu_time_ms;
 	b->monitor.on_ready = on_ready;
@@ -294,11 +330,40 @@ static int prepare(struct broker *b, int argc, char **argv, struct appsilo_error
 	b->hooks = (struct terminal_hooks){take_terminal, release_terminal, b};
 	for (int fd = 0; fd < 3; fd++)
 		b->monitor.tty[fd] = isatty(fd);
-	fcntl(b->handoff.fuse_fd, F_SETFD, FD_CLOEXEC);
-	fcntl(b->handoff.control_fd, F_SETFD, FD_CLOEXEC);
-	fcntl(b->handoff.helper_fd, F_SETFD, FD_CLOEXEC);
-	fcntl(b->handoff.watch_fd, F_SETFD, FD_CLOEXEC);
-	return 0;
+}
+
+/* All that does not need the sandbox comes before the handoff: it is being built meanwhile. */
+static int prepare(struct broker *b, int argc, char **argv, int *ret_exit_code,
+		   struct appsilo_error *err)
+{
+	int r = argc < 2 ? -EINVAL : 0;
+
+	*ret_exit_code = 125;
+	if (r < 0)
+		return error_say(err, r, "appsilo-broker is started by appsilo run");
+	b->helper_fd = atoi(argv[1]);
+	(void)fcntl(b->helper_fd, F_SETFD, FD_CLOEXEC);
+	r = places_find(&b->places, err);
+	if (r == 0)
+		r = open_store(b, err);
+	if (r == 0)
+		r = handoff_receive(b->helper_fd, &b->handoff, ret_exit_code, err);
+	if (r == 0)
+		r = run_options_parse(b->handoff.words, true, &b->options, err);
+	if (r == 0 && b->options.result)
+		r = b->result_fd = result_open(b->options.result, err);
+	if (r < 0)
+		return r;
+	b->decider = (struct decider){
+		.places = {.home = b->places.home,
+			   .data_dir = b->places.data_dir,
+			   .profile = b->handoff.facts[HANDOFF_HOME]},
+		.family = b->handoff.facts[HANDOFF_FAMILY],
+		.store = b->store,
+		.session = b->session,
+	};
+	r = enter_namespaces(b, err);
+	return r < 0 ? r : add_rules(b, err);
 }
 
 int main(int argc, char **argv)
@@ -313,11 +378,11 @@ int main(int argc, char **argv)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(0);
 	raise_descriptor_limit();
-	if (prepare(&b, argc, argv, &err) < 0 || open_store(&b, &err) < 0)
-		return complain(&err, 125);
+	if (prepare(&b, argc, argv, &exit_code, &err) < 0)
+		return complain(&err, exit_code);
 	watch_store(&b);
-	b.monitor.extra_fd = b.handoff.watch_fd;
-	if (monitor_init(&b.monitor) < 0 || start_services(&b, &err) < 0)
+	setup_monitor(&b);
+	if (monitor_init(&b.monitor) < 0 || start_services(&b, &err) < 0 || tell_init(&b, &err) < 0)
 		return complain(&err, 125);
 	monitor_run(&b.monitor, &outcome);
 	monitor_done(&b.monitor);

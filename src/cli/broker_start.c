@@ -10,6 +10,8 @@
 #include "isolation/launch.h"
 #include "package/stamps.h"
 #include <dirent.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
@@ -141,62 +143,23 @@ static void tidy_brokered(struct plan *plan)
 	plan->n_brokered = kept;
 }
 
-/* H also keeps /dev/fuse and the inotify descriptor: while they are open there, the broker's
- * exit does not wait for the kernel to take them down; H, which ends right after, does. */
-static int start_helper(const struct handoff *handoff, int idmap_fd, int *ret_fd,
-			struct appsilo_error *err)
-{
-	char path[48];
-	cleanup_close int ns_fd = -EBADF;
-	int pair[2];
-	pid_t pid;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)handoff->init_pid);
-	ns_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (ns_fd < 0)
-		return error_set(err, -errno, "run: the sandbox's mount namespace");
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_set(err, -errno, "run: attach helper");
-	pid = fork();
-	if (pid < 0)
-		return error_set(err, -errno, "run: attach helper");
-	if (pid == 0) {
-		/* Nothing of the sandbox may stay open in H: init watches for our end. */
-		const int keep[] = {pair[1], ns_fd, idmap_fd, handoff->fuse_fd, handoff->watch_fd};
-		int high[ARRAY_SIZE(keep)];
-
-		for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
-			high[i] = keep[i] < 0 ? keep[i] : fcntl(keep[i], F_DUPFD_CLOEXEC, 100);
-		k_close_range(3, 99, 0);
-		helper_run(high[0], high[1], high[2]);
-	}
-	close(pair[1]);
-	*ret_fd = pair[0];
-	return 0;
-}
-
-static int keep_over_exec(int fd)
-{
-	return fcntl(fd, F_SETFD, 0) < 0 ? -errno : 0;
-}
-
-static int become_broker(const char *program, const struct prepared *p, struct handoff *h,
+static int become_broker(const char *program, const struct prepared *p, int socket_fd,
 			 char *const *argv, struct appsilo_error *err)
 {
 	static const char *const passed[] = {"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
 					     "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
 					     "XDG_DATA_HOME", "APPSILO_DEBUG", NULL};
-	char *const *given = p->package.active ? p->package.words : argv + 2;
 	cleanup_free char **words = NULL;
-	char numbers[HANDOFF_NUMBERS][16];
+	char number[16], path[PATH_MAX];
 	struct environment env = {0};
 	size_t n = 0;
 	int r = environment_allow_listed(&env);
 
+	environment_system_path(getenv("PATH"), path, sizeof(path));
 	/* A fixed environment: nothing of the caller's loader or interpreter settings
 	 * (CVE-2021-21261). */
 	if (r == 0)
-		r = environment_set(&env, "PATH", p->system_path);
+		r = environment_set(&env, "PATH", path);
 	if (r == 0)
 		r = environment_set(&env, "HOME", p->places.home);
 	if (r == 0)
@@ -204,42 +167,64 @@ static int become_broker(const char *program, const struct prepared *p, struct h
 	for (size_t i = 0; r == 0 && passed[i]; i++)
 		if (getenv(passed[i]))
 			r = environment_set(&env, passed[i], getenv(passed[i]));
-	if (r == 0)
-		r = keep_over_exec(h->fuse_fd);
-	if (r == 0)
-		r = keep_over_exec(h->control_fd);
-	if (r == 0)
-		r = keep_over_exec(h->helper_fd);
-	if (r == 0)
-		r = keep_over_exec(h->watch_fd);
-	if (r < 0)
-		return error_set(err, r, "run: hand over to the broker");
-	while (given[n])
+	while (argv[n])
 		n++;
-	words = calloc(HANDOFF_WORDS + n + 3, sizeof(*words));
-	if (!words)
-		return error_set(err, -ENOMEM, "run: hand over to the broker");
-	handoff_write(h, program, numbers, words);
-	words[HANDOFF_WORDS] = argv[0];
-	words[HANDOFF_WORDS + 1] = p->package.active ? (char *)"run" : argv[1];
-	memcpy(words + HANDOFF_WORDS + 2, given, n * sizeof(*given));
+	words = calloc(n + 3, sizeof(*words));
+	if (r < 0 || !words || fcntl(socket_fd, F_SETFD, 0) < 0)
+		return error_set(err, r < 0 ? r : -ENOMEM, "run: start the broker");
+	snprintf(number, sizeof(number), "%d", socket_fd);
+	words[0] = (char *)program;
+	words[1] = number;
+	/* Not read: they show in ps whose broker it is. */
+	memcpy(words + 2, argv, n * sizeof(*words));
 	execve(program, words, env.entries);
 	return error_set(err, -errno, "run: start %s", program);
 }
 
-int broker_start(struct prepared *p, char *const *argv, struct appsilo_error *err)
+int broker_split(const struct prepared *p, char *const *argv, int *ret_socket_fd,
+		 struct appsilo_error *err)
 {
 	char program[PATH_MAX];
-	struct handoff h = {.family = p->identity.family,
-			    .app = p->identity.app,
-			    .real = p->identity.real,
-			    .cwd = p->cwd,
-			    .home = p->home};
+	sigset_t all;
 	int pair[2];
+	pid_t pid;
 	int r = programs_find("appsilo-broker", program, err);
 
-	if (r == 0)
-		r = prepare_rules(p, err);
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 || (pid = fork()) < 0)
+		return error_set(err, -errno, "run: start the builder");
+	if (pid == 0) {
+		close(pair[0]);
+		/* The keyboard's signals are the broker's business. */
+		sigfillset(&all);
+		sigprocmask(SIG_SETMASK, &all, NULL);
+		*ret_socket_fd = pair[1];
+		return 0;
+	}
+	close(pair[1]);
+	r = become_broker(program, p, pair[0], argv, err);
+	kill(pid, SIGKILL);
+	return r;
+}
+
+/* Dies with the broker, also when it waits for a file system that nobody serves any more.
+ * Not earlier: entering a user namespace clears the death signal. */
+static int tie_to_broker(int socket_fd, struct appsilo_error *err)
+{
+	struct pollfd pfd = {.fd = socket_fd};
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return error_set(err, -errno, "run: parent death signal");
+	if (poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLHUP | POLLERR))
+		_exit(125);
+	return 0;
+}
+
+static int plan_view(struct prepared *p, struct appsilo_error *err)
+{
+	int r = prepare_rules(p, err);
+
 	if (r == 0)
 		r = dir_each("/", broker_name, &p->plan);
 	if (r == 0)
@@ -248,30 +233,87 @@ int broker_start(struct prepared *p, char *const *argv, struct appsilo_error *er
 		r = plan_add_mount(&p->plan, p->home, PLAN_WRITE);
 	if (r == 0)
 		r = prepare_root_run(p, err);
-	if (r == 0)
-		r = enter_outer(p, err);
-	if (r == 0)
-		r = mount_fuse(&h.fuse_fd, &p->plan.fuse_fd, err);
 	if (r < 0)
-		return err->line[0] ? r : error_set(err, r, "run: prepare");
+		return err->line[0] ? r : error_set(err, r, "run: plan the file view");
 	tidy_brokered(&p->plan);
-	h.watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (h.watch_fd < 0)
+	return 0;
+}
+
+static int open_namespaces(struct handoff *h, struct appsilo_error *err)
+{
+	h->fds[HANDOFF_MOUNT_NS] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (geteuid() != 0 || h->fds[HANDOFF_MOUNT_NS] < 0)
+		h->fds[HANDOFF_USER_NS] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	if (h->fds[HANDOFF_MOUNT_NS] < 0 || (geteuid() != 0 && h->fds[HANDOFF_USER_NS] < 0))
+		return error_set(err, -errno, "run: /proc/self/ns");
+	return 0;
+}
+
+static int start_init(struct prepared *p, struct handoff *h, struct appsilo_error *err)
+{
+	int pair[2];
+	int r;
+
+	h->fds[HANDOFF_WATCH] = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (h->fds[HANDOFF_WATCH] < 0)
 		return error_set(err, -errno, "run: inotify (fs.inotify.max_user_instances?)");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_set(err, -errno, "run: control socket");
-	h.control_fd = pair[0];
+	h->fds[HANDOFF_CONTROL] = pair[0];
+	h->start_cpu = sched_getcpu();
 	p->plan.control_fd = pair[1];
 	p->plan.parent_fd = pair[0];
-	p->plan.device_fd = h.fuse_fd;
+	p->plan.device_fd = h->fds[HANDOFF_FUSE];
+	p->plan.start_cpu = h->start_cpu;
 	p->plan.notify_writes = p->plan.wait_for_go = true;
-	h.app_uid = p->plan.uid;
-	r = launch_init(&p->plan, &h.init_pid, err);
+	h->app_uid = p->plan.uid;
+	r = launch_init(&p->plan, &h->init_pid, &h->fds[HANDOFF_INIT], err);
 	close(pair[1]);
 	/* While init builds the root; it starts nothing before the broker says so. */
 	if (r == 0 && p->package.active)
 		r = stamps_check(p->package.dir_fd, p->package.package.path, err);
+	return r;
+}
+
+/* The builder becomes H. It also keeps /dev/fuse and the inotify descriptor: while they are
+ * open here, the broker's exit does not wait for the kernel to take them down. */
+static void become_helper(const struct handoff *h, int socket_fd, int idmap_fd)
+{
+	char path[48];
+	int keep[] = {socket_fd, -EBADF, idmap_fd, h->fds[HANDOFF_FUSE], h->fds[HANDOFF_WATCH]};
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)h->init_pid);
+	keep[1] = open(path, O_RDONLY | O_CLOEXEC);
+	if (keep[1] < 0)
+		_exit(125);
+	/* Nothing of the sandbox may stay open in H: init watches for the broker's end. */
+	for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
+		keep[i] = keep[i] < 0 ? keep[i] : fcntl(keep[i], F_DUPFD_CLOEXEC, 100);
+	k_close_range(3, 99, 0);
+	helper_run(keep[0], keep[1], keep[2]);
+}
+
+int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct appsilo_error *err)
+{
+	struct handoff h = {.fds = {[0 ... HANDOFF_FDS - 1] = -EBADF},
+			    .facts = {p->identity.family, p->identity.app, p->identity.real, p->cwd,
+				      p->home},
+			    .words = p->package.active ? p->package.words : argv + 2};
+	int r = plan_view(p, err);
+
 	if (r == 0)
-		r = start_helper(&h, p->idmap_fd, &h.helper_fd, err);
-	return r < 0 ? r : become_broker(program, p, &h, argv, err);
+		r = enter_outer(p, err);
+	if (r == 0)
+		r = tie_to_broker(socket_fd, err);
+	if (r == 0)
+		r = open_namespaces(&h, err);
+	if (r == 0)
+		r = mount_fuse(&h.fds[HANDOFF_FUSE], &p->plan.fuse_fd, err);
+	if (r == 0)
+		r = start_init(p, &h, err);
+	if (r == 0 && (r = handoff_send(socket_fd, &h)) < 0)
+		error_set(err, r, "run: hand over to the broker");
+	if (r == 0)
+		become_helper(&h, socket_fd, p->idmap_fd);
+	return r;
 }

@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A prompting run: the front makes the namespaces, the FUSE mount, the sandbox's init and
- * the attach helper, then becomes the broker. Init builds the root while the broker loads.
+ * A prompting run. The front splits in two: it becomes the broker by exec at once, and its
+ * child, the builder, makes the namespaces, the FUSE mount and the sandbox's init, hands
+ * them over and stays as the attach helper. So the broker loads while the rest is built.
+ * docs/ARCHITECTURE.md, Processes.
  */
 #ifndef APPSILO_CLI_BROKER_START_H
 #define APPSILO_CLI_BROKER_START_H
 
 #include "cli/prepare.h"
 
-/** Returns only on failure: -errno with the line. @argv is the front's own. */
-int broker_start(struct prepared *p, char *const *argv, struct appsilo_error *err) must_check;
+/**
+ * Fork the builder and become the broker. @argv is the front's own.
+ * Returns 0 in the builder, with its end of the handoff socket; in the front only when it
+ * fails: -errno with the line.
+ */
+int broker_split(const struct prepared *p, char *const *argv, int *ret_socket_fd,
+		 struct appsilo_error *err) must_check;
+
+/** In the builder. Returns only when it fails: -errno with the line, which the broker waits for. */
+int broker_build(struct prepared *p, char *const *argv, int socket_fd,
+		 struct appsilo_error *err) must_check;
 
 #endif

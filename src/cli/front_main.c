@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/broker_start.h"
+#include "cli/handoff.h"
 #include "cli/prepare.h"
 #include "cli/programs.h"
 #include "cli/result.h"
@@ -18,6 +19,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 static int complain(const struct appsilo_error *err, int exit_code)
 {
@@ -68,7 +70,9 @@ static int let_package_go(const struct prepared *p, int control_fd, struct appsi
 
 static int run_alone(struct prepared *p, struct monitor_outcome *ret, struct appsilo_error *err)
 {
-	cleanup(close_monitor) struct monitor m = {.control_fd = -EBADF, .signal_fd = -EBADF};
+	cleanup(close_monitor) struct monitor m = {
+		.control_fd = -EBADF, .signal_fd = -EBADF, .init_pidfd = -EBADF};
+	pid_t init_pid;
 	int pair[2];
 	int r = server_view(p, err);
 
@@ -84,13 +88,14 @@ static int run_alone(struct prepared *p, struct monitor_outcome *ret, struct app
 	p->plan.control_fd = pair[1];
 	p->plan.parent_fd = pair[0];
 	p->plan.wait_for_go = p->package.active;
-	r = launch_init(&p->plan, &m.init_pid, err);
+	r = launch_init(&p->plan, &init_pid, &m.init_pidfd, err);
 	close(pair[1]);
 	if (r == 0 && p->package.active)
 		r = let_package_go(p, pair[0], err);
 	if (r < 0)
 		return r;
 	monitor_run(&m, ret);
+	(void)waitpid(init_pid, NULL, WNOHANG); /* what is left of it ends without us */
 	return 0;
 }
 
@@ -117,23 +122,41 @@ static int run_server_mode(struct prepared *p)
 	return outcome.exit_code;
 }
 
+/* In the builder's process: what goes wrong is the broker's to say. */
+static int run_asking(struct prepared *p, char **argv)
+{
+	struct appsilo_error err = {0};
+	int socket_fd, exit_code = 125;
+	int r = broker_split(p, argv, &socket_fd, &err);
+
+	if (r < 0)
+		return complain(&err, 125);
+	r = prepare(p, &exit_code, &err);
+	if (r == 0) {
+		r = broker_build(p, argv, socket_fd, &err);
+		exit_code = r == -ENOEXEC ? 126 : 125;
+	}
+	handoff_send_failure(socket_fd, exit_code, &err);
+	return exit_code;
+}
+
 static int run(char **argv, bool python)
 {
 	static struct prepared p; /* large; zeroed */
 	struct appsilo_error err = {0};
 	int exit_code, r;
 
-	if (prepare(argv + 2, python, &p, &exit_code, &err) < 0) {
-		r = complain(&err, exit_code);
+	if (prepare_options(argv + 2, python, &p, &err) < 0) {
+		r = complain(&err, 125);
 	} else if (p.options.help) {
 		r = programs_exec_tool((char *[]){argv[0], (char *)"help", argv[1], NULL}, &err);
 		return complain(&err, r);
-	} else if (p.options.prompt && strcmp(p.options.prompt, "never") == 0) {
-		r = run_server_mode(&p);
-	} else {
-		/* Comes back only when the broker could not be started. */
-		exit_code = broker_start(&p, argv, &err) == -ENOEXEC ? 126 : 125;
+	} else if (!p.options.prompt || strcmp(p.options.prompt, "never") != 0) {
+		r = run_asking(&p, argv);
+	} else if (prepare(&p, &exit_code, &err) < 0) {
 		r = complain(&err, exit_code);
+	} else {
+		r = run_server_mode(&p);
 	}
 	prepare_done(&p);
 	return r;

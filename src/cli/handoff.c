@@ -1,52 +1,149 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/handoff.h"
 
-void handoff_write(const struct handoff *h, const char *program, char numbers[HANDOFF_NUMBERS][16],
-		   char *ret[HANDOFF_WORDS + 1])
-{
-	const int values[HANDOFF_NUMBERS] = {h->fuse_fd,  h->control_fd,	  h->helper_fd,
-					     h->watch_fd, (int)h->init_pid, (int)h->app_uid};
-	const char *const facts[] = {h->family, h->app, h->real, h->cwd, h->home};
-	size_t n = 0;
+#include "base/fd.h"
+#include <stdint.h>
+#include <string.h>
 
-	ret[n++] = (char *)program;
-	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-		snprintf(numbers[i], sizeof(numbers[i]), "%d", values[i]);
-		ret[n++] = numbers[i];
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
-		ret[n++] = (char *)facts[i];
-	ret[n] = NULL;
+/* One header with the descriptors, then @text_size bytes of NUL-ended strings: the facts,
+ * then the words. A failure is a header alone. */
+#define MESSAGE_MAX 65536
+
+struct header {
+	int32_t exit_code; /* of a failure, else 0 */
+	int32_t init_pid, start_cpu;
+	uint32_t app_uid, fd_mask, n_words;
+	uint64_t text_size;
+	char line[ERROR_LINE_MAX];
+};
+
+static char *append(char *at, const char *text)
+{
+	size_t n = strlen(text) + 1;
+
+	memcpy(at, text, n);
+	return at + n;
 }
 
-int handoff_read(int argc, char *const *argv, struct handoff *ret)
+int handoff_send(int socket_fd, const struct handoff *h)
 {
-	char *const *facts = argv + 1 + HANDOFF_NUMBERS;
-	int values[HANDOFF_NUMBERS];
+	struct header header = {.init_pid = h->init_pid,
+				.start_cpu = h->start_cpu,
+				.app_uid = h->app_uid};
+	cleanup_free char *text = NULL;
+	int fds[HANDOFF_FDS];
+	size_t n_fds = 0;
+	char *at;
+	int r;
 
-	if (argc < HANDOFF_WORDS + 2)
-		return -EINVAL;
-	for (int i = 0; i < HANDOFF_NUMBERS; i++) {
-		char *end;
-		long value = strtol(argv[1 + i], &end, 10);
-
-		if (*end || value < 0)
-			return -EINVAL;
-		values[i] = (int)value;
+	for (size_t i = 0; i < HANDOFF_FDS; i++) {
+		if (h->fds[i] < 0)
+			continue;
+		header.fd_mask |= 1u << i;
+		fds[n_fds++] = h->fds[i];
 	}
-	*ret = (struct handoff){
-		.fuse_fd = values[0],
-		.control_fd = values[1],
-		.helper_fd = values[2],
-		.watch_fd = values[3],
-		.init_pid = values[4],
-		.app_uid = (uid_t)values[5],
-		.family = facts[0],
-		.app = facts[1],
-		.real = facts[2],
-		.cwd = facts[3],
-		.home = facts[4],
-		.words = argv + HANDOFF_WORDS,
-	};
+	for (size_t i = 0; i < HANDOFF_FACTS; i++)
+		header.text_size += strlen(h->facts[i]) + 1;
+	for (; h->words[header.n_words]; header.n_words++)
+		header.text_size += strlen(h->words[header.n_words]) + 1;
+	at = text = malloc(header.text_size);
+	if (!text)
+		return -ENOMEM;
+	for (size_t i = 0; i < HANDOFF_FACTS; i++)
+		at = append(at, h->facts[i]);
+	for (size_t i = 0; i < header.n_words; i++)
+		at = append(at, h->words[i]);
+	r = fd_send(socket_fd, &header, sizeof(header), fds, n_fds);
+	for (size_t sent = 0; r == 0 && sent < header.text_size; sent += MESSAGE_MAX) {
+		size_t left = header.text_size - sent;
+
+		r = fd_send(socket_fd, text + sent, left < MESSAGE_MAX ? left : MESSAGE_MAX, NULL, 0);
+	}
+	return r;
+}
+
+void handoff_send_failure(int socket_fd, int exit_code, const struct appsilo_error *why)
+{
+	struct header header = {.exit_code = exit_code};
+
+	memcpy(header.line, why->line, sizeof(header.line));
+	(void)!fd_send(socket_fd, &header, sizeof(header), NULL, 0);
+}
+
+static int read_all(int fd, char *buffer, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = read(fd, buffer, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EPIPE;
+		buffer += n;
+		size -= (size_t)n;
+	}
 	return 0;
+}
+
+/* Point facts and words into the text. Both ends are ours, but a cut text must not be read
+ * beyond its end. */
+static int take_apart(struct handoff *h, const struct header *header)
+{
+	const char *at = h->text, *end = h->text + header->text_size;
+	char **words = calloc(header->n_words + 1, sizeof(*words));
+
+	h->words = words;
+	if (!words)
+		return -ENOMEM;
+	for (size_t i = 0; i < HANDOFF_FACTS + header->n_words; i++) {
+		if (at >= end)
+			return -EBADMSG;
+		if (i < HANDOFF_FACTS)
+			h->facts[i] = at;
+		else
+			words[i - HANDOFF_FACTS] = (char *)at;
+		at += strnlen(at, (size_t)(end - at)) + 1;
+	}
+	return at == end && !end[-1] ? 0 : -EBADMSG;
+}
+
+int handoff_receive(int socket_fd, struct handoff *ret, int *ret_exit_code,
+		    struct appsilo_error *err)
+{
+	struct header header;
+	int fds[FD_PASS_MAX];
+	size_t n_fds = 0;
+	ssize_t n = fd_receive(socket_fd, &header, sizeof(header), 0, fds);
+	int r = n < 0 ? (int)n : n == sizeof(header) ? 0 : -EPIPE;
+
+	*ret_exit_code = 125;
+	*ret = (struct handoff){.start_cpu = -1};
+	for (size_t i = 0; i < HANDOFF_FDS; i++)
+		ret->fds[i] = r == 0 && header.fd_mask & 1u << i ? fds[n_fds++] : -EBADF;
+	if (r == 0 && header.exit_code) {
+		header.line[sizeof(header.line) - 1] = '\0';
+		*ret_exit_code = header.exit_code;
+		return error_say(err, -ECANCELED, "%s", header.line);
+	}
+	if (r == 0)
+		ret->text = malloc(header.text_size + 1);
+	if (r == 0)
+		r = ret->text ? read_all(socket_fd, ret->text, header.text_size) : -ENOMEM;
+	if (r == 0)
+		r = take_apart(ret, &header);
+	if (r < 0)
+		return error_set(err, r, "run: the process that builds the sandbox died");
+	ret->init_pid = header.init_pid;
+	ret->app_uid = header.app_uid;
+	ret->start_cpu = header.start_cpu;
+	return 0;
+}
+
+void handoff_done(struct handoff *h)
+{
+	for (size_t i = 0; i < HANDOFF_FDS; i++)
+		close_keep_errno(TAKE_FD(h->fds[i]));
+	free((void *)h->words);
+	free(h->text);
+	*h = (struct handoff){0};
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the front hands to the broker by exec: descriptors and facts as words of argv, then
- * the front's own words, which the broker parses with the same table.
+ * What the builder of a prompting run hands to the broker over their socket, once: facts,
+ * descriptors and the words of `run`; or the line that says why there will be no run.
+ * A SOCK_SEQPACKET pair, which from then on carries the requests to the attach helper.
+ * Both ends are our own; the app never holds either. docs/ARCHITECTURE.md, Processes.
  */
 #ifndef APPSILO_CLI_HANDOFF_H
 #define APPSILO_CLI_HANDOFF_H
@@ -9,25 +11,49 @@
 #include "base/error.h"
 #include <sys/types.h>
 
-struct handoff {
-	int fuse_fd;	/* /dev/fuse, mounted */
-	int control_fd; /* to init */
-	int helper_fd;	/* to H */
-	int watch_fd;	/* inotify; H holds it too: closing the last one takes milliseconds */
-	pid_t init_pid;
-	uid_t app_uid;
-	const char *family, *app, *real, *cwd, *home; /* borrowed from argv */
-	char *const *words; /* the front's argv */
+enum handoff_fd {
+	HANDOFF_FUSE,	 /* /dev/fuse, mounted */
+	HANDOFF_CONTROL, /* to init */
+	HANDOFF_WATCH,	 /* inotify; the helper holds it too: closing the last one takes milliseconds */
+	HANDOFF_INIT,	 /* init's pidfd */
+	HANDOFF_MOUNT_NS, /* the broker's own, M1 */
+	HANDOFF_USER_NS, /* its user namespace, U1; not in root runs */
+	HANDOFF_FDS,
 };
 
-#define HANDOFF_NUMBERS 6
-#define HANDOFF_WORDS (1 + HANDOFF_NUMBERS + 5)
+enum handoff_fact {
+	HANDOFF_FAMILY,
+	HANDOFF_APP,
+	HANDOFF_REAL,
+	HANDOFF_CWD,
+	HANDOFF_HOME,
+	HANDOFF_FACTS,
+};
 
-/** Fill @ret (room for HANDOFF_WORDS + 1) with the words; numbers are written to @numbers. */
-void handoff_write(const struct handoff *h, const char *program, char numbers[HANDOFF_NUMBERS][16],
-		   char *ret[HANDOFF_WORDS + 1]);
+struct handoff {
+	int fds[HANDOFF_FDS]; /* owned by the receiver; -EBADF where there is none */
+	pid_t init_pid;
+	uid_t app_uid;
+	int start_cpu; /* where init builds the root; -1: anywhere */
+	const char *facts[HANDOFF_FACTS]; /* borrowed from @text or from the sender */
+	char *const *words; /* of `run`, NULL-ended; the array is owned by the receiver */
+	char *text;	    /* receiver: owned */
+};
 
-/** Read them back. Returns 0; -EINVAL. */
-int handoff_read(int argc, char *const *argv, struct handoff *ret) must_check;
+/** Send @h. Returns 0; -errno. */
+int handoff_send(int socket_fd, const struct handoff *h) must_check;
+
+/** Send instead why nothing can run. Nobody is left to hear of a failure. */
+void handoff_send_failure(int socket_fd, int exit_code, const struct appsilo_error *why);
+
+/**
+ * Wait for it. @ret is to be released with handoff_done(), also after a failure.
+ * @ret_exit_code  what `run` ends with when it fails
+ * Returns 0; -errno with the builder's line.
+ */
+int handoff_receive(int socket_fd, struct handoff *ret, int *ret_exit_code,
+		    struct appsilo_error *err) must_check;
+
+void handoff_done(struct handoff *h);
 
 #endif

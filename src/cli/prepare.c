@@ -187,12 +187,11 @@ static void fill_plan(struct prepared *p)
 		p->plan.tty[fd] = isatty(fd);
 }
 
-int prepare(char *const *words, bool python, struct prepared *ret, int *ret_exit_code,
-	    struct appsilo_error *err)
+int prepare_options(char *const *words, bool python, struct prepared *ret,
+		    struct appsilo_error *err)
 {
-	int r, fd;
+	int r;
 
-	*ret_exit_code = 125;
 	ret->plan.fuse_fd = ret->plan.control_fd = ret->plan.parent_fd = ret->plan.device_fd =
 		ret->plan.package.tree_fd = ret->package.dir_fd = ret->idmap_fd = -EBADF;
 	r = run_options_parse(words, python, &ret->options, err);
@@ -200,15 +199,23 @@ int prepare(char *const *words, bool python, struct prepared *ret, int *ret_exit
 		return r;
 	if (python)
 		r = use_python(ret, err);
+	if (r == 0 && ret->options.package && python)
+		r = error_say(err, -EINVAL, "python: -p does not go with it; use appsilo run -p FAMILY");
 	if (r == 0)
 		r = check_standard_fds(err);
 	if (r == 0)
 		r = places_find(&ret->places, err);
-	if (r == 0 && ret->options.package && python)
-		r = error_say(err, -EINVAL, "python: -p does not go with it; use appsilo run -p FAMILY");
 	if (r == 0 && ret->options.package)
 		r = use_package(ret, words, err);
-	if (r == 0 && !*ret->options.command)
+	return r;
+}
+
+int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
+{
+	int r = 0, fd;
+
+	*ret_exit_code = 125;
+	if (!*ret->options.command)
 		r = error_say(err, -ENOPKG, "run: -p: no such package is installed; see appsilo list");
 	if (r == 0)
 		r = refuse_unsupported(&ret->options, err);

@@ -30,12 +30,19 @@ struct prepared {
 };
 
 /**
- * Parse @words (argv after `run` or `python`) and fill everything but the file view.
+ * Parse @words (argv after `run` or `python`), a package's own words included: from then on
+ * it is known whether the run asks.
  * Returns 0; -errno with the line; ret->options.help means: show the help instead.
- * @ret_exit_code  125, 126 or 127, set when it fails
  */
-int prepare(char *const *words, bool python, struct prepared *ret, int *ret_exit_code,
-	    struct appsilo_error *err) must_check;
+int prepare_options(char *const *words, bool python, struct prepared *ret,
+		    struct appsilo_error *err) must_check;
+
+/**
+ * Fill everything else but the file view.
+ * @ret_exit_code  125, 126 or 127, set when it fails
+ * Returns 0; -errno with the line.
+ */
+int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err) must_check;
 
 /** Resolve --allow-* and --deny into the view. Returns 0; -errno with the line. */
 int prepare_rules(struct prepared *p, struct appsilo_error *err) must_check;

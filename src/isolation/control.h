@@ -8,14 +8,23 @@
 #define APPSILO_ISOLATION_CONTROL_H
 
 #include "base/error.h"
+#include <limits.h>
 #include <stdint.h>
+
+/* Folders attached while the root is built; the rest is attached when it is used. */
+#define CONTROL_ATTACH_MAX 31
 
 enum control_kind {
 	/* I -> parent */
-	CONTROL_READY = 1, /* root built, fences up; descriptors: pty master, notify listener */
+	/* Root built, fences up; descriptors: pty master, notify listener; value: bit N is set
+	 * when the Nth CONTROL_ATTACH succeeded. */
+	CONTROL_READY = 1,
 	CONTROL_FAILED,	   /* nothing ran; text says why, value is the exit code */
 	CONTROL_STOPPED,   /* the app's job stopped (value: signal) */
 	CONTROL_EXITED,	   /* the app ended; usage filled; nothing of it runs any more */
+	/* parent -> I, with a brokered view: while the root is built */
+	CONTROL_ATTACH, /* show the host folder text over the view; value: 1 writable */
+	CONTROL_BUILD,	/* no more of them; value: 1 start the app without CONTROL_GO */
 	/* parent -> I */
 	CONTROL_GO,	/* exec the app now */
 	CONTROL_SIGNAL, /* pass a signal (value) to the app */
@@ -28,7 +37,7 @@ struct control_message {
 	int32_t status; /* CONTROL_EXITED: wait status */
 	uint32_t has_pty, has_listener;
 	int64_t cpu_us, max_rss_bytes;
-	char text[ERROR_LINE_MAX];
+	char text[PATH_MAX];
 };
 
 #endif

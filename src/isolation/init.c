@@ -33,7 +33,7 @@ static void fail(const struct plan *plan, const struct appsilo_error *err)
 {
 	struct control_message m = {.kind = CONTROL_FAILED, .value = 125};
 
-	memcpy(m.text, err->line, sizeof(m.text));
+	memcpy(m.text, err->line, sizeof(err->line));
 	/* With the parent gone there is nobody left to tell. */
 	(void)!fd_send(plan->control_fd, &m, sizeof(m), NULL, 0);
 	_exit(125);
@@ -150,7 +150,7 @@ static int prove(int canary_fd, struct appsilo_error *err)
 	return 0;
 }
 
-static int build(const struct plan *plan, int *ret_canary_fd, struct appsilo_error *err)
+static int build(const struct plan *plan, struct root_built *ret, struct appsilo_error *err)
 {
 	struct network network = {0};
 	int r = become_mapped_user(plan, err);
@@ -163,7 +163,7 @@ static int build(const struct plan *plan, int *ret_canary_fd, struct appsilo_err
 	if (r == 0)
 		r = network_start(&network, err);
 	if (r == 0)
-		r = root_enter(plan, ret_canary_fd, err);
+		r = root_enter(plan, ret, err);
 	if (r == 0)
 		r = network_enter(&network, err);
 	/* A current directory that was not granted can only be entered with capabilities. */
@@ -172,9 +172,9 @@ static int build(const struct plan *plan, int *ret_canary_fd, struct appsilo_err
 	return r;
 }
 
-static void announce(const struct plan *plan, int master_fd, int listener_fd)
+static void announce(const struct plan *plan, uint32_t attached, int master_fd, int listener_fd)
 {
-	struct control_message m = {.kind = CONTROL_READY};
+	struct control_message m = {.kind = CONTROL_READY, .value = (int32_t)attached};
 	int fds[2];
 	size_t n = 0;
 
@@ -204,7 +204,8 @@ static void wait_for_go(const struct plan *plan)
 void init_run(const struct plan *plan)
 {
 	struct appsilo_error err = {0};
-	int canary_fd = -EBADF, listener_fd = -EBADF, master_fd = -EBADF, slave_fd = -EBADF;
+	struct root_built root = {.canary_fd = -EBADF};
+	int listener_fd = -EBADF, master_fd = -EBADF, slave_fd = -EBADF;
 	sigset_t all;
 
 	close_keep_errno(plan->parent_fd);
@@ -215,7 +216,7 @@ void init_run(const struct plan *plan)
 		error_set(&err, -errno, "init: new session");
 		fail(plan, &err);
 	}
-	if (build(plan, &canary_fd, &err) < 0)
+	if (build(plan, &root, &err) < 0)
 		fail(plan, &err);
 	if (plan->tty[0] || plan->tty[1] || plan->tty[2]) {
 		int r = dev_open_pty(&master_fd, &slave_fd);
@@ -225,18 +226,17 @@ void init_run(const struct plan *plan)
 			fail(plan, &err);
 		}
 	}
-	if (confine(plan, &listener_fd, &err) < 0 || prove(canary_fd, &err) < 0)
+	if (confine(plan, &listener_fd, &err) < 0 || prove(root.canary_fd, &err) < 0)
 		fail(plan, &err);
-	close(canary_fd);
-	announce(plan, master_fd, listener_fd);
+	close(root.canary_fd);
+	announce(plan, root.attached, master_fd, listener_fd);
 	close_keep_errno(master_fd);
 	close_keep_errno(listener_fd);
-	if (plan->wait_for_go) {
+	if (plan->wait_for_go && !root.go)
 		wait_for_go(plan);
-		if (plan->fuse_fd >= 0 && chdir(plan->cwd) < 0) {
-			error_set(&err, -errno, "init: current directory %s", plan->cwd);
-			fail(plan, &err);
-		}
+	if (plan->fuse_fd >= 0 && chdir(plan->cwd) < 0) {
+		error_set(&err, -errno, "init: current directory %s", plan->cwd);
+		fail(plan, &err);
 	}
 	/* Not earlier: until the app starts, the launcher opens our mount namespace. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {

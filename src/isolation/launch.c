@@ -43,9 +43,12 @@ static int explain_refusal(int code, struct appsilo_error *err)
 			 "run: cannot make the sandbox's namespaces; run appsilo doctor");
 }
 
-int launch_init(const struct plan *plan, pid_t *ret_pid, struct appsilo_error *err)
+int launch_init(const struct plan *plan, pid_t *ret_pid, int *ret_pidfd, struct appsilo_error *err)
 {
-	struct k_clone_args args = {.flags = SANDBOX_NAMESPACES, .exit_signal = SIGCHLD};
+	int pidfd = -EBADF;
+	struct k_clone_args args = {.flags = SANDBOX_NAMESPACES | CLONE_PIDFD,
+				    .pidfd = (uint64_t)(uintptr_t)&pidfd,
+				    .exit_signal = SIGCHLD};
 	long pid = syscall(K_CLONE3, &args, sizeof(args));
 	int r;
 
@@ -60,10 +63,12 @@ int launch_init(const struct plan *plan, pid_t *ret_pid, struct appsilo_error *e
 		if (r < 0) {
 			kill((pid_t)pid, SIGKILL);
 			waitpid((pid_t)pid, NULL, 0);
+			close(pidfd);
 			return error_set(err, r, "run: map uid %u into the sandbox", plan->uid);
 		}
 	}
 	*ret_pid = (pid_t)pid;
+	*ret_pidfd = pidfd;
 	return 0;
 }
 

@@ -8,10 +8,12 @@
 
 /**
  * Make all namespaces in one clone3 and run init_run(@plan) in the child.
- * @ret_pid  init's pid as seen here
+ * @ret_pid    init's pid as seen here
+ * @ret_pidfd  its pidfd, close-on-exec; the caller's
  * Returns 0; -errno with a line that names the setting that forbids it.
  */
-int launch_init(const struct plan *plan, pid_t *ret_pid, struct appsilo_error *err) must_check;
+int launch_init(const struct plan *plan, pid_t *ret_pid, int *ret_pidfd,
+		struct appsilo_error *err) must_check;
 
 /**
  * Enter the broker's own user and mount namespaces (U1, M1): the host's files as the user

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static const int passed_signals[] = {SIGINT,  SIGTERM, SIGHUP,	SIGQUIT, SIGUSR1,
@@ -38,6 +39,19 @@ void monitor_done(struct monitor *m)
 	pty_done(&m->pty);
 	close_keep_errno(TAKE_FD(m->signal_fd));
 	close_keep_errno(TAKE_FD(m->control_fd));
+	close_keep_errno(TAKE_FD(m->init_pidfd));
+}
+
+/* Init and, with its pid namespace, everything in it. It need not be our child: in a
+ * prompting run it is the attach helper's. */
+static void wait_for_init(const struct monitor *m, bool kill_first)
+{
+	struct pollfd pfd = {.fd = m->init_pidfd, .events = POLLIN};
+
+	if (kill_first)
+		(void)syscall(SYS_pidfd_send_signal, m->init_pidfd, SIGKILL, NULL, 0);
+	while (poll(&pfd, 1, -1) < 0 && errno == EINTR)
+		;
 }
 
 static void tell(const struct monitor *m, enum control_kind kind, int value)
@@ -75,7 +89,7 @@ static void fail(struct monitor_outcome *ret, int code, const char *text)
 {
 	ret->reason = MONITOR_NOT_RUN;
 	ret->exit_code = code;
-	snprintf(ret->text, sizeof(ret->text), "%s", text);
+	snprintf(ret->text, sizeof(ret->text), "%.*s", ERROR_LINE_MAX - 1, text);
 }
 
 static void take_ready(struct monitor *m, const struct control_message *message,
@@ -89,7 +103,7 @@ static void take_ready(struct monitor *m, const struct control_message *message,
 		pty_start(&m->pty, TAKE_FD(fds[n]), m->tty), n++;
 	if (message->has_listener)
 		listener_fd = TAKE_FD(fds[n]);
-	if (m->on_ready && m->on_ready(m->data, listener_fd, &err) < 0)
+	if (m->on_ready && m->on_ready(m->data, listener_fd, (uint32_t)message->value, &err) < 0)
 		fail(ret, 125, err.line);
 }
 
@@ -108,8 +122,11 @@ static void take_end(const struct monitor *m, const struct control_message *mess
 	ret->signal = WTERMSIG(status);
 	ret->reason = MONITOR_SIGNALED;
 	ret->exit_code = 128 + ret->signal;
-	if (m->cpu_time_ms && (ret->signal == SIGXCPU || ret->signal == SIGKILL) &&
-	    (uint64_t)ret->cpu_ms + 100 >= m->cpu_time_ms) {
+	/* The kernel's own clock for the limit is coarser than what is reported, by a tick or
+	 * two; its first signal says enough, its second one (SIGKILL) could be anybody's. */
+	if (m->cpu_time_ms &&
+	    (ret->signal == SIGXCPU ||
+	     (ret->signal == SIGKILL && (uint64_t)ret->cpu_ms + 100 >= m->cpu_time_ms))) {
 		ret->reason = MONITOR_TIMEOUT;
 		ret->exit_code = 124;
 	}
@@ -144,6 +161,8 @@ static bool take_message(struct monitor *m, struct monitor_outcome *ret)
 	case CONTROL_FAILED:
 		fail(ret, message.value, message.text);
 		return true;
+	case CONTROL_ATTACH:
+	case CONTROL_BUILD:
 	case CONTROL_GO:
 	case CONTROL_SIGNAL:
 	case CONTROL_RESUME:
@@ -203,11 +222,7 @@ void monitor_run(struct monitor *m, struct monitor_outcome *ret)
 		ret->wall_ms = clock_monotonic_ms() - start_ms;
 		return;
 	}
-	/* Init and, with its pid namespace, everything in it. */
-	if (ret->reason == MONITOR_TIMEOUT || ret->reason == MONITOR_NOT_RUN)
-		kill(m->init_pid, SIGKILL);
-	while (waitpid(m->init_pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	wait_for_init(m, ret->reason == MONITOR_TIMEOUT || ret->reason == MONITOR_NOT_RUN);
 	pty_drain(&m->pty);
 	ret->wall_ms = clock_monotonic_ms() - start_ms;
 }

@@ -28,16 +28,16 @@ struct monitor_outcome {
 
 struct monitor {
 	int control_fd;		/* owned */
-	pid_t init_pid;
+	int init_pidfd;		/* owned */
 	uint64_t wall_time_ms;	/* 0: none */
 	uint64_t cpu_time_ms;	/* for telling a CPU limit's signal; 0: none */
 	bool tty[3];
 	bool leave_early;	/* without a terminal, do not wait until init's namespaces are gone */
 	int extra_fd;		/* polled for input when >= 0; borrowed */
 	void (*on_extra)(void *data);
-	/* Called once after CONTROL_READY; takes @listener_fd and sends CONTROL_GO when the app
-	 * may start, now or later. NULL: init does not wait. */
-	int (*on_ready)(void *data, int listener_fd, struct appsilo_error *err);
+	/* Called once after CONTROL_READY, whose value is @attached; takes @listener_fd and, if
+	 * init waits, sends CONTROL_GO when the app may start, now or later. May be NULL. */
+	int (*on_ready)(void *data, int listener_fd, uint32_t attached, struct appsilo_error *err);
 	void *data;
 	struct pty_relay pty;
 	int signal_fd;		/* owned */

@@ -63,7 +63,8 @@ struct plan {
 	struct plan_mount package;
 	bool tty[3];	   /* standard descriptors that become the sandbox's own pty */
 	bool notify_writes; /* install the filter that reports calls that write */
-	bool wait_for_go;   /* wait for CONTROL_GO before exec */
+	bool wait_for_go;   /* wait for the parent's word before exec */
+	int start_cpu;	   /* with fuse_fd: where to be while asking the broker; -1: anywhere */
 	int control_fd;	   /* init's end; close-on-exec */
 	/* The parent's own: init closes its copies first. With one of them open it would not
 	 * notice the parent's death, and a dead broker's FUSE mount would wait for ever. */

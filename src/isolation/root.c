@@ -7,6 +7,9 @@
  */
 #include "isolation/root.h"
 
+#include "base/fd.h"
+#include "base/pin.h"
+#include "isolation/control.h"
 #include "isolation/dev.h"
 #include "isolation/etc.h"
 #include "isolation/kernel.h"
@@ -181,6 +184,11 @@ static int show_package(const struct builder *b, struct appsilo_error *err)
 	return r < 0 ? error_set(err, r, "root: package %s", b->plan->package.path) : 0;
 }
 
+static bool is_top_level(const char *path)
+{
+	return !strchr(path + 1, '/');
+}
+
 static int add_private(const struct builder *b, struct appsilo_error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(private_places); i++) {
@@ -195,7 +203,8 @@ static int add_private(const struct builder *b, struct appsilo_error *err)
 			r = tree_fd = tree_clone(b->private_fd, name);
 		if (r >= 0)
 			r = tree_place(tree_fd, b->root_fd, private_places[i].path, 0755, 0);
-		if (r < 0)
+		/* Below a brokered folder only what the host has can be covered. */
+		if (r < 0 && r != -EROFS)
 			return error_set(err, r, "root: mount %s", private_places[i].path);
 	}
 	return 0;
@@ -266,33 +275,38 @@ static int add_placeholders(int root_fd, const struct plan *plan, struct appsilo
 	return 0;
 }
 
-/* Bind the brokered places out of the FUSE mount, which is attached only for the while. */
-static int add_brokered(const struct builder *b, struct appsilo_error *err)
+/* Bind one brokered place out of the FUSE mount. */
+static int add_brokered_place(const struct builder *b, const char *path, struct appsilo_error *err)
+{
+	cleanup_close int source_fd =
+		k_openat2(b->plan->fuse_fd, path + 1, O_PATH | O_CLOEXEC | O_NOFOLLOW,
+			  K_RESOLVE_NO_SYMLINKS | K_RESOLVE_BENEATH);
+	cleanup_close int tree_fd = -EBADF;
+	int r;
+
+	if (source_fd < 0)
+		return errno == ENOENT ? 0 : error_set(err, -errno, "root: brokered %s", path);
+	tree_fd = tree_clone(source_fd, "");
+	if (tree_fd < 0)
+		return error_set(err, tree_fd, "root: clone brokered %s", path);
+	if (is_top_level(path))
+		r = tree_place_at(tree_fd, b->root_fd, path + 1, 0755, 0);
+	else
+		r = tree_place(tree_fd, b->root_fd, path, 0755, 0);
+	return r < 0 ? error_set(err, r, "root: mount brokered %s", path) : 0;
+}
+
+/* @top_level: the folders of the host's root, which carry private places (/var/tmp); else
+ * those below private places, which they carry (/tmp/project). */
+static int add_brokered(const struct builder *b, bool top_level, struct appsilo_error *err)
 {
 	const struct plan *plan = b->plan;
-	int r = tree_place_at(plan->fuse_fd, b->private_fd, PARKED_VIEW, 0700, 0);
+	int r = 0;
 
-	if (r < 0)
-		return error_set(err, r, "root: attach the brokered view");
-	for (size_t i = 0; i < plan->n_brokered; i++) {
-		const char *path = plan->brokered[i];
-		cleanup_close int source_fd =
-			k_openat2(plan->fuse_fd, path + 1, O_PATH | O_CLOEXEC | O_NOFOLLOW,
-				  K_RESOLVE_NO_SYMLINKS | K_RESOLVE_BENEATH);
-		cleanup_close int tree_fd = -EBADF;
-
-		if (source_fd < 0 && errno == ENOENT)
-			continue;
-		if (source_fd < 0)
-			return error_set(err, -errno, "root: brokered %s", path);
-		tree_fd = tree_clone(source_fd, "");
-		if (tree_fd < 0)
-			return error_set(err, tree_fd, "root: clone brokered %s", path);
-		r = tree_place(tree_fd, b->root_fd, path, 0755, 0);
-		if (r < 0)
-			return error_set(err, r, "root: mount brokered %s", path);
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < plan->n_brokered; i++)
+		if (is_top_level(plan->brokered[i]) == top_level)
+			r = add_brokered_place(b, plan->brokered[i], err);
+	return r;
 }
 
 static int new_root(struct builder *b, struct appsilo_error *err)
@@ -329,19 +343,69 @@ static int make_canary(const struct builder *b, int *ret_fd, struct appsilo_erro
 	return 0;
 }
 
-static int add_user_places(const struct builder *b, struct appsilo_error *err)
+/* Neither side follows a link: what is shown, and where, is what the rule names. */
+static int attach(const struct builder *b, const char *path, bool writable)
+{
+	const uint64_t resolve = K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS;
+	cleanup_close int source_fd =
+		k_openat2(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, resolve);
+	cleanup_close int target_fd = k_openat2(
+		b->root_fd, path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC, resolve | K_RESOLVE_BENEATH);
+	cleanup_close int tree_fd = -EBADF;
+
+	if (source_fd < 0 || target_fd < 0)
+		return -errno;
+	tree_fd = tree_clone_as(source_fd, "", SAFE | (writable ? 0 : K_MOUNT_ATTR_RDONLY));
+	return tree_fd < 0 ? tree_fd : tree_move(tree_fd, target_fd);
+}
+
+/* The broker knows by now what its rules allow. What cannot be attached stays brokered. */
+static int add_attachments(const struct builder *b, struct root_built *ret)
+{
+	struct control_message m;
+	int fds[FD_PASS_MAX];
+
+	for (int n = 0;; n++) {
+		if (fd_receive(b->plan->control_fd, &m, sizeof(m), 0, fds) != sizeof(m))
+			return -EPIPE;
+		if (m.kind == CONTROL_BUILD)
+			break;
+		if (m.kind != CONTROL_ATTACH || n >= CONTROL_ATTACH_MAX)
+			return -EPROTO;
+		if (attach(b, m.text, m.value) == 0)
+			ret->attached |= 1u << n;
+	}
+	ret->go = m.value;
+	return 0;
+}
+
+static int add_user_places(const struct builder *b, struct root_built *ret,
+			   struct appsilo_error *err)
 {
 	const struct plan *plan = b->plan;
+	struct pin pin;
 	int r = 0;
 
+	/* The FUSE mount is attached only while its folders are bound. */
 	if (plan->fuse_fd >= 0)
-		r = add_brokered(b, err);
+		r = tree_place_at(plan->fuse_fd, b->private_fd, PARKED_VIEW, 0700, 0);
+	if (r < 0)
+		return error_set(err, r, "root: attach the brokered view");
+	pin_to(&pin, plan->fuse_fd >= 0 ? plan->start_cpu : -1);
+	r = add_brokered(b, true, err);
+	if (r == 0)
+		r = add_private(b, err);
+	if (r == 0)
+		r = add_brokered(b, false, err);
 	if (r == 0)
 		r = add_placeholders(b->root_fd, plan, err);
 	if (r == 0 && b->package_fd >= 0)
 		r = show_package(b, err);
 	for (size_t i = 0; r == 0 && i < plan->n_mounts; i++)
 		r = add_mount(b->root_fd, &plan->mounts[i], err);
+	if (r == 0 && plan->fuse_fd >= 0 && (r = add_attachments(b, ret)) < 0)
+		error_set(err, r, "root: the broker's list of folders");
+	pin_release(&pin);
 	return r;
 }
 
@@ -357,7 +421,7 @@ static int pivot(int root_fd, struct appsilo_error *err)
 	return 0;
 }
 
-int root_enter(const struct plan *plan, int *ret_canary_fd, struct appsilo_error *err)
+int root_enter(const struct plan *plan, struct root_built *ret, struct appsilo_error *err)
 {
 	cleanup(builder_done) struct builder b = {
 		.plan = plan, .root_fd = -EBADF, .private_fd = -EBADF, .package_fd = -EBADF};
@@ -374,10 +438,8 @@ int root_enter(const struct plan *plan, int *ret_canary_fd, struct appsilo_error
 	if (r == 0)
 		r = add_proc(b.root_fd, err);
 	if (r == 0)
-		r = add_private(&b, err);
+		r = add_user_places(&b, ret, err);
 	if (r == 0)
-		r = add_user_places(&b, err);
-	if (r == 0)
-		r = make_canary(&b, ret_canary_fd, err);
+		r = make_canary(&b, &ret->canary_fd, err);
 	return r < 0 ? r : pivot(b.root_fd, err);
 }

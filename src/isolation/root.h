@@ -9,11 +9,18 @@
 
 #include "isolation/plan.h"
 
+struct root_built {
+	int canary_fd;	   /* a writable place outside the view, for proving the fence; owned */
+	uint32_t attached; /* which of the broker's folders are shown; control.h */
+	bool go;	   /* the app may start without another word */
+};
+
 /**
  * Build the root of @plan and make it this process's root; the old root is gone after it.
- * @ret_canary_fd  a writable place outside the view, for proving the fence; caller owns
+ * With a brokered view, the broker is asked for the folders that are attached from the start.
+ * @ret  canary_fd is to be -EBADF before
  * Returns 0; -errno with the line in @err.
  */
-int root_enter(const struct plan *plan, int *ret_canary_fd, struct appsilo_error *err) must_check;
+int root_enter(const struct plan *plan, struct root_built *ret, struct appsilo_error *err) must_check;
 
 #endif

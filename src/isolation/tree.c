@@ -3,8 +3,10 @@
 
 #include "isolation/kernel.h"
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 int tree_new_fs(const char *type, const char *const *options, unsigned int attributes)
 {
@@ -66,9 +68,15 @@ static int make_component(int dir_fd, const char *name, mode_t mode, int file)
 {
 	const int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC | (file ? 0 : O_DIRECTORY);
 	int fd = openat(dir_fd, name, flags);
+	struct statfs fs;
 
 	if (fd >= 0 || errno != ENOENT)
 		return fd < 0 ? -errno : fd;
+	/* Only ever in our own tmpfs: through the brokered view it would be made on the host. */
+	if (fstatfs(dir_fd, &fs) < 0)
+		return -errno;
+	if (fs.f_type != TMPFS_MAGIC)
+		return -EROFS;
 	if (file) {
 		if (mknodat(dir_fd, name, S_IFREG | mode, 0) < 0)
 			return -errno;

@@ -15,6 +15,7 @@ struct bfs;
 
 struct bfs_config {
 	int device_fd;	   /* mounted /dev/fuse; owned by the file system from here */
+	int start_cpu;	   /* where init builds the root meanwhile; -1: anywhere */
 	struct gate *gate; /* borrowed */
 	uid_t app_uid;	   /* shown as the owner of our own files */
 	gid_t app_gid;

@@ -16,9 +16,7 @@
 #define BFS_TIMEOUT_S 1.0
 #define BFS_THREADS 16
 #define BFS_IO_MAX (1024 * 1024)
-
-/* A start that takes longer than this is served by sleeping workers like all else. */
-#define BFS_START_POLL_MS 20
+#define BFS_REQUEST_MAX (BFS_IO_MAX + 4096) /* with its headers */
 
 struct bfs {
 	struct gate *gate; /* borrowed */
@@ -30,6 +28,7 @@ struct bfs {
 	bool hidden;
 	pthread_t thread;
 	bool running;
+	int start_cpu;
 	atomic_bool started; /* the sandbox stands; set by bfs_started() */
 };
 
@@ -94,8 +93,8 @@ void bfs_proc_path(int fd, char ret[48]);
 
 /* May @path be seen for what it is? Never asks. */
 enum consent_verdict bfs_see(struct bfs *bfs, const char *path, bool directory);
-/* Attributes as the app may see them. Returns the timeout in seconds. */
-double bfs_attr(struct bfs *bfs, struct node *node, const char *path, struct stat *st);
+/* Turn @st into what the app may see after bfs_see() said @verdict. Returns the timeout in seconds. */
+double bfs_attr(struct bfs *bfs, enum consent_verdict verdict, struct stat *st);
 /* Look up one name and fill the entry. Returns 0; -errno. */
 int bfs_lookup(struct bfs *bfs, struct node *parent, const char *name,
 	       struct fuse_entry_param *ret) must_check;

@@ -90,10 +90,9 @@ static void own_ids(const struct bfs *bfs, struct stat *st)
 		st->st_gid = bfs->app_gid;
 }
 
-double bfs_attr(struct bfs *bfs, struct node *node, const char *path, struct stat *st)
+double bfs_attr(struct bfs *bfs, enum consent_verdict verdict, struct stat *st)
 {
-	(void)node;
-	if (bfs_see(bfs, path, S_ISDIR(st->st_mode)) == CONSENT_ALLOW) {
+	if (verdict == CONSENT_ALLOW) {
 		own_ids(bfs, st);
 		/* Another name of the file may change it behind this one's back. */
 		return S_ISREG(st->st_mode) && st->st_nlink > 1 ? 0 : BFS_TIMEOUT_S;
@@ -151,7 +150,7 @@ int bfs_lookup(struct bfs *bfs, struct node *parent, const char *name,
 		return r;
 	ret->ino = bfs_ino(bfs, node);
 	ret->attr = st;
-	ret->attr_timeout = bfs_attr(bfs, node, path, &ret->attr);
+	ret->attr_timeout = bfs_attr(bfs, verdict, &ret->attr);
 	ret->entry_timeout = BFS_TIMEOUT_S;
 	return 0;
 }
@@ -226,7 +225,7 @@ void bfs_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		 * Deleted: nobody but a holder gets here. */
 		own_ids(bfs, &st);
 	else
-		timeout = bfs_attr(bfs, node, path, &st);
+		timeout = bfs_attr(bfs, bfs_see(bfs, path, S_ISDIR(st.st_mode)), &st);
 	fuse_reply_attr(req, &st, timeout);
 }
 

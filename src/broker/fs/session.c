@@ -2,11 +2,10 @@
 /* Starting and stopping the file system. */
 #include "broker/fs/internal.h"
 
-#include "base/clock.h"
 #include "base/path.h"
+#include "base/pin.h"
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/statfs.h>
 
@@ -73,27 +72,25 @@ static const struct fuse_lowlevel_ops operations = {
 	.removexattr = bfs_op_removexattr,
 };
 
-/* While the sandbox's root is built, one process waits for one answer at a time. Sleeping
- * between the questions would cost two wake-ups each, many times the work itself, so this
- * thread polls instead, and gives way where there is no second processor. */
-static void serve_start(struct bfs *bfs, int device_fd)
+/* While the sandbox's root is built, init waits for one answer at a time: on its processor,
+ * answering needs no wake-up of another. */
+static void serve_start(struct bfs *bfs)
 {
-	int64_t end_ms = clock_monotonic_ms() + BFS_START_POLL_MS;
-	struct fuse_buf buf = {.mem = NULL};
-	int flags = fcntl(device_fd, F_GETFL);
+	struct fuse_buf buf = {.mem = malloc(BFS_REQUEST_MAX)};
+	struct pin pin;
+	ssize_t n;
 
-	if (flags < 0 || fcntl(device_fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return;
-	while (!atomic_load(&bfs->started) && !fuse_session_exited(bfs->session) &&
-	       clock_monotonic_ms() < end_ms) {
-		if (fuse_session_receive_buf(bfs->session, &buf) > 0)
-			fuse_session_process_buf(bfs->session, &buf);
-		else
-			sched_yield();
+	pin_to(&pin, bfs->start_cpu);
+	/* A plain read: small requests do not pay for a pipe to splice through. */
+	while (buf.mem && !atomic_load(&bfs->started) && !fuse_session_exited(bfs->session)) {
+		n = read(fuse_session_fd(bfs->session), buf.mem, BFS_REQUEST_MAX);
+		if (n <= 0)
+			break; /* the workers' loop knows what to make of it */
+		buf.size = (size_t)n;
+		fuse_session_process_buf(bfs->session, &buf);
 	}
 	free(buf.mem);
-	/* Only then may workers sleep in read(). */
-	(void)fcntl(device_fd, F_SETFL, flags);
+	pin_release(&pin);
 }
 
 void bfs_started(struct bfs *bfs)
@@ -106,7 +103,7 @@ static void *serve(void *data)
 	struct bfs *bfs = data;
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 
-	serve_start(bfs, fuse_session_fd(bfs->session));
+	serve_start(bfs);
 
 	if (!config)
 		return NULL;
@@ -165,6 +162,7 @@ int bfs_start(const struct bfs_config *config, struct bfs **ret, struct appsilo_
 	bfs->app_uid = config->app_uid;
 	bfs->app_gid = config->app_gid;
 	bfs->hidden = config->hidden;
+	bfs->start_cpu = config->start_cpu;
 	r = open_roots(bfs, err);
 	if (r < 0)
 		return r;
