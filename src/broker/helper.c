@@ -156,8 +156,6 @@ void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd)
 {
 	struct helper h = {.sandbox_ns_fd = sandbox_ns_fd, .idmap_fd = idmap_fd};
 
-	/* No death signal: the broker's end of the socket closes with its last thread, after
-	 * which this process, the last holder of /dev/fuse, takes the file system down. */
 	prctl(PR_SET_NAME, "appsilo-attach", 0, 0, 0);
 	signal(SIGCHLD, SIG_IGN); /* prompters are reaped by the kernel */
 	h.home_ns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);

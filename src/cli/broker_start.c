@@ -10,14 +10,16 @@
 #include "isolation/launch.h"
 #include "package/stamps.h"
 #include <dirent.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+
+#define BUILDER_STACK_BYTES (1024 * 1024)
+#define GUARD_BYTES 4096
 
 static int enter_outer(const struct prepared *p, struct appsilo_error *err)
 {
@@ -143,82 +145,96 @@ static void tidy_brokered(struct plan *plan)
 	plan->n_brokered = kept;
 }
 
-static int become_broker(const char *program, const struct prepared *p, int socket_fd,
-			 char *const *argv, struct appsilo_error *err)
+struct exec {
+	char program[PATH_MAX];
+	char **words;
+	struct environment env;
+	char number[16];
+};
+
+static int plan_exec(struct exec *x, const struct prepared *p, int socket_fd, char *const *argv)
 {
 	static const char *const passed[] = {"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
 					     "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
 					     "XDG_DATA_HOME", "APPSILO_DEBUG", NULL};
-	cleanup_free char **words = NULL;
-	char number[16], path[PATH_MAX];
-	struct environment env = {0};
+	char path[PATH_MAX];
 	size_t n = 0;
-	int r = environment_allow_listed(&env);
+	int r = environment_allow_listed(&x->env);
 
 	environment_system_path(getenv("PATH"), path, sizeof(path));
 	/* A fixed environment: nothing of the caller's loader or interpreter settings
 	 * (CVE-2021-21261). */
 	if (r == 0)
-		r = environment_set(&env, "PATH", path);
+		r = environment_set(&x->env, "PATH", path);
 	if (r == 0)
-		r = environment_set(&env, "HOME", p->places.home);
+		r = environment_set(&x->env, "HOME", p->places.home);
 	if (r == 0)
-		r = environment_set(&env, "USER", p->places.user_name);
+		r = environment_set(&x->env, "USER", p->places.user_name);
 	for (size_t i = 0; r == 0 && passed[i]; i++)
 		if (getenv(passed[i]))
-			r = environment_set(&env, passed[i], getenv(passed[i]));
+			r = environment_set(&x->env, passed[i], getenv(passed[i]));
 	while (argv[n])
 		n++;
-	words = calloc(n + 3, sizeof(*words));
-	if (r < 0 || !words || fcntl(socket_fd, F_SETFD, 0) < 0)
-		return error_set(err, r < 0 ? r : -ENOMEM, "run: start the broker");
-	snprintf(number, sizeof(number), "%d", socket_fd);
-	words[0] = (char *)program;
-	words[1] = number;
+	x->words = calloc(n + 3, sizeof(*x->words));
+	if (r < 0 || !x->words)
+		return r < 0 ? r : -ENOMEM;
+	snprintf(x->number, sizeof(x->number), "%d", socket_fd);
+	x->words[0] = x->program;
+	x->words[1] = x->number;
 	/* Not read: they show in ps whose broker it is. */
-	memcpy(words + 2, argv, n * sizeof(*words));
-	execve(program, words, env.entries);
-	return error_set(err, -errno, "run: start %s", program);
+	memcpy(x->words + 2, argv, n * sizeof(*x->words));
+	return 0;
 }
 
-int broker_split(const struct prepared *p, char *const *argv, int *ret_socket_fd,
+static int run_builder(void *data)
+{
+	struct builder *builder = data;
+	sigset_t all;
+
+	close(builder->broker_fd);
+	/* The keyboard's signals are the broker's business. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	_exit(builder->run(builder));
+}
+
+/* The builder shares our memory until we exec, which we do at once and without touching it:
+ * no page is copied, on either side. */
+static pid_t start_builder(struct builder *builder)
+{
+	char *stack = mmap(NULL, BUILDER_STACK_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+
+	if (stack == MAP_FAILED || mprotect(stack, GUARD_BYTES, PROT_NONE) < 0)
+		return -1;
+	return clone(run_builder, stack + BUILDER_STACK_BYTES, CLONE_VM | SIGCHLD, builder);
+}
+
+int broker_split(const struct prepared *p, char *const *argv, struct builder *builder,
 		 struct appsilo_error *err)
 {
-	char program[PATH_MAX];
-	sigset_t all;
+	static struct exec x; /* large; outlives this frame in the builder's memory */
 	int pair[2];
 	pid_t pid;
-	int r = programs_find("appsilo-broker", program, err);
+	int r = programs_find("appsilo-broker", x.program, err);
 
 	if (r < 0)
 		return r;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 || (pid = fork()) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_set(err, -errno, "run: socket to the builder");
+	builder->broker_fd = pair[0];
+	builder->socket_fd = pair[1];
+	r = plan_exec(&x, p, pair[0], argv);
+	if (r < 0)
+		return error_set(err, r, "run: start the broker");
+	pid = start_builder(builder);
+	if (pid < 0)
 		return error_set(err, -errno, "run: start the builder");
-	if (pid == 0) {
-		close(pair[0]);
-		/* The keyboard's signals are the broker's business. */
-		sigfillset(&all);
-		sigprocmask(SIG_SETMASK, &all, NULL);
-		*ret_socket_fd = pair[1];
-		return 0;
-	}
-	close(pair[1]);
-	r = become_broker(program, p, pair[0], argv, err);
+	(void)fcntl(pair[0], F_SETFD, 0);
+	execve(x.program, x.words, x.env.entries);
+	r = error_set(err, -errno, "run: start %s", x.program);
 	kill(pid, SIGKILL);
 	return r;
-}
-
-/* Dies with the broker, also when it waits for a file system that nobody serves any more.
- * Not earlier: entering a user namespace clears the death signal. */
-static int tie_to_broker(int socket_fd, struct appsilo_error *err)
-{
-	struct pollfd pfd = {.fd = socket_fd};
-
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		return error_set(err, -errno, "run: parent death signal");
-	if (poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLHUP | POLLERR))
-		_exit(125);
-	return 0;
 }
 
 static int plan_view(struct prepared *p, struct appsilo_error *err)
@@ -275,12 +291,14 @@ static int start_init(struct prepared *p, struct handoff *h, struct appsilo_erro
 	return r;
 }
 
-/* The builder becomes H. It also keeps /dev/fuse and the inotify descriptor: while they are
- * open here, the broker's exit does not wait for the kernel to take them down. */
+/* The builder becomes H, which ends when the broker's end of the socket does: with the last
+ * of its threads, so that what takes long to take down (the mount namespace, inotify) goes
+ * with H and the broker's exit does not wait for it. /dev/fuse is not kept: H may itself wait
+ * for the brokered view, and only its closing ends that when the broker is killed. */
 static void become_helper(const struct handoff *h, int socket_fd, int idmap_fd)
 {
 	char path[48];
-	int keep[] = {socket_fd, -EBADF, idmap_fd, h->fds[HANDOFF_FUSE], h->fds[HANDOFF_WATCH]};
+	int keep[] = {socket_fd, -EBADF, idmap_fd, h->fds[HANDOFF_WATCH]};
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)h->init_pid);
 	keep[1] = open(path, O_RDONLY | O_CLOEXEC);
@@ -303,8 +321,6 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 
 	if (r == 0)
 		r = enter_outer(p, err);
-	if (r == 0)
-		r = tie_to_broker(socket_fd, err);
 	if (r == 0)
 		r = open_namespaces(&h, err);
 	if (r == 0)

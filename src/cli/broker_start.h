@@ -10,12 +10,19 @@
 
 #include "cli/prepare.h"
 
+struct builder {
+	/* The builder's life; returns its exit code. */
+	int (*run)(struct builder *builder);
+	void *data;
+	int socket_fd; /* the builder's end of the handoff socket */
+	int broker_fd; /* the broker's */
+};
+
 /**
- * Fork the builder and become the broker. @argv is the front's own.
- * Returns 0 in the builder, with its end of the handoff socket; in the front only when it
- * fails: -errno with the line.
+ * Start @builder->run() in a child and become the broker. @argv is the front's own.
+ * Returns only when it fails: -errno with the line.
  */
-int broker_split(const struct prepared *p, char *const *argv, int *ret_socket_fd,
+int broker_split(const struct prepared *p, char *const *argv, struct builder *builder,
 		 struct appsilo_error *err) must_check;
 
 /** In the builder. Returns only when it fails: -errno with the line, which the broker waits for. */

@@ -122,22 +122,34 @@ static int run_server_mode(struct prepared *p)
 	return outcome.exit_code;
 }
 
-/* In the builder's process: what goes wrong is the broker's to say. */
+struct asking {
+	struct prepared *prepared;
+	char **argv;
+};
+
+/* What goes wrong here is the broker's to say. */
+static int build(struct builder *builder)
+{
+	struct asking *a = builder->data;
+	struct appsilo_error err = {0};
+	int exit_code, r = prepare(a->prepared, &exit_code, &err);
+
+	if (r == 0) {
+		r = broker_build(a->prepared, a->argv, builder->socket_fd, &err);
+		exit_code = r == -ENOEXEC ? 126 : 125;
+	}
+	handoff_send_failure(builder->socket_fd, exit_code, &err);
+	return exit_code;
+}
+
 static int run_asking(struct prepared *p, char **argv)
 {
 	struct appsilo_error err = {0};
-	int socket_fd, exit_code = 125;
-	int r = broker_split(p, argv, &socket_fd, &err);
+	struct asking a = {p, argv};
+	struct builder builder = {.run = build, .data = &a};
 
-	if (r < 0)
-		return complain(&err, 125);
-	r = prepare(p, &exit_code, &err);
-	if (r == 0) {
-		r = broker_build(p, argv, socket_fd, &err);
-		exit_code = r == -ENOEXEC ? 126 : 125;
-	}
-	handoff_send_failure(socket_fd, exit_code, &err);
-	return exit_code;
+	(void)!broker_split(p, argv, &builder, &err);
+	return complain(&err, 125);
 }
 
 static int run(char **argv, bool python)

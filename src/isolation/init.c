@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Order matters and is the design:
- *   id maps, host name, loopback - need capabilities of the new user namespace;
- *   root_enter - the old root is gone after it;
+ *   id maps, namespaces, loopback - need capabilities of the new user namespace;
+ *   root_enter, root_leave_old - in a thread of its own, beside the namespaces and the fences;
  *   no_new_privs, capabilities, Landlock, seccomp - each one cannot be undone;
  *   prove - the fences are tried from inside; a fence that lets us through ends the start;
  *   the app - forked from here, so it inherits all of it.
@@ -15,12 +15,14 @@
 #include "isolation/dev.h"
 #include "isolation/kernel.h"
 #include "isolation/landlock.h"
-#include "isolation/network.h"
+#include "isolation/namespaces.h"
 #include "isolation/reaper.h"
 #include "isolation/root.h"
 #include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -150,22 +152,74 @@ static int prove(int canary_fd, struct appsilo_error *err)
 	return 0;
 }
 
-static int build(const struct plan *plan, struct root_built *ret, struct appsilo_error *err)
+#define ROOT_YIELDS 500
+
+/* The thread that builds the root. It keeps its capabilities to its end, which comes before
+ * the fences are proved and anything is announced; the main thread gives up its own meanwhile. */
+struct builder {
+	const struct plan *plan;
+	pthread_t thread;
+	sem_t entered; /* the root is this process's, or r says why not */
+	struct root_built root;
+	int r; /* read after entered, and again after the thread's end */
+	struct appsilo_error err;
+};
+
+static void *build_root(void *data)
 {
-	struct network network = {0};
+	struct builder *b = data;
+	int r = b->r = root_enter(b->plan, &b->root, &b->err);
+
+	sem_post(&b->entered);
+	if (r == 0)
+		b->r = root_leave_old(&b->err);
+	return NULL;
+}
+
+static int wait_for_root(struct builder *b, struct appsilo_error *err)
+{
+	/* Nearly done by now: waking this thread on an idle processor would take longer. */
+	for (int i = 0; i < ROOT_YIELDS; i++) {
+		if (sem_trywait(&b->entered) == 0) {
+			sem_post(&b->entered);
+			break;
+		}
+		sched_yield();
+	}
+	while (sem_wait(&b->entered) < 0 && errno == EINTR)
+		;
+	if (b->r < 0) {
+		*err = b->err;
+		return b->r;
+	}
+	return chdir("/") < 0 ? error_set(err, -errno, "init: enter the root") : 0;
+}
+
+static int end_builder(struct builder *b, struct appsilo_error *err)
+{
+	int r = -pthread_join(b->thread, NULL);
+
+	if (r < 0)
+		return error_set(err, r, "init: the root's thread");
+	if (b->r < 0)
+		*err = b->err;
+	return b->r;
+}
+
+static int build(const struct plan *plan, struct builder *b, struct appsilo_error *err)
+{
 	int r = become_mapped_user(plan, err);
 
 	/* After the ids: a change of ids clears the death signal. */
 	if (r == 0)
 		r = tie_to_parent(plan, err);
-	if (r == 0 && sethostname("appsilo", 7) < 0)
-		r = error_set(err, -errno, "init: host name");
+	if (r == 0 && (sem_init(&b->entered, 0, 0) < 0 ||
+		       pthread_create(&b->thread, NULL, build_root, b) != 0))
+		r = error_say(err, -EAGAIN, "init: cannot start a thread");
 	if (r == 0)
-		r = network_start(&network, err);
+		r = namespaces_make_rest(err);
 	if (r == 0)
-		r = root_enter(plan, ret, err);
-	if (r == 0)
-		r = network_enter(&network, err);
+		r = wait_for_root(b, err);
 	/* A current directory that was not granted can only be entered with capabilities. */
 	if (r == 0 && plan->fuse_fd < 0 && chdir(plan->cwd) < 0)
 		r = error_set(err, -errno, "init: current directory %s", plan->cwd);
@@ -204,7 +258,7 @@ static void wait_for_go(const struct plan *plan)
 void init_run(const struct plan *plan)
 {
 	struct appsilo_error err = {0};
-	struct root_built root = {.canary_fd = -EBADF};
+	struct builder builder = {.plan = plan, .root.canary_fd = -EBADF};
 	int listener_fd = -EBADF, master_fd = -EBADF, slave_fd = -EBADF;
 	sigset_t all;
 
@@ -216,7 +270,7 @@ void init_run(const struct plan *plan)
 		error_set(&err, -errno, "init: new session");
 		fail(plan, &err);
 	}
-	if (build(plan, &root, &err) < 0)
+	if (build(plan, &builder, &err) < 0)
 		fail(plan, &err);
 	if (plan->tty[0] || plan->tty[1] || plan->tty[2]) {
 		int r = dev_open_pty(&master_fd, &slave_fd);
@@ -226,13 +280,14 @@ void init_run(const struct plan *plan)
 			fail(plan, &err);
 		}
 	}
-	if (confine(plan, &listener_fd, &err) < 0 || prove(root.canary_fd, &err) < 0)
+	if (confine(plan, &listener_fd, &err) < 0 || end_builder(&builder, &err) < 0 ||
+	    prove(builder.root.canary_fd, &err) < 0)
 		fail(plan, &err);
-	close(root.canary_fd);
-	announce(plan, root.attached, master_fd, listener_fd);
+	close(builder.root.canary_fd);
+	announce(plan, builder.root.attached, master_fd, listener_fd);
 	close_keep_errno(master_fd);
 	close_keep_errno(listener_fd);
-	if (plan->wait_for_go && !root.go)
+	if (plan->wait_for_go && !builder.root.go)
 		wait_for_go(plan);
 	if (plan->fuse_fd >= 0 && chdir(plan->cwd) < 0) {
 		error_set(&err, -errno, "init: current directory %s", plan->cwd);

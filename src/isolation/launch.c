@@ -9,9 +9,8 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
-/* The network namespace, the slowest to make, is made by init beside the root: network.c. */
-#define SANDBOX_NAMESPACES                                                                         \
-	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+/* The others are made by init beside the root: namespaces.c. */
+#define SANDBOX_NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID)
 
 /* Which of the known switches forbids user namespaces here? */
 static int explain_refusal(int code, struct appsilo_error *err)

@@ -409,15 +409,23 @@ static int add_user_places(const struct builder *b, struct root_built *ret,
 	return r;
 }
 
+/* Read-only while it is still ours alone; then the old root is stacked below the new one. */
 static int pivot(int root_fd, struct appsilo_error *err)
 {
 	struct k_mount_attr read_only = {.attr_set = SAFE | K_MOUNT_ATTR_RDONLY};
 
-	if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-		return error_set(err, -errno, "root: pivot");
 	if (k_mount_setattr(root_fd, "", K_AT_EMPTY_PATH, &read_only) < 0)
 		return error_set(err, -errno, "root: make it read-only");
+	if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+		return error_set(err, -errno, "root: pivot");
+	/* The current directory names the old root; from here on it is this thread's own. */
+	return unshare(CLONE_FS) < 0 ? error_set(err, -errno, "root: own directories") : 0;
+}
+
+int root_leave_old(struct appsilo_error *err)
+{
+	if (umount2(".", MNT_DETACH) < 0)
+		return error_set(err, -errno, "root: leave the old root");
 	return 0;
 }
 
