@@ -157,6 +157,19 @@ int name_write(const X509_NAME *name, char ret[PUBLISHER_MAX])
 	return t.overflow ? -ENAMETOOLONG : 0;
 }
 
+/* The library takes "1..2" for a number as well: only what it writes the same way is one. */
+static ASN1_OBJECT *read_number(const char *number)
+{
+	ASN1_OBJECT *type = OBJ_txt2obj(number, 1);
+	char again[KEY_MAX];
+
+	if (type && OBJ_obj2txt(again, sizeof(again), type, 1) > 0 && strcmp(again, number) == 0)
+		return type;
+	ASN1_OBJECT_free(type);
+	ERR_clear_error();
+	return NULL;
+}
+
 static ASN1_OBJECT *read_key(const char *key, size_t n)
 {
 	char number[KEY_MAX];
@@ -164,11 +177,10 @@ static ASN1_OBJECT *read_key(const char *key, size_t n)
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (strlen(keys[i].key) == n && strncasecmp(keys[i].key, key, n) == 0)
 			return OBJ_nid2obj(keys[i].nid);
-	if (n < 5 || n >= sizeof(number) + 4 || strncasecmp(key, "OID.", 4) != 0 ||
-	    strspn(key + 4, "0123456789.") < n - 4)
+	if (n < 5 || n >= sizeof(number) + 4 || strncasecmp(key, "OID.", 4) != 0)
 		return NULL;
 	snprintf(number, sizeof(number), "%.*s", (int)(n - 4), key + 4);
-	return OBJ_txt2obj(number, 1);
+	return read_number(number);
 }
 
 /* Copy a quoted value; @text is behind the opening quote. NULL: it does not end. */
