@@ -9,6 +9,7 @@
 
 #define SIP_INFO "1.3.6.1.4.1.311.2.1.30"
 #define SIP_VERSION 0x01010000
+#define SIP_VERSION_OLD 0x01000000 /* of tools for Windows 8; all else is the same */
 #define NAME_SIZE 4 /* bytes of "AXPC" */
 #define ENTRY_SIZE (NAME_SIZE + SHA256_SIZE)
 
@@ -142,13 +143,14 @@ static bool is_bytes(const ASN1_OCTET_STRING *string, const unsigned char *bytes
 static const char *header_problem(const indirect_data *content)
 {
 	const sip_info *info = content->data->info;
+	long version = ASN1_INTEGER_get(info->version);
 
 	if (!is_type(content->data->type, SIP_INFO))
 		return "the signature is for another kind of file";
 	if (is_bytes(info->guid, bundle_guid, sizeof(bundle_guid)))
 		return "the signature is for a bundle, not a package";
 	if (!is_bytes(info->guid, package_guid, sizeof(package_guid)) ||
-	    ASN1_INTEGER_get(info->version) != SIP_VERSION)
+	    (version != SIP_VERSION && version != SIP_VERSION_OLD))
 		return "the signature is for another kind of file";
 	for (size_t i = 0; i < ARRAY_SIZE(info->reserved); i++)
 		if (ASN1_INTEGER_get(info->reserved[i]) != 0)

@@ -96,7 +96,7 @@ static const char *open_token(const unsigned char *der, size_t size, PKCS7 **ret
 
 	*ret = d2i_PKCS7(NULL, &p, (long)size);
 	if (!*ret || p != der + size || !PKCS7_type_is_signed(*ret))
-		return "it is no RFC 3161 token";
+		return "it cannot be read as an RFC 3161 token";
 	n = i2d_PKCS7(*ret, &again);
 	if (n < 0 || (size_t)n != size || memcmp(again, der, size) != 0)
 		return "it is not DER";
