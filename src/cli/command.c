@@ -8,6 +8,7 @@
 const struct command *const commands[] = {
 	&command_run,	   &command_python, &command_grant,  &command_revoke,
 	&command_consents, &command_reset,  &command_why,    &command_doctor,
+	&command_pack,	   &command_unpack, &command_verify,
 	&command_capabilities, &command_cert, &command_trust, &command_completion, &command_help, &command_version, NULL};
 
 const struct command *command_find(const char *name)

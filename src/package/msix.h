@@ -59,9 +59,9 @@ struct msix_counts {
 
 /**
  * Pack @dir, which holds AppxManifest.xml and the payload, into the new file @out_path.
- * The same tree gives the same bytes: names are sorted, times are fixed. Footprint files in
- * @dir other than the manifest are refused; so is what MSIX cannot hold (names with ":", names
- * that differ only in case, links that leave @dir, devices). [Content_Types].xml names
+ * The same tree gives the same bytes: names are sorted, times are fixed. Other footprint files
+ * in @dir and AppsiloFiles.txt are passed over; what MSIX cannot hold is refused (names with ":",
+ * names that differ only in case, links that leave @dir, devices). [Content_Types].xml names
  * the signature already, so that signing changes nothing else. The manifest is not parsed.
  * @out_path  replaced in one step once all of it is written
  * @ret       may be NULL
