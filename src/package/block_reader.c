@@ -80,7 +80,9 @@ static int inflate_block(struct block_reader *reader, const struct msix_file *fi
 	r = inflate(z, Z_SYNC_FLUSH);
 	if (r == Z_MEM_ERROR)
 		return error_set(err, -ENOMEM, "%s", reader->msix->path);
-	if ((r == Z_OK || (r == Z_STREAM_END && last)) && z->avail_in == 0 && z->avail_out == 1)
+	/* It has to end where a deflate block ends, on a byte: 128 and no bits left over. */
+	if (((r == Z_OK && z->data_type == 128) || (r == Z_STREAM_END && last)) && z->avail_in == 0 &&
+	    z->avail_out == 1)
 		return r == Z_STREAM_END;
 	return msix_say(reader->msix, file->entry->name, err,
 			"block %zu (byte %llu on) does not unpack to the size it should have", i,

@@ -156,7 +156,7 @@ static int read_extra(const struct zip_reader *z, struct zip_entry *entry,
 		*fields[i] = zip_u64(extra + used);
 		used += 8;
 	}
-	return used == size ? 0 : say_entry(z, entry, "a zip64 field that is too long");
+	return used == size && used > 4 ? 0 : say_entry(z, entry, "a zip64 field that is too long");
 }
 
 static int take_name(const struct zip_reader *z, struct zip_entry *entry, const char *name, size_t n)
@@ -201,14 +201,15 @@ static int read_central(const struct zip_reader *z, struct zip_entry *entry, siz
 		r = read_extra(z, entry, c + ZIP_CENTRAL_SIZE + name, extra);
 	if (r < 0)
 		return r;
-	/* Made by Unix: mode bits, and links among them, that only some readers follow. */
-	if (zip_u16(c + 4) != ZIP_VERSION && zip_u16(c + 4) != ZIP_VERSION64)
+	/* Made by Unix: mode bits, and links among them, that only some readers follow. What MSIX
+	 * tools write never varies; it is said once only, so any other value is damage. */
+	if (zip_u16(c + 4) != ZIP_VERSION64)
 		return say_entry(z, entry, "made by a tool or system that MSIX does not know");
 	if (zip_u16(c + 8) & ~FLAGS_TAKEN || (entry->method != ZIP_STORED && entry->method != ZIP_DEFLATED))
 		return say_entry(z, entry, "a way of packing that MSIX does not have");
 	if (entry->method == ZIP_STORED && entry->packed != entry->size)
 		return say_entry(z, entry, "it is stored, but its two sizes differ");
-	if (zip_u16(c + 32) || zip_u16(c + 34) || zip_u16(c + 36) > 1 || (zip_u32(c + 38) & ~0x20u))
+	if (zip_u16(c + 32) || zip_u16(c + 34) || zip_u16(c + 36) || zip_u32(c + 38))
 		return say_entry(z, entry, "a comment, disk or attribute that MSIX does not have");
 	*at += entry->central_size;
 	return 0;
