@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/progress.h"
 #include "package/folder.h"
 #include "package/record.h"
 #include <fcntl.h>
@@ -14,12 +15,14 @@ enum {
 	OPT_MACHINE,
 	OPT_DOWNGRADE,
 	OPT_KEEP_PROFILE,
+	OPT_MAX_SIZE,
 	OPT_JSON,
 };
 
 static const struct option_row install_options[] = {
 	{OPT_MACHINE, "--machine", NULL, "for all users of this machine (as root)"},
 	{OPT_DOWNGRADE, "--allow-downgrade", NULL, "replace a newer version"},
+	{OPT_MAX_SIZE, "--max-size", "BYTES", "take a package that unpacks to so much"},
 	{OPT_JSON, "--json", NULL, "say what was done as JSON"},
 	{0, NULL, NULL, NULL},
 };
@@ -27,18 +30,21 @@ static const struct option_row install_options[] = {
 static const struct option_row uninstall_options[] = {
 	{OPT_MACHINE, "--machine", NULL, "the package of all users (as root)"},
 	{OPT_KEEP_PROFILE, "--keep-profile", NULL, "leave the app's own directory"},
+	{OPT_JSON, "--json", NULL, "say what was done as JSON"},
 	{0, NULL, NULL, NULL},
 };
 
 struct wishes {
 	bool machine, downgrade, keep_profile, json;
+	uint64_t max_bytes;
 };
 
 static int take(void *data, const struct option_row *row, const char *value)
 {
 	struct wishes *w = data;
 
-	(void)value;
+	if (row->id == OPT_MAX_SIZE)
+		return command_number(value, INT64_MAX, &w->max_bytes);
 	w->machine = w->machine || row->id == OPT_MACHINE;
 	w->downgrade = w->downgrade || row->id == OPT_DOWNGRADE;
 	w->keep_profile = w->keep_profile || row->id == OPT_KEEP_PROFILE;
@@ -145,17 +151,23 @@ static int run_install(int argc, char **argv, struct appsilo_error *err)
 	struct wishes w = {0};
 	static struct package_places places;
 	static struct install_report report;
-	struct install_options options = {0};
-	int words = command_options(argc, argv, install_options, take, &w, err);
+	struct install_options options;
+	struct progress bar;
+	int words = command_options(argc, argv, install_options, take, &w, err), r;
 
 	if (words >= 0 && words != 1)
 		words = error_say(err, -EINVAL, "install: which file? appsilo install FILE.msix");
 	if (words < 0)
 		return EXIT_USAGE;
-	options.allow_downgrade = w.downgrade;
-	options.progress = isatty(STDERR_FILENO);
-	if (packages_places(w.machine, &places, err) < 0 ||
-	    install_package(argv[1], &places.install, &options, warn, &report, err) < 0)
+	progress_start(&bar, "installing");
+	options = (struct install_options){
+		.allow_downgrade = w.downgrade,
+		.msix = {.max_bytes = w.max_bytes, .progress = progress_tell, .progress_data = &bar}};
+	r = packages_places(w.machine, &places, err);
+	if (r == 0)
+		r = install_package(argv[1], &places.install, &options, warn, &report, err);
+	progress_end(&bar);
+	if (r < 0)
 		return EXIT_FAILED;
 	return w.json ? print_json(&report) : print_report(&places, &report, err);
 }
@@ -187,6 +199,25 @@ static int remove_profile(const struct package_places *places, const char *famil
 	return r < 0 ? error_set(err, r, "uninstall: %s/%s", path, family) : 0;
 }
 
+static int print_removed(const struct installed_package *package, int count, bool profile_kept)
+{
+	char text[2 * PATH_MAX];
+	struct json_writer w;
+
+	jsonw_init(&w, text, sizeof(text));
+	jsonw_open(&w, NULL, '{');
+	jsonw_string(&w, "outcome", "uninstalled");
+	jsonw_string(&w, "family", package->identity.family);
+	jsonw_string(&w, "full_name", package->identity.full_name);
+	jsonw_int(&w, "decisions", count);
+	jsonw_bool(&w, "profile_kept", profile_kept);
+	jsonw_close(&w, '}');
+	if (jsonw_finish(&w) < 0)
+		return EXIT_FAILED;
+	fputs(text, stdout);
+	return EXIT_OK;
+}
+
 static int run_uninstall(int argc, char **argv, struct appsilo_error *err)
 {
 	struct wishes w = {0};
@@ -214,6 +245,8 @@ static int run_uninstall(int argc, char **argv, struct appsilo_error *err)
 		r = install_remove(&places.install, &package, err);
 	if (r < 0)
 		return EXIT_FAILED;
+	if (w.json)
+		return print_removed(&package, count, w.keep_profile);
 	printf("%s: uninstalled, with %d decision%s%s\n", package.identity.full_name, count,
 	       count == 1 ? "" : "s", w.keep_profile ? "; its profile is kept" : " and its profile");
 	return EXIT_OK;

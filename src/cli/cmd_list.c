@@ -124,7 +124,7 @@ static void look(const struct installed_package *package, struct record *ret,
 	cleanup_close int fd = installed_open(package, err);
 
 	if (fd >= 0 && record_read(fd, package->path, ret, err) == 0)
-		(void)stamps_check(fd, package->path, err); /* the line in @err is the result */
+		(void)!stamps_check(fd, package->path, err); /* the line in @err is the result */
 }
 
 static int list_package(void *data, const struct installed_package *package)

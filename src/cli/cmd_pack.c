@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pack, unpack, verify: packages as files. */
+/* pack and unpack: packages as files. */
 #include "cli/command.h"
 
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/progress.h"
-#include "manifest/manifest.h"
 #include "package/msix.h"
 #include <string.h>
 
@@ -31,15 +30,6 @@ struct wishes {
 	bool json;
 };
 
-static int take_number(const char *text, uint64_t max, uint64_t *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtoull(text, &end, 10);
-	return errno || *end || text[0] < '0' || text[0] > '9' || *ret == 0 || *ret > max ? -EINVAL : 0;
-}
-
 static int take(void *data, const struct option_row *row, const char *value)
 {
 	struct wishes *w = data;
@@ -51,16 +41,16 @@ static int take(void *data, const struct option_row *row, const char *value)
 	else if (row->id == OPT_JSON)
 		w->json = true;
 	else if (row->id == OPT_JOBS)
-		r = take_number(value, 1024, &number);
+		r = command_number(value, 1024, &number);
 	else
-		r = take_number(value, INT64_MAX, &w->options.max_bytes);
+		r = command_number(value, INT64_MAX, &w->options.max_bytes);
 	if (row->id == OPT_JOBS)
 		w->options.threads = (unsigned int)number;
 	return r;
 }
 
 static int print_counts(const struct wishes *w, const char *path, const char *did,
-			const struct msix_counts *counts, const char *signature, const char *manifest)
+			const struct msix_counts *counts)
 {
 	char text[4 * PATH_MAX], shown[PATH_MAX];
 	struct json_writer j;
@@ -70,8 +60,6 @@ static int print_counts(const struct wishes *w, const char *path, const char *di
 		       text_show(path, shown, sizeof(shown)), did, (unsigned long long)counts->files,
 		       (unsigned long long)counts->links, (unsigned long long)counts->bytes,
 		       (unsigned long long)counts->packed_bytes);
-		if (signature)
-			printf("  signature: %s\n  manifest: %s\n", signature, manifest ? manifest : "good");
 		return EXIT_OK;
 	}
 	jsonw_init(&j, text, sizeof(text));
@@ -83,10 +71,6 @@ static int print_counts(const struct wishes *w, const char *path, const char *di
 	jsonw_int(&j, "blocks", (int64_t)counts->blocks);
 	jsonw_int(&j, "bytes", (int64_t)counts->bytes);
 	jsonw_int(&j, "packed_bytes", (int64_t)counts->packed_bytes);
-	if (signature) {
-		jsonw_string(&j, "signature", signature);
-		jsonw_string(&j, "manifest_problem", manifest);
-	}
 	jsonw_close(&j, '}');
 	if (jsonw_finish(&j) < 0)
 		return EXIT_FAILED;
@@ -124,7 +108,7 @@ static int run_pack(int argc, char **argv, struct appsilo_error *err)
 	options.common = w.options;
 	r = msix_pack(argv[1], w.output, &options, &counts, err);
 	progress_end(&bar);
-	return r < 0 ? EXIT_FAILED : print_counts(&w, w.output, "packed", &counts, NULL, NULL);
+	return r < 0 ? EXIT_FAILED : print_counts(&w, w.output, "packed", &counts);
 }
 
 static int run_unpack(int argc, char **argv, struct appsilo_error *err)
@@ -141,51 +125,7 @@ static int run_unpack(int argc, char **argv, struct appsilo_error *err)
 	if (r == 0)
 		r = msix_unpack(msix, argv[2], false, &counts, err);
 	progress_end(&bar);
-	return r < 0 ? EXIT_FAILED : print_counts(&w, argv[1], "unpacked", &counts, NULL, NULL);
-}
-
-/* Undamaged is not understood: what appsilo cannot read in the manifest is said, no more. */
-static int check_manifest(struct msix *msix, struct appsilo_error *err)
-{
-	cleanup_free unsigned char *text = NULL;
-	struct manifest manifest;
-	size_t size;
-	int r = msix_read(msix, MSIX_MANIFEST, MANIFEST_SIZE_MAX, &text, &size, err);
-
-	if (r == 0)
-		r = manifest_parse((const char *)text, size, MSIX_MANIFEST, &manifest, err);
-	if (r == 0)
-		manifest_done(&manifest);
-	return r;
-}
-
-static int run_verify(int argc, char **argv, struct appsilo_error *err)
-{
-	cleanup(msix_closep) struct msix *msix = NULL;
-	cleanup_free unsigned char *p7x = NULL;
-	struct wishes w = {0};
-	struct progress bar;
-	struct msix_counts counts;
-	struct appsilo_error manifest = {0}, unsaid;
-	size_t size;
-	int r = start(argc, argv, unpack_options, 1, "verifying", &w, &bar, err), has;
-
-	if (r < 0)
-		return EXIT_USAGE;
-	r = msix_open(argv[1], &w.options, &msix, err);
-	if (r == 0)
-		r = msix_verify(msix, &counts, err);
-	progress_end(&bar);
-	if (r < 0)
-		return EXIT_FAILED;
-	(void)!check_manifest(msix, &manifest); /* the line is the result */
-	has = msix_read_signature(msix, &p7x, &size, &unsaid);
-	if (has < 0 && has != -ENOENT) {
-		*err = unsaid;
-		return EXIT_FAILED;
-	}
-	return print_counts(&w, argv[1], "undamaged", &counts, has == 0 ? "present" : "none",
-			    manifest.code ? manifest.line : NULL);
+	return r < 0 ? EXIT_FAILED : print_counts(&w, argv[1], "unpacked", &counts);
 }
 
 const struct command command_pack = {"pack", "[OPTIONS] DIR -o FILE.msix",
@@ -194,5 +134,3 @@ const struct command command_pack = {"pack", "[OPTIONS] DIR -o FILE.msix",
 const struct command command_unpack = {"unpack", "[OPTIONS] FILE.msix DIR",
 				       "check a package and unpack it into a new folder",
 				       unpack_options, run_unpack};
-const struct command command_verify = {"verify", "[OPTIONS] FILE.msix",
-				       "check every byte of a package", unpack_options, run_verify};

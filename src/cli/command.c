@@ -8,8 +8,10 @@
 const struct command *const commands[] = {
 	&command_run,	   &command_python, &command_grant,  &command_revoke,
 	&command_consents, &command_reset,  &command_why,    &command_doctor,
-	&command_pack,	   &command_unpack, &command_verify,
-	&command_capabilities, &command_cert, &command_trust, &command_completion, &command_help, &command_version, NULL};
+	&command_install,  &command_uninstall, &command_list, &command_show,
+	&command_open,	   &command_pack,   &command_unpack, &command_verify,
+	&command_cert,	   &command_trust,
+	&command_capabilities, &command_completion, &command_help, &command_version, NULL};
 
 const struct command *command_find(const char *name)
 {
@@ -68,6 +70,15 @@ int command_options(int argc, char **argv, const struct option_row *table,
 					 argv[0], row->name);
 	}
 	return kept;
+}
+
+int command_number(const char *text, uint64_t max, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	return errno || *end || text[0] < '0' || text[0] > '9' || *ret == 0 || *ret > max ? -EINVAL : 0;
 }
 
 int command_store(enum store_mode mode, struct places *ret_places, struct consent_store **ret,

@@ -24,7 +24,9 @@ struct command {
 
 extern const struct command command_grant, command_revoke, command_consents, command_reset,
 	command_why, command_doctor, command_capabilities, command_completion, command_help,
-	command_run, command_python, command_version, command_cert, command_trust, command_pack, command_unpack, command_verify;
+	command_run, command_python, command_version, command_cert, command_trust,
+	command_pack, command_unpack, command_verify, command_install, command_uninstall,
+	command_list, command_show, command_open;
 
 /* For the front, not for people: not in the list below. */
 extern const struct command command_rules;
@@ -42,6 +44,9 @@ const struct command *command_find(const char *name);
 int command_options(int argc, char **argv, const struct option_row *table,
 		    int (*take)(void *data, const struct option_row *row, const char *value),
 		    void *data, struct appsilo_error *err) must_check;
+
+/** A whole number from 1 to @max. Returns 0; -EINVAL. */
+int command_number(const char *text, uint64_t max, uint64_t *ret) must_check;
 
 /** Open the user's store. Returns 0; -errno with the line. */
 int command_store(enum store_mode mode, struct places *ret_places, struct consent_store **ret,

@@ -18,6 +18,8 @@ int programs_find(const char *name, char ret[PATH_MAX], struct appsilo_error *er
 	*slash = '\0';
 	if (strcmp(ret, APPSILO_BINDIR) == 0)
 		snprintf(ret, PATH_MAX, "%s/%s", APPSILO_LIBEXECDIR, name);
+	else if (strcmp(ret, APPSILO_LIBEXECDIR) == 0 && strcmp(name, "appsilo") == 0)
+		snprintf(ret, PATH_MAX, "%s/%s", APPSILO_BINDIR, name);
 	else
 		snprintf(slash, 64, "/%s", name);
 	if (access(ret, X_OK) < 0)

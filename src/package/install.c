@@ -4,24 +4,27 @@
 #include "base/fd.h"
 #include "base/sha256.h"
 #include "base/text.h"
-#include "package/alias.h"
-#include "package/digests.h"
 #include "package/folder.h"
 #include "package/launch_record.h"
-#include "package/menu.h"
-#include "package/package.h"
+#include "package/record.h"
 #include "package/stamps.h"
+#include "package/trust.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #define NEW_NAME ".new"
-#define BLOCK_MAP_FILE "AppxBlockMap.xml"
+/* Where the block map's digest is in what a signature is over. */
+#define MAP_DIGEST (4 + 3 * (4 + SHA256_SIZE) + 4)
+/* Beside the contents: folders, record, stamps. */
+#define SPARE_BYTES (1 << 20)
 
 /* One install under way. */
 struct install {
-	const char *file;
+	const char *file; /* escaped */
+	struct msix *msix; /* owned; every step reads through this one descriptor */
 	const struct install_places *places;
 	const struct install_options *options;
 	void (*warn)(const char *line);
@@ -31,49 +34,58 @@ struct install {
 	unsigned char *manifest_text; /* owned; what was checked */
 	size_t manifest_size;
 	struct manifest manifest;
-	struct package_digests digests;
+	unsigned char digests[MSIX_DIGESTS_MAX];
 };
 
 static void install_done(struct install *in)
 {
 	if (in->folder_fd >= 0)
-		(void)folder_remove(in->folder_fd, NEW_NAME); /* gone already after success */
+		(void)!folder_remove(in->folder_fd, NEW_NAME); /* gone already after success */
 	close_keep_errno(in->folder_fd);
 	free(in->manifest_text);
 	manifest_done(&in->manifest);
+	msix_close(in->msix);
 }
 
-/* Who made it, and does it say what we understand? Nothing is written before this. */
-static int check(struct install *in, struct appsilo_error *err)
+static int check_signature(struct install *in, struct appsilo_error *err)
 {
-	cleanup(trust_freep) struct trust_store *trust = NULL;
+	cleanup(trust_freep) struct trust *trust = NULL;
 	cleanup_free unsigned char *p7x = NULL;
-	char label[PATH_MAX + 64], shown[PATH_MAX];
-	size_t size;
-	int r = package_read_file(in->file, MANIFEST_FILE, MANIFEST_SIZE_MAX, &in->manifest_text,
-				  &in->manifest_size, err);
+	size_t size, n;
+	int r = msix_read_signature(in->msix, &p7x, &size, err);
 
-	if (r < 0)
-		return r;
-	snprintf(label, sizeof(label), "%s: " MANIFEST_FILE,
-		 text_show(in->file, shown, sizeof(shown)));
-	r = manifest_parse((const char *)in->manifest_text, in->manifest_size, label, &in->manifest,
-			   err);
-	if (r == 0 && !package_architecture_runs_here(in->manifest.identity.architecture))
-		r = error_say(err, -ENOEXEC, "%s: is for %s, which is not this machine", shown,
-			      in->manifest.identity.architecture);
-	if (r == 0)
-		r = package_signature_read(in->file, &p7x, &size, err);
 	if (r == -ENOENT)
-		return error_say(err, r, "%s: is not signed; sign it with appsilo sign", shown);
+		return error_say(err, r, "%s: is not signed; sign it with appsilo sign", in->file);
 	if (r == 0)
-		r = package_digests_compute(in->file, &in->digests, err);
+		r = msix_digests(in->msix, in->digests, &n, err);
 	if (r == 0)
 		r = trust_load(in->places->trust_dir, &trust, err);
 	if (r == 0)
-		r = signature_check(p7x, size, &in->digests, in->manifest.identity.publisher, trust,
-				    time(NULL), &in->report->signature, err);
+		r = signature_verify(p7x, size, in->digests, n, trust, time(NULL),
+				     &in->report->signature, err);
+	if (r == 0)
+		r = signature_accept(&in->report->signature, in->manifest.identity.publisher, err);
+	if (r < 0)
+		error_prefix(err, "%s", in->file);
 	return r;
+}
+
+/* What does it say, and who says so? Nothing is written before this. */
+static int check(struct install *in, struct appsilo_error *err)
+{
+	char label[PATH_MAX + 64];
+	int r = msix_read(in->msix, MANIFEST_FILE, MANIFEST_SIZE_MAX, &in->manifest_text,
+			  &in->manifest_size, err);
+
+	if (r < 0)
+		return r;
+	snprintf(label, sizeof(label), "%s: " MANIFEST_FILE, in->file);
+	r = manifest_parse((const char *)in->manifest_text, in->manifest_size, label, &in->manifest,
+			   err);
+	if (r == 0 && !package_architecture_runs_here(in->manifest.identity.architecture))
+		r = error_say(err, -ENOEXEC, "%s: is for %s, which is not this machine", in->file,
+			      in->manifest.identity.architecture);
+	return r < 0 ? r : check_signature(in, err);
 }
 
 static int file_digest(int dir_fd, const char *name, unsigned char ret[SHA256_SIZE])
@@ -98,7 +110,7 @@ static bool is_block_map(int dir_fd, const unsigned char wanted[SHA256_SIZE])
 {
 	unsigned char digest[SHA256_SIZE];
 
-	return file_digest(dir_fd, BLOCK_MAP_FILE, digest) == 0 &&
+	return file_digest(dir_fd, MSIX_BLOCK_MAP, digest) == 0 &&
 	       memcmp(digest, wanted, sizeof(digest)) == 0;
 }
 
@@ -127,7 +139,7 @@ static int compare_installed(struct install *in, struct appsilo_error *err)
 	fd = open(old->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0 && stamps_check(fd, old->path, NULL) < 0)
 		in->report->outcome = INSTALL_REPAIRED;
-	else if (fd >= 0 && is_block_map(fd, in->digests.axbm))
+	else if (fd >= 0 && is_block_map(fd, in->digests + MAP_DIGEST))
 		in->report->outcome = INSTALL_PRESENT;
 	else
 		return error_say(err, -EEXIST,
@@ -147,7 +159,7 @@ static int check_unpacked(struct install *in, int dir_fd, struct appsilo_error *
 		return error_set(err, -ENOMEM, "install");
 	n = fd_read_file(dir_fd, MANIFEST_FILE, text, in->manifest_size + 2);
 	if (n != (ssize_t)in->manifest_size || memcmp(text, in->manifest_text, (size_t)n) != 0 ||
-	    !is_block_map(dir_fd, in->digests.axbm))
+	    !is_block_map(dir_fd, in->digests + MAP_DIGEST))
 		return error_say(err, -ESTALE, "install: %s was changed while it was read", in->file);
 	if (faccessat(dir_fd, RECORD_DIR, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return error_say(err, -EBADMSG, "install: %s holds a folder " RECORD_DIR, in->file);
@@ -169,16 +181,34 @@ static int check_executables(struct install *in, int dir_fd, struct appsilo_erro
 	return 0;
 }
 
+/* Better before than in the middle. */
+static int check_room(const struct install *in, struct appsilo_error *err)
+{
+	struct msix_counts counts;
+	struct statvfs fs;
+	uint64_t needed, there;
+
+	if (fstatvfs(in->folder_fd, &fs) < 0)
+		return error_set(err, -errno, "%s", in->folder);
+	msix_count(in->msix, &counts);
+	there = (uint64_t)fs.f_bavail * fs.f_frsize;
+	needed = counts.bytes + SPARE_BYTES;
+	return needed <= there ? 0
+			       : error_say(err, -ENOSPC, "install: %s needs %llu MiB in %s, where %llu are free",
+					   in->file, (unsigned long long)(needed >> 20), in->folder,
+					   (unsigned long long)(there >> 20));
+}
+
 static int unpack(struct install *in, struct appsilo_error *err)
 {
-	struct package_unpack_options options = {.progress = in->options->progress};
 	cleanup_close int dir_fd = -EBADF;
 	char path[PATH_MAX];
-	int r;
+	int r = check_room(in, err);
 
 	if (snprintf(path, sizeof(path), "%s/" NEW_NAME, in->folder) >= (int)sizeof(path))
 		return error_set(err, -ENAMETOOLONG, "%s", in->folder);
-	r = package_unpack(in->file, path, &options, err);
+	if (r == 0)
+		r = msix_unpack(in->msix, path, false, NULL, err);
 	if (r < 0)
 		return r;
 	dir_fd = openat(in->folder_fd, NEW_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -218,31 +248,35 @@ static int commit(struct install *in, struct appsilo_error *err)
 		       : error_set(err, -ENAMETOOLONG, "%s", in->folder);
 }
 
-/* A downgrade leaves the newer version beside it, which would win: it goes first. */
+/* A downgrade leaves the newer version beside it, which would win: it steps aside first, and
+ * install_finish() puts it back if nothing takes its place. */
 static int make_way(struct install *in, struct appsilo_error *err)
 {
 	struct installed_package *old = &in->report->package;
 	int r = 0;
 
 	if (in->report->outcome == INSTALL_DOWNGRADED)
-		r = folder_remove(in->folder_fd, old->identity.full_name);
-	return r < 0 ? error_set(err, r, "install: remove %s", old->path) : 0;
+		r = install_set_aside(in->folder_fd, old->identity.full_name);
+	return r < 0 ? error_set(err, r, "install: replace %s", old->path) : 0;
 }
 
 int install_package(const char *file, const struct install_places *places,
 		    const struct install_options *options, void (*warn)(const char *line),
 		    struct install_report *ret, struct appsilo_error *err)
 {
+	char shown[PATH_MAX];
 	cleanup(install_done) struct install in = {
-		.file = file, .places = places, .options = options, .warn = warn, .report = ret,
-		.folder_fd = -EBADF};
+		.file = text_show(file, shown, sizeof(shown)), .places = places, .options = options,
+		.warn = warn, .report = ret, .folder_fd = -EBADF};
 	int r;
 
 	*ret = (struct install_report){0};
 	if (snprintf(in.folder, sizeof(in.folder), "%s/" INSTALLED_PACKAGES, places->data_dir) >=
 	    (int)sizeof(in.folder))
 		return error_set(err, -ENAMETOOLONG, "%s", places->data_dir);
-	r = check(&in, err);
+	r = msix_open(file, &options->msix, &in.msix, err);
+	if (r == 0)
+		r = check(&in, err);
 	if (r == 0) {
 		in.folder_fd = folder_lock(places->data_dir, true, true, err);
 		r = in.folder_fd < 0 ? in.folder_fd : 0;

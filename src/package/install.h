@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "package/installed.h"
+#include "package/msix.h"
 #include "package/signature.h"
 #include <stdbool.h>
 
@@ -23,7 +24,7 @@ struct install_places {
 
 struct install_options {
 	bool allow_downgrade;
-	bool progress; /* tell on stderr how far it is */
+	struct msix_options msix;
 };
 
 enum install_outcome {
@@ -38,7 +39,7 @@ struct install_report {
 	enum install_outcome outcome;
 	struct installed_package package;
 	struct package_version before; /* of what was replaced */
-	struct signature_report signature;
+	struct signature_facts signature;
 };
 
 /**
@@ -55,6 +56,10 @@ int install_package(const char *file, const struct install_places *places,
  * versions go, missing aliases and menu entries are made. Returns 0; -errno with the line. */
 int install_finish(const struct install_places *places, int folder_fd,
 		   void (*warn)(const char *line), struct appsilo_error *err) must_check;
+
+/** Move the installed @full_name out of the way, in one step; install_finish() removes it, or puts
+ * it back when no other version of its family is there. Returns 0; -errno. */
+int install_set_aside(int folder_fd, const char *full_name) must_check;
 
 /** Finish or undo what a killed install left. @wait as folder_lock(). Returns 0; -errno. */
 int install_tidy(const struct install_places *places, bool wait, struct appsilo_error *err) must_check;

@@ -15,6 +15,7 @@
 
 /* Made when aliases and menu entries are there; a person may remove those afterwards. */
 #define DONE_FILE RECORD_DIR "/done"
+#define ASIDE ".aside-"
 
 struct finish {
 	const struct install_places *places;
@@ -24,7 +25,39 @@ struct finish {
 	struct appsilo_error *err;
 };
 
-static int remove_leftovers(int folder_fd)
+int install_set_aside(int folder_fd, const char *full_name)
+{
+	char aside[NAME_MAX + 1];
+
+	if (snprintf(aside, sizeof(aside), ASIDE "%s", full_name) >= (int)sizeof(aside))
+		return -ENAMETOOLONG;
+	return renameat(folder_fd, full_name, folder_fd, aside) < 0 ? -errno : 0;
+}
+
+static int note_family(void *data, const struct installed_package *package)
+{
+	struct package_identity *wanted = data;
+
+	return strcmp(package->identity.family, wanted->family) == 0;
+}
+
+/* A downgrade was killed half way: what it was to replace is all there is. Returns 1 when
+ * @name was put back; 0; -errno. */
+static int put_back(const struct install_places *places, int folder_fd, const char *name)
+{
+	struct package_identity identity;
+	int r;
+
+	if (strncmp(name, ASIDE, strlen(ASIDE)) != 0 ||
+	    package_full_name_parse(name + strlen(ASIDE), &identity) < 0)
+		return 0;
+	r = installed_each(places->data_dir, places->machine, note_family, &identity);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return renameat(folder_fd, name, folder_fd, identity.full_name) < 0 ? -errno : 1;
+}
+
+static int remove_leftovers(const struct install_places *places, int folder_fd)
 {
 	DIR *dir = fdopendir(openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	struct dirent *entry;
@@ -32,10 +65,14 @@ static int remove_leftovers(int folder_fd)
 
 	if (!dir)
 		return -errno;
-	while (r == 0 && (entry = readdir(dir)))
-		if (entry->d_name[0] == '.' && strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0)
-			r = folder_remove(folder_fd, entry->d_name);
+	while (r == 0 && (entry = readdir(dir))) {
+		const char *name = entry->d_name;
+
+		if (name[0] != '.' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			continue;
+		r = put_back(places, folder_fd, name);
+		r = r == 0 ? folder_remove(folder_fd, name) : r < 0 ? r : 0;
+	}
 	closedir(dir);
 	return r;
 }
@@ -122,7 +159,7 @@ int install_finish(const struct install_places *places, int folder_fd,
 {
 	char aliases[PATH_MAX];
 	struct finish f = {.places = places, .folder_fd = folder_fd, .warn = warn, .err = err};
-	int r = remove_leftovers(folder_fd);
+	int r = remove_leftovers(places, folder_fd);
 
 	if (r < 0)
 		return error_set(err, r, "%s/" INSTALLED_PACKAGES, places->data_dir);

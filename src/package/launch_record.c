@@ -48,14 +48,14 @@ static void put_applications(struct writer *w, const struct manifest *m)
 	}
 }
 
-static void put_all(struct writer *w, const struct manifest *m, const struct signature_report *s)
+static void put_all(struct writer *w, const struct manifest *m, const struct signature_facts *s)
 {
 	put(w, "full-name", m->identity.full_name, NULL);
 	put(w, "family", m->identity.family, NULL);
 	put(w, "publisher", m->identity.publisher, NULL);
 	put(w, "display-name", m->display_name, NULL);
 	put(w, "signer", s->subject, NULL);
-	put(w, "fingerprint", s->fingerprint, NULL);
+	put(w, "fingerprint", s->thumbprint, NULL);
 	put_applications(w, m);
 	put_list(w, "capability", &m->capabilities, NULL);
 	put_list(w, "env", &m->environment, NULL);
@@ -65,7 +65,7 @@ static void put_all(struct writer *w, const struct manifest *m, const struct sig
 }
 
 int launch_record_write(int dir_fd, const struct manifest *manifest,
-			const struct signature_report *signature, struct appsilo_error *err)
+			const struct signature_facts *signature, struct appsilo_error *err)
 {
 	cleanup_free char *text = calloc(1, RECORD_SIZE_MAX);
 	struct writer w = {text, text ? 0 : -ENOMEM};

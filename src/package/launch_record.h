@@ -11,6 +11,6 @@
  * Returns 0; -E2BIG when the manifest says too much; -errno with the line.
  */
 int launch_record_write(int dir_fd, const struct manifest *manifest,
-			const struct signature_report *signature, struct appsilo_error *err) must_check;
+			const struct signature_facts *signature, struct appsilo_error *err) must_check;
 
 #endif
