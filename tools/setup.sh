@@ -5,7 +5,8 @@
 set -eu
 
 packages="gcc meson ninja-build pkg-config musl-tools python3 libfuse3-dev libseccomp-dev
-libsqlite3-dev libjansson-dev libxml2-dev libssl-dev openssl zlib1g-dev libcmocka-dev scdoc util-linux procps git sqlite3 bash coreutils"
+libsqlite3-dev libjansson-dev libxml2-dev libxml2-utils libssl-dev openssl zlib1g-dev libcmocka-dev
+scdoc util-linux procps git sqlite3 bash coreutils"
 [ "${1:-}" = bench ] && packages="$packages bubblewrap firejail"
 
 as_root() {

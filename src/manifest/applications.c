@@ -78,16 +78,27 @@ static int read_extension(const xmlNode *node, struct manifest_application *app,
 	return 0;
 }
 
-static int expect(const xmlNode *node, const char *ns, const char *name, const char *wanted,
+/* Several versions of the namespace carry these attributes (uap10, uap18, previewsecurity2):
+ * none of them may ask for something else. */
+static int expect(const xmlNode *node, const char *name, const char *wanted,
 		  struct appsilo_error *err)
 {
-	cleanup_free char *value = NULL;
-	int r = xml_attribute(node, ns, name, 64, &value, err);
+	for (const xmlAttr *a = node->properties; a; a = a->next) {
+		cleanup_free char *value = NULL;
+		int r;
 
-	if (r == 0 && value && strcmp(value, wanted) != 0)
-		r = xml_say(node, err, "%s \"%s\" is not supported; only \"%s\" applications run here",
-			    name, value, wanted);
-	return r;
+		if (strcmp((const char *)a->name, name) != 0)
+			continue;
+		r = xml_attribute(node, a->ns ? (const char *)a->ns->href : NULL, name, 64, &value,
+				  err);
+		if (r < 0)
+			return r;
+		if (value && strcmp(value, wanted) != 0)
+			return xml_say(node, err,
+				       "%s \"%s\" is not supported; only \"%s\" applications run "
+				       "here", name, value, wanted);
+	}
+	return 0;
 }
 
 static int read_names(const xmlNode *node, struct manifest_application *app,
@@ -103,9 +114,9 @@ static int read_names(const xmlNode *node, struct manifest_application *app,
 				      "0123456789.") != strlen(app->id))
 		r = xml_say(node, err, "Id \"%s\" must be letters, digits and \".\"", app->id);
 	if (r == 0)
-		r = expect(node, NS_UAP10, "TrustLevel", "appContainer", err);
+		r = expect(node, "TrustLevel", "appContainer", err);
 	if (r == 0)
-		r = expect(node, NS_SECURITY2, "RuntimeBehavior", "appSilo", err);
+		r = expect(node, "RuntimeBehavior", "appSilo", err);
 	return r;
 }
 

@@ -12,3 +12,8 @@ const char *capability_meaning(const char *name)
 			return capability_rows[i].opens;
 	return NULL;
 }
+
+bool capability_is_restricted(const char *name)
+{
+	return strncmp(name, "isolatedWin32-", strlen("isolatedWin32-")) == 0;
+}

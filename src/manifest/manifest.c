@@ -28,6 +28,20 @@ int read_list_add(struct manifest_list *list, char *text, const xmlNode *node,
 	return 0;
 }
 
+int manifest_list_add(struct manifest_list *list, const char *text)
+{
+	char **bigger;
+
+	if (list->n == MANIFEST_LIST_MAX)
+		return -E2BIG;
+	bigger = reallocarray(list->texts, list->n + 1, sizeof(*bigger));
+	if (!bigger)
+		return -ENOMEM;
+	list->texts = bigger;
+	list->texts[list->n] = strdup(text);
+	return list->texts[list->n] ? (list->n++, 0) : -ENOMEM;
+}
+
 bool read_list_has(const struct manifest_list *list, const char *text)
 {
 	for (size_t i = 0; i < list->n; i++)
@@ -145,11 +159,51 @@ static int read_dependencies(const xmlNode *node, struct manifest *m, struct app
 	(void)m;
 	xml_each(child, node)
 	{
-		if (!xml_is(child, NULL, "TargetDeviceFamily"))
+		/* PackageDependency, MainPackageDependency, HostRuntimeDependency and others: what
+		 * they name cannot be brought here. */
+		if (!xml_is(child, NS_FOUNDATION, "TargetDeviceFamily"))
 			return xml_say(child, err,
 				       "dependencies on other packages are not supported; pack what "
 				       "the application needs");
 	}
+	return 0;
+}
+
+/* Languages and scales say nothing to appsilo, but they are not to carry anything else. */
+static int read_resources(const xmlNode *node, struct manifest *m, struct appsilo_error *err)
+{
+	(void)m;
+	xml_each(child, node)
+	{
+		cleanup_free char *language = NULL;
+		int r;
+
+		if (!xml_is(child, NS_FOUNDATION, "Resource"))
+			return xml_say(child, err, "only Resource is expected here");
+		r = xml_attribute(child, NULL, "Language", 85, &language, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A name means something in one namespace only: an isolated app's capabilities are restricted
+ * ones, the network's are the foundation's. */
+static int check_capability(const xmlNode *node, const char *name, struct appsilo_error *err)
+{
+	bool restricted = capability_is_restricted(name);
+
+	if (xml_is(node, NULL, "DeviceCapability"))
+		return xml_say(node, err,
+			       "device capability \"%s\": devices are never opened to an "
+			       "application here; remove it", name);
+	if (!xml_is(node, NULL, "Capability") || !capability_meaning(name))
+		return xml_say(node, err,
+			       "unknown capability \"%s\"; appsilo capabilities lists the "
+			       "known ones", name);
+	if (!xml_is(node, restricted ? NS_RESTRICTED : NS_FOUNDATION, "Capability"))
+		return xml_say(node, err, "capability \"%s\" belongs into the namespace %s", name,
+			       restricted ? NS_RESTRICTED : NS_FOUNDATION);
 	return 0;
 }
 
@@ -162,11 +216,9 @@ static int read_capabilities(const xmlNode *node, struct manifest *m, struct app
 
 		if (r < 0)
 			return r;
-		if (!xml_is(child, NULL, "Capability") || !capability_meaning(name))
-			return xml_say(child, err,
-				       "unknown capability \"%s\"; appsilo capabilities lists the "
-				       "known ones",
-				       name);
+		r = check_capability(child, name, err);
+		if (r < 0)
+			return r;
 		if (read_list_has(&m->capabilities, name))
 			return xml_say(child, err, "capability \"%s\" is given twice", name);
 		r = read_list_add(&m->capabilities, TAKE_PTR(name), child, err);
@@ -189,6 +241,7 @@ static const struct part {
 } parts[] = {
 	{NS_FOUNDATION, "Identity", true, read_identity_part},
 	{NS_FOUNDATION, "Properties", true, read_properties},
+	{NS_FOUNDATION, "Resources", false, read_resources},
 	{NS_FOUNDATION, "Dependencies", false, read_dependencies},
 	{NS_FOUNDATION, "Capabilities", false, read_capabilities},
 	{NS_FOUNDATION, "Applications", true, read_applications},
@@ -224,6 +277,21 @@ static int read_package(const xmlNode *root, struct manifest *m, struct appsilo_
 	return 0;
 }
 
+/* The library compares the attributes of an element each with each: 100,000 on one element
+ * would keep it busy for minutes. Each has a "=". */
+static int check_attributes(const char *text, size_t size, const char *label,
+			    struct appsilo_error *err)
+{
+	size_t n = 0;
+
+	for (const char *p = text, *end = text + size;
+	     (p = memchr(p, '=', (size_t)(end - p))) && n <= MANIFEST_ATTRIBUTES_MAX; p++)
+		n++;
+	return n <= MANIFEST_ATTRIBUTES_MAX ? 0
+				       : error_say(err, -EINVAL, "%s: more than %d attributes", label,
+						   MANIFEST_ATTRIBUTES_MAX);
+}
+
 int manifest_parse(const char *text, size_t size, const char *label, struct manifest *ret,
 		   struct appsilo_error *err)
 {
@@ -233,7 +301,9 @@ int manifest_parse(const char *text, size_t size, const char *label, struct mani
 	*ret = (struct manifest){0};
 	if (size > MANIFEST_SIZE_MAX)
 		return error_say(err, -EFBIG, "%s: larger than %d bytes", label, MANIFEST_SIZE_MAX);
-	r = xml_load(text, size, label, &doc, err);
+	r = check_attributes(text, size, label, err);
+	if (r == 0)
+		r = xml_load(text, size, label, &doc, err);
 	if (r == 0)
 		r = read_package(xmlDocGetRootElement(doc), ret, err);
 	if (r < 0)

@@ -2,7 +2,7 @@
 /*
  * AppxManifest.xml: what a package declares. One parser, so that what is shown is what is
  * enforced (CVE-2021-43860). DESIGN section 4; Microsoft "Package manifest schema reference";
- * data/manifest.xsd. A manifest belongs to its caller; thread-safe per object.
+ * data/appsilo-manifest.xsd. A manifest belongs to its caller; thread-safe per object.
  */
 #ifndef APPSILO_MANIFEST_MANIFEST_H
 #define APPSILO_MANIFEST_MANIFEST_H
@@ -16,6 +16,7 @@
 #define MANIFEST_SIZE_MAX (1024 * 1024) /* bytes */
 #define MANIFEST_LIST_MAX 256		/* entries of any list */
 #define MANIFEST_APPLICATIONS_MAX 100	/* as in the published schema */
+#define MANIFEST_ATTRIBUTES_MAX 16384	/* of the whole document */
 #define MANIFEST_TEXT_MAX 1024		/* bytes of any value */
 /* What only appsilo reads; other tools skip it through IgnorableNamespaces. */
 #define MANIFEST_NAMESPACE "https://appsilo.org/manifest/1"
@@ -61,10 +62,26 @@ int manifest_parse(const char *text, size_t size, const char *label, struct mani
 
 void manifest_done(struct manifest *manifest);
 
+/**
+ * Write the canonical text of @manifest: the same manifest gives the same bytes, and
+ * manifest_parse() reads back an equal one. identity.family and full_name are not used.
+ * @ret       owned by the caller; @ret_size bytes and a NUL
+ * Returns 0; -EINVAL with the line when manifest_parse() would refuse it; -ENOMEM.
+ */
+int manifest_write(const struct manifest *manifest, char **ret, size_t *ret_size,
+		   struct appsilo_error *err) must_check;
+
+/** Append a copy of @text. Returns 0; -E2BIG when full; -ENOMEM. */
+int manifest_list_add(struct manifest_list *list, const char *text) must_check;
+
 /** True when @name is declared. */
 bool manifest_has_capability(const struct manifest *manifest, const char *name);
 
 /** What the capability opens on Linux, for people; NULL when there is no such capability. */
 const char *capability_meaning(const char *name);
+
+/** True for capabilities of the restrictedcapabilities namespace; the others are the
+ * foundation's. */
+bool capability_is_restricted(const char *name);
 
 #endif

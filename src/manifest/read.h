@@ -7,7 +7,12 @@
 #include "manifest/xml.h"
 
 #define NS_FOUNDATION "http://schemas.microsoft.com/appx/manifest/foundation/windows10"
+#define NS_UAP "http://schemas.microsoft.com/appx/manifest/uap/windows10"
+#define NS_UAP5 "http://schemas.microsoft.com/appx/manifest/uap/windows10/5"
 #define NS_UAP10 "http://schemas.microsoft.com/appx/manifest/uap/windows10/10"
+#define NS_UAP18 "http://schemas.microsoft.com/appx/manifest/uap/windows10/18"
+#define NS_RESTRICTED                                                                              \
+	"http://schemas.microsoft.com/appx/manifest/foundation/windows10/restrictedcapabilities"
 #define NS_SECURITY2 "http://schemas.microsoft.com/appx/manifest/preview/windows10/security/2"
 
 /** Append @text, taking ownership in every case. Returns 0; -EINVAL when full; -ENOMEM. */

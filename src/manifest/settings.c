@@ -3,44 +3,124 @@
 #include "manifest/read.h"
 
 #include "base/path.h"
+#include <arpa/inet.h>
 #include <string.h>
+#include <strings.h>
+
+/* Two of a name: which one holds would be a guess. */
+static bool has_name(const struct manifest_list *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < list->n; i++)
+		if (strncmp(list->texts[i], name, n) == 0 && list->texts[i][n] == '=')
+			return true;
+	return false;
+}
 
 static int add_pair(const xmlNode *node, const char *name, const char *value,
 		    struct manifest_list *list, struct appsilo_error *err)
 {
 	char *pair;
 
-	if (strchr(name, '='))
-		return xml_say(node, err, "Name \"%s\" holds \"=\"", name);
 	if (asprintf(&pair, "%s=%s", name, value) < 0)
 		return error_set(err, -ENOMEM, "manifest");
 	return read_list_add(list, pair, node, err);
 }
 
-static int read_pair(const xmlNode *node, struct manifest_list *list, struct appsilo_error *err)
+/* The units of the `run` options of the same names. Overflow is the options' own matter. */
+static const struct {
+	const char *name;
+	const char *units; /* separated by blanks; the empty unit is always one */
+	bool fraction;
+} known_limits[] = {
+	{"memory", "K M G T", false},	 {"file-size", "K M G T", false},
+	{"disk", "K M G T", false},	 {"output", "K M G T", false},
+	{"time", "ms s m h", true},	 {"wall-time", "ms s m h", true},
+	{"cpus", "", true},		 {"pids", "", false},
+};
+
+static bool is_unit(const char *units, const char *text)
 {
+	size_t n = strlen(text);
+
+	if (n == 0)
+		return true;
+	/* Bytes may be spelt out: 1GiB, 1GB. */
+	if (*units == 'K') {
+		n -= n > 1 && text[n - 1] == 'B';
+		n -= n > 1 && text[n - 1] == 'i';
+	}
+	while (*units) {
+		size_t length = strcspn(units, " ");
+
+		if (length == n && strncasecmp(units, text, n) == 0)
+			return true;
+		units += length + (units[length] == ' ');
+	}
+	return false;
+}
+
+static bool limit_is_valid(size_t i, const char *value)
+{
+	static const char digits[] = "0123456789";
+	size_t n = strspn(value, digits);
+	bool positive = strspn(value, "0") < n;
+
+	if (n == 0 || n > 18)
+		return false;
+	if (known_limits[i].fraction && value[n] == '.') {
+		size_t more = strspn(value + n + 1, digits);
+
+		positive = positive || strspn(value + n + 1, "0") < more;
+		if (more == 0)
+			return false;
+		n += 1 + more;
+	}
+	return positive && is_unit(known_limits[i].units, value + n);
+}
+
+static int read_limit(const xmlNode *node, struct manifest_list *list, struct appsilo_error *err)
+{
+	cleanup_free char *name = NULL;
+	cleanup_free char *value = NULL;
+	int r = xml_need_attribute(node, "Name", 64, &name, err);
+
+	if (r == 0)
+		r = xml_need_attribute(node, "Value", 64, &value, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(known_limits); i++) {
+		if (strcmp(name, known_limits[i].name) != 0)
+			continue;
+		if (!limit_is_valid(i, value))
+			return xml_say(node, err, "limit %s: \"%s\" is not a positive number with a "
+						  "known unit", name, value);
+		if (has_name(list, name))
+			return xml_say(node, err, "limit %s is given twice", name);
+		return add_pair(node, name, value, list, err);
+	}
+	return xml_say(node, err, "unknown limit \"%s\"", name);
+}
+
+static int read_variable(const xmlNode *node, struct manifest_list *list, struct appsilo_error *err)
+{
+	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
 	cleanup_free char *name = NULL;
 	cleanup_free char *value = NULL;
 	int r = xml_need_attribute(node, "Name", 256, &name, err);
 
 	if (r == 0)
-		r = xml_need_attribute(node, "Value", MANIFEST_TEXT_MAX, &value, err);
-	return r < 0 ? r : add_pair(node, name, value, list, err);
-}
-
-static int read_limit(const xmlNode *node, struct manifest_list *list, struct appsilo_error *err)
-{
-	static const char *const known[] = {"memory", "cpus",	   "pids", "time",
-					    "wall-time", "file-size", "disk", "output"};
-	cleanup_free char *name = NULL;
-	int r = xml_need_attribute(node, "Name", 64, &name, err);
-
+		r = xml_attribute(node, NULL, "Value", MANIFEST_TEXT_MAX, &value, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (strcmp(name, known[i]) == 0)
-			return read_pair(node, list, err);
-	return xml_say(node, err, "unknown limit \"%s\"", name);
+	if (!value)
+		return xml_say(node, err, "attribute Value is missing");
+	if (strspn(name, good) != strlen(name) || (*name >= '0' && *name <= '9'))
+		return xml_say(node, err, "Name \"%s\" must be letters, digits and \"_\"", name);
+	if (has_name(list, name))
+		return xml_say(node, err, "variable %s is given twice", name);
+	return add_pair(node, name, value, list, err);
 }
 
 static int read_system_path(const xmlNode *node, struct manifest_list *list,
@@ -61,16 +141,92 @@ static int read_system_path(const xmlNode *node, struct manifest_list *list,
 	return read_list_add(list, TAKE_PTR(path), node, err);
 }
 
+static bool port_is_valid(const char *port)
+{
+	size_t n = strspn(port, "0123456789");
+
+	return n > 0 && n <= 5 && !port[n] && *port != '0' && atoi(port) <= 65535;
+}
+
+/* ADDRESS or ADDRESS/BITS of one family. */
+static bool network_is_valid(const char *text, int family, int bits_max)
+{
+	unsigned char address[16];
+	char copy[64];
+	const char *mark = strchr(text, '/');
+	size_t n = mark ? (size_t)(mark - text) : strlen(text);
+
+	if (n >= sizeof(copy))
+		return false;
+	snprintf(copy, sizeof(copy), "%.*s", (int)n, text);
+	if (inet_pton(family, copy, address) != 1)
+		return false;
+	return !mark || (strspn(mark + 1, "0123456789") == strlen(mark + 1) && mark[1] &&
+			 strlen(mark + 1) <= 3 && atoi(mark + 1) <= bits_max);
+}
+
+/* A DNS name, "*." before it or not. All digits and dots would be read as an address by some
+ * and as a name by others (the likes of "2130706433"). */
+static bool name_is_valid(const char *name)
+{
+	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
+	bool letter = false;
+
+	if (strncmp(name, "*.", 2) == 0)
+		name += 2;
+	if (!*name || strlen(name) > 253)
+		return false;
+	while (*name) {
+		size_t n = strspn(name, good);
+
+		if (n == 0 || n > 63 || *name == '-' || name[n - 1] == '-')
+			return false;
+		letter = strcspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") < n;
+		name += n;
+		if (*name && (*name != '.' || !*++name))
+			return false;
+	}
+	return letter;
+}
+
+/* HOST[:PORT]; a name, "*.NAME", IPv4, [IPv6], or either with /BITS. */
+static bool host_is_valid(const char *host)
+{
+	char copy[304];
+	char *port;
+
+	if (network_is_valid(host, AF_INET6, 128))
+		return true;
+	if (snprintf(copy, sizeof(copy), "%s", host) >= (int)sizeof(copy))
+		return false;
+	if (*copy == '[') {
+		char *end = strchr(copy, ']');
+
+		if (!end || (end[1] && (end[1] != ':' || !port_is_valid(end + 2))))
+			return false;
+		*end = '\0';
+		return network_is_valid(copy + 1, AF_INET6, 128);
+	}
+	port = strchr(copy, ':');
+	if (port) {
+		*port++ = '\0';
+		if (!port_is_valid(port))
+			return false;
+	}
+	return network_is_valid(copy, AF_INET, 32) || name_is_valid(copy);
+}
+
 static int read_host(const xmlNode *node, struct manifest_list *list, struct appsilo_error *err)
 {
-	char *host = NULL;
+	cleanup_free char *host = NULL;
 	int r = xml_need_attribute(node, "Host", 300, &host, err);
 
-	if (r < 0) {
-		free(host);
+	if (r < 0)
 		return r;
-	}
-	return read_list_add(list, host, node, err);
+	if (!host_is_valid(host))
+		return xml_say(node, err, "Host \"%s\" must be HOST[:PORT]: a name, \"*.\" and a "
+					  "name, or an address with or without /BITS", host);
+	return read_list_add(list, TAKE_PTR(host), node, err);
 }
 
 int read_settings(const xmlNode *node, struct manifest *m, struct appsilo_error *err)
@@ -80,7 +236,7 @@ int read_settings(const xmlNode *node, struct manifest *m, struct appsilo_error 
 		int r;
 
 		if (xml_is(child, MANIFEST_NAMESPACE, "Environment"))
-			r = read_pair(child, &m->environment, err);
+			r = read_variable(child, &m->environment, err);
 		else if (xml_is(child, MANIFEST_NAMESPACE, "Limit"))
 			r = read_limit(child, &m->limits, err);
 		else if (xml_is(child, MANIFEST_NAMESPACE, "SystemPath"))

@@ -65,7 +65,7 @@ int xml_load(const char *text, size_t size, const char *label, xmlDoc **ret,
 	/* The encoding is fixed: a declared one would be a second way to read the same bytes. */
 	doc = xmlCtxtReadMemory(context, text, (int)size, label, "UTF-8",
 				XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
-					XML_PARSE_IGNORE_ENC);
+					XML_PARSE_IGNORE_ENC | XML_PARSE_BIG_LINES);
 	if (!doc || !context->nsWellFormed)
 		r = parse_failed(context, label, err);
 	xmlFreeParserCtxt(context);

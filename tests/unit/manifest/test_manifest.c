@@ -172,6 +172,142 @@ static void full_names_are_taken_apart(void **state)
 	assert_false(package_family_is_valid("Contoso.Python_h91ms92gdsmmu"));
 }
 
+#define SETTINGS(inner) HEAD IDENTITY PROPERTIES APP "<appsilo:Settings>" inner "</appsilo:Settings>" TAIL
+
+static void capabilities_belong_to_one_namespace(void **state)
+{
+	(void)state;
+	refused(HEAD IDENTITY PROPERTIES "<Capabilities><Capability Name=\"" CAPABILITY_PROMPT
+		"\"/></Capabilities>" APP TAIL, "restrictedcapabilities");
+	refused(HEAD IDENTITY PROPERTIES "<Capabilities><rescap:Capability Name=\"internetClient\"/>"
+		"</Capabilities>" APP TAIL, "foundation/windows10");
+	refused(HEAD IDENTITY PROPERTIES "<Capabilities><uap:Capability Name=\"internetClient\"/>"
+		"</Capabilities>" APP TAIL, "foundation/windows10");
+	refused(HEAD IDENTITY PROPERTIES "<Capabilities><DeviceCapability Name=\"webcam\"/>"
+		"</Capabilities>" APP TAIL, "device capability \"webcam\"");
+	refused(HEAD IDENTITY PROPERTIES "<Capabilities><rescap:Capability Name=\"runFullTrust\"/>"
+		"</Capabilities>" APP TAIL, "unknown capability \"runFullTrust\"");
+}
+
+static void no_namespace_lets_an_application_out(void **state)
+{
+	static const char *const versions[] = {
+		"http://schemas.microsoft.com/appx/manifest/uap/windows10/10",
+		"http://schemas.microsoft.com/appx/manifest/uap/windows10/18",
+		"http://schemas.microsoft.com/appx/manifest/preview/windows10/security/2"};
+	static const char *const bad[] = {"TrustLevel=\"mediumIL\"",
+					  "RuntimeBehavior=\"packagedClassicApp\""};
+	char text[4096];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(bad); j++) {
+			snprintf(text, sizeof(text), "%s<Applications><Application Id=\"A\" "
+				 "Executable=\"a\" xmlns:v=\"%s\" v:%s/></Applications>%s",
+				 HEAD IDENTITY PROPERTIES, versions[i], bad[j], TAIL);
+			refused(text, "is not supported");
+		}
+		snprintf(text, sizeof(text), "%s<Applications><Application Id=\"A\" "
+			 "Executable=\"a\" xmlns:v=\"%s\" v:TrustLevel=\"appContainer\" "
+			 "v:RuntimeBehavior=\"appSilo\"/></Applications>%s",
+			 HEAD IDENTITY PROPERTIES, versions[i], TAIL);
+		assert_int_equal(parse(text), 0);
+	}
+}
+
+static void other_packages_are_not_depended_on(void **state)
+{
+	static const char *const kinds[] = {"PackageDependency", "uap:PackageDependency",
+					    "rescap:MainPackageDependency",
+					    "uap10:HostRuntimeDependency"};
+	char text[4096];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		snprintf(text, sizeof(text), "%s<Dependencies><%s Name=\"x\"/></Dependencies>%s",
+			 HEAD IDENTITY PROPERTIES, kinds[i], APP TAIL);
+		refused(text, "dependencies on other packages");
+	}
+	refused(HEAD IDENTITY PROPERTIES "<Resources><Code/></Resources>" APP TAIL, "only Resource");
+}
+
+static void settings_are_checked(void **state)
+{
+	static const char *const hosts[] = {"", "*", "a b", "a%00b", "evil\\x", "a..b", "-a", "a:0",
+					    "a:70000", "a:", "2130706433", "1.2.3", "10.0.0.0/33",
+					    "[::1", "*.*.org", "a/8", "1.2.3.4/", "http://a"};
+	static const char *const good_hosts[] = {"a", "a.b-c.org:1", "*.a.org", "1.2.3.4",
+						 "1.2.3.4/32:80", "::1", "fd00::/8", "[::1]:65535"};
+	static const char *const limits[][2] = {{"memory", "0"}, {"memory", "1.5G"}, {"memory", "-1"},
+						{"memory", "1s"}, {"pids", "1K"}, {"cpus", "0.0"},
+						{"time", "1d"}, {"disk", "B"}, {"memory", "0x10"}};
+	char text[4096];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+		snprintf(text, sizeof(text), "%s<appsilo:Settings><appsilo:AllowHost Host=\"%s\"/>"
+			 "</appsilo:Settings>%s", HEAD IDENTITY PROPERTIES APP, hosts[i], TAIL);
+		if (parse(text) != -EINVAL)
+			fail_msg("host \"%s\" was taken", hosts[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(good_hosts); i++) {
+		snprintf(text, sizeof(text), "%s<appsilo:Settings><appsilo:AllowHost Host=\"%s\"/>"
+			 "</appsilo:Settings>%s", HEAD IDENTITY PROPERTIES APP, good_hosts[i], TAIL);
+		if (parse(text) != 0)
+			fail_msg("%s", err.line);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		snprintf(text, sizeof(text), "%s<appsilo:Settings><appsilo:Limit Name=\"%s\" "
+			 "Value=\"%s\"/></appsilo:Settings>%s", HEAD IDENTITY PROPERTIES APP,
+			 limits[i][0], limits[i][1], TAIL);
+		refused(text, "is not a positive number");
+	}
+	refused(SETTINGS("<appsilo:Limit Name=\"pids\" Value=\"1\"/><appsilo:Limit Name=\"pids\" "
+			 "Value=\"2\"/>"), "given twice");
+	refused(SETTINGS("<appsilo:Environment Name=\"A=B\" Value=\"1\"/>"), "letters, digits");
+	refused(SETTINGS("<appsilo:Environment Name=\"1A\" Value=\"1\"/>"), "letters, digits");
+}
+
+/* A document of @n times @piece in an extension. */
+static char *bomb(const char *open, const char *piece, size_t n, const char *close)
+{
+	size_t size = n * strlen(piece) + 8192;
+	char *text = malloc(size);
+	size_t used = (size_t)snprintf(text, size, "%s%s", HEAD IDENTITY PROPERTIES, open);
+
+	for (size_t i = 0; i < n; i++, used += strlen(piece))
+		memcpy(text + used, piece, strlen(piece));
+	snprintf(text + used, size - used, "%s%s", close, APP TAIL);
+	return text;
+}
+
+static void bombs_are_refused_naming_the_file(void **state)
+{
+	static const struct {
+		const char *open, *piece;
+		size_t n;
+		const char *close, *why;
+	} bombs[] = {
+		{"", "<a>", 300, "", "M.xml:11: not well-formed XML"},
+		{"<a", " b=''", 20000, "/>", "more than 16384 attributes"},
+		{"", "<a/>", 300000, "", "larger than 1048576 bytes"},
+		{"<Resources><Resource Language='", "x", 2000, "'/></Resources>",
+		 "M.xml:11: <Resource>: Language is longer than 85 bytes"},
+		{"<Capabilities>", "<Capability Name='internetClient'/>", 2, "</Capabilities>",
+		 "given twice"},
+		{"<appsilo:Settings>", "<appsilo:AllowHost Host='a'/>", 300, "</appsilo:Settings>",
+		 "more than 256 of them"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bombs); i++) {
+		char *text = bomb(bombs[i].open, bombs[i].piece, bombs[i].n, bombs[i].close);
+
+		refused(text, bombs[i].why);
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +318,11 @@ int main(void)
 		cmocka_unit_test(names_that_would_leave_the_package_are_refused),
 		cmocka_unit_test(versions_are_compared_by_number),
 		cmocka_unit_test(full_names_are_taken_apart),
+		cmocka_unit_test(capabilities_belong_to_one_namespace),
+		cmocka_unit_test(no_namespace_lets_an_application_out),
+		cmocka_unit_test(other_packages_are_not_depended_on),
+		cmocka_unit_test(settings_are_checked),
+		cmocka_unit_test(bombs_are_refused_naming_the_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
