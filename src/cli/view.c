@@ -276,6 +276,23 @@ static int expand(struct view *view, struct plan *plan, const char *path, bool w
 	return r < 0 ? r : each_name(path, expand_name, &x);
 }
 
+/* Is @folder above the profile, the package or something granted? */
+static bool is_way(const struct view *view, const struct plan *plan, const char *folder)
+{
+	return path_is_under(plan->home, folder) ||
+	       (plan->package.path && path_is_under(plan->package.path, folder)) ||
+	       holds_entry(view, folder, VIEW_READ) || holds_entry(view, folder, VIEW_WRITE) ||
+	       holds_entry(view, folder, VIEW_LIST);
+}
+
+/* The current directory without a grant: nothing can be done in it, but it is passed through
+ * on the way to what can be reached. */
+static int plan_cwd(const struct view *view, struct plan *plan, const char *path)
+{
+	return plan_add_placeholder(plan, path, S_IFDIR | (is_way(view, plan, path) ? 0111 : 0),
+				    NULL);
+}
+
 static int plan_entries(struct view *view, struct plan *plan)
 {
 	int r = 0;
@@ -288,7 +305,7 @@ static int plan_entries(struct view *view, struct plan *plan)
 			continue;
 		if (e->kind == VIEW_CWD) {
 			if (!above || above->kind == VIEW_DENY)
-				r = plan_add_placeholder(plan, e->path, S_IFDIR, NULL);
+				r = plan_cwd(view, plan, e->path);
 			continue;
 		}
 		if (above && (above->kind == e->kind || above->kind == VIEW_WRITE))

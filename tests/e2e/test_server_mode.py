@@ -43,6 +43,17 @@ class ServerMode(Case):
                               (["/no/such/file"], 127), (["true"], 0)):
             self.assertEqual(self.never(*command).returncode, code, command)
 
+    def test_the_current_directory_is_no_wall_before_what_is_granted(self):
+        inside = write(HOME + "/work/granted/file", "text")
+        write(HOME + "/work/secret/file", "text")
+        done = self.never("sh", "-c", "cat granted/file; touch $HOME/x && echo made; ls; "
+                          "cat secret/file", options=("--allow-read", os.path.dirname(inside)))
+        self.assertEqual(done.stdout, "textmade\n")
+        self.assertIn("cannot open directory '.': Permission denied", done.stderr)
+        self.assertIn("secret/file: Permission denied", done.stderr)
+        done = self.never("sh", "-c", "touch $HOME/y && echo made", cwd=HOME)
+        self.assertEqual(done.stdout, "made\n", done.stderr)
+
     def test_time_limits(self):
         result = PLACE + "/r.json"
         done = self.never("sleep", "60", options=("--wall-time", "300ms", "--result", result))
