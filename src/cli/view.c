@@ -370,7 +370,7 @@ static int hide_neighbours(struct way *way, const char *path, char done[PATH_MAX
 	while (r == 0 && (n = path_parent_length(path, n)) > 0) {
 		snprintf(folder, sizeof(folder), "%.*s", (int)n, path);
 		/* Entries are sorted: a folder on the way to the one before is done. */
-		if (*done && path_is_under(done, folder))
+		if (*done && path_is_under(done, folder) && strcmp(done, folder) != 0)
 			break;
 		if (!is_granted(way->view, folder) && !view_is_virtual(folder))
 			r = each_name(folder, hide_sibling, way);
