@@ -15,6 +15,7 @@
 #include "isolation/control.h"
 #include "isolation/launch.h"
 #include "isolation/monitor.h"
+#include "isolation/plan_wire.h"
 #include "package/stamps.h"
 #include <signal.h>
 #include <string.h>
@@ -68,31 +69,61 @@ static int let_package_go(const struct prepared *p, int control_fd, struct appsi
 	return r;
 }
 
-static int run_alone(struct prepared *p, struct monitor_outcome *ret, struct appsilo_error *err)
+/* Only what the words alone say is known; the rest is found out while init builds what every
+ * sandbox has. A package's files and a root run's mounts init must have from the start. */
+static bool can_start_early(const struct prepared *p)
+{
+	return !p->package.active && geteuid() != 0;
+}
+
+static int complete_view(struct prepared *p, int *ret_exit_code, struct appsilo_error *err)
+{
+	int r = prepare(p, ret_exit_code, err);
+
+	return r == 0 ? server_view(p, err) : r;
+}
+
+static int start_init(struct prepared *p, struct monitor *m, pid_t *ret_pid,
+		      struct appsilo_error *err)
+{
+	int pair[2];
+	int r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 || monitor_init(m) < 0)
+		return error_set(err, -errno, "run: set up");
+	m->control_fd = pair[0];
+	p->plan.control_fd = pair[1];
+	p->plan.parent_fd = pair[0];
+	p->plan.wait_for_go = p->package.active;
+	r = launch_init(&p->plan, ret_pid, &m->init_pidfd, err);
+	close(pair[1]);
+	return r;
+}
+
+static int run_alone(struct prepared *p, struct monitor_outcome *ret, int *ret_exit_code,
+		     struct appsilo_error *err)
 {
 	cleanup(close_monitor) struct monitor m = {
 		.control_fd = -EBADF, .signal_fd = -EBADF, .init_pidfd = -EBADF};
+	bool early = can_start_early(p);
 	pid_t init_pid;
-	int pair[2];
-	int r = server_view(p, err);
+	int r = early ? 0 : complete_view(p, ret_exit_code, err);
 
 	if (r == 0)
 		r = prepare_root_run(p, err);
 	if (r < 0)
 		return r;
 	monitor_setup(p, &m);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
-	    monitor_init(&m) < 0)
-		return error_set(err, -errno, "run: set up");
-	m.control_fd = pair[0];
-	p->plan.control_fd = pair[1];
-	p->plan.parent_fd = pair[0];
-	p->plan.wait_for_go = p->package.active;
-	r = launch_init(&p->plan, &init_pid, &m.init_pidfd, err);
-	close(pair[1]);
+	p->plan.partial = early;
+	r = start_init(p, &m, &init_pid, err);
+	if (r == 0 && early)
+		r = complete_view(p, ret_exit_code, err);
+	/* Init is gone: the monitor sees it, and why. */
+	if (r == 0 && early && (r = plan_send_rest(m.control_fd, &p->plan)) < 0 && r != -EPIPE)
+		return error_set(err, r, "run: hand the plan over");
 	if (r == 0 && p->package.active)
-		r = let_package_go(p, pair[0], err);
-	if (r < 0)
+		r = let_package_go(p, m.control_fd, err);
+	if (r < 0 && r != -EPIPE)
 		return r;
 	monitor_run(&m, ret);
 	(void)waitpid(init_pid, NULL, WNOHANG); /* what is left of it ends without us */
@@ -106,14 +137,15 @@ static int run_server_mode(struct prepared *p)
 	struct monitor_outcome outcome = {0};
 	struct result_counts none = {0};
 	cleanup_close int result_fd = -EBADF;
+	int exit_code = 125;
 
 	if (p->options.result) {
 		result_fd = result_open(p->options.result, &err);
 		if (result_fd < 0)
 			return complain(&err, 125);
 	}
-	if (run_alone(p, &outcome, &err) < 0)
-		return complain(&err, 125);
+	if (run_alone(p, &outcome, &exit_code, &err) < 0)
+		return complain(&err, exit_code);
 	if (outcome.text[0])
 		log_error("%s", outcome.text);
 	if (result_fd >= 0 &&
@@ -156,7 +188,7 @@ static int run(char **argv, bool python)
 {
 	static struct prepared p; /* large; zeroed */
 	struct appsilo_error err = {0};
-	int exit_code, r;
+	int r;
 
 	if (prepare_options(argv + 2, python, &p, &err) < 0) {
 		r = complain(&err, 125);
@@ -165,8 +197,6 @@ static int run(char **argv, bool python)
 		return complain(&err, r);
 	} else if (!p.options.prompt || strcmp(p.options.prompt, "never") != 0) {
 		r = run_asking(&p, argv);
-	} else if (prepare(&p, &exit_code, &err) < 0) {
-		r = complain(&err, exit_code);
 	} else {
 		r = run_server_mode(&p);
 	}

@@ -161,6 +161,7 @@ static int use_package(struct prepared *p, char *const *words, struct appsilo_er
 	return 0;
 }
 
+/* Where the plan finds things; some of them are filled in by prepare(). */
 static void fill_plan(struct prepared *p)
 {
 	const struct run_options *o = &p->options;
@@ -174,7 +175,6 @@ static void fill_plan(struct prepared *p)
 	p->plan.user_name = p->places.user_name;
 	p->plan.uid = geteuid();
 	p->plan.gid = getegid();
-	p->plan.write_id_maps = true;
 	p->plan.limits = (struct plan_limits){
 		.memory_bytes = o->memory_bytes,
 		.pids = o->pids,
@@ -207,6 +207,8 @@ int prepare_options(char *const *words, bool python, struct prepared *ret,
 		r = places_find(&ret->places, err);
 	if (r == 0 && ret->options.package)
 		r = use_package(ret, words, err);
+	if (r == 0)
+		fill_plan(ret);
 	return r;
 }
 
@@ -232,7 +234,6 @@ int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 	r = fill_environment(ret, err);
 	if (r < 0)
 		return r;
-	fill_plan(ret);
 	return 0;
 }
 
@@ -306,7 +307,7 @@ int prepare_root_run(struct prepared *p, struct appsilo_error *err)
 		return r;
 	/* One sandbox is one launcher is one pid: runs at the same time differ. */
 	p->plan.uid = p->plan.gid = first + (unsigned int)getpid() % count;
-	p->plan.write_id_maps = false;
+	p->plan.change_ids = true;
 	p->idmap_fd = idmap_open(p->plan.uid, p->plan.gid);
 	if (p->idmap_fd < 0)
 		return error_set(err, p->idmap_fd, "run: map uid %u", p->plan.uid);

@@ -53,24 +53,21 @@ static int tie_to_parent(const struct plan *plan, struct appsilo_error *err)
 	return 0;
 }
 
+/* The launcher writes the id maps and says so with one byte. In a root run then groups, gid,
+ * uid: in this order, each checked (isolate 2.5 dropped uid without gid). */
 static int become_mapped_user(const struct plan *plan, struct appsilo_error *err)
 {
 	char go;
 	int r;
 
-	if (plan->write_id_maps) {
-		r = init_write_id_maps(0, plan->uid, plan->gid, true);
-		return r < 0 ? error_set(err, r, "init: write the user namespace's id maps") : 0;
-	}
-	/* A privileged launcher writes the maps and says so with one byte. Groups, gid, uid:
-	 * in this order, each checked (isolate 2.5 dropped uid without gid). */
 	do {
 		r = (int)read(plan->control_fd, &go, 1);
 	} while (r < 0 && errno == EINTR);
 	if (r != 1)
 		_exit(125);
-	if (setgroups(0, NULL) < 0 || setresgid(plan->gid, plan->gid, plan->gid) < 0 ||
-	    setresuid(plan->uid, plan->uid, plan->uid) < 0)
+	if (plan->change_ids &&
+	    (setgroups(0, NULL) < 0 || setresgid(plan->gid, plan->gid, plan->gid) < 0 ||
+	     setresuid(plan->uid, plan->uid, plan->uid) < 0))
 		return error_set(err, -errno, "init: become uid %u", plan->uid);
 	if (getuid() != plan->uid || geteuid() != plan->uid || getgid() != plan->gid)
 		return error_say(err, -EPERM, "init: uid or gid did not change");
@@ -157,7 +154,7 @@ static int prove(int canary_fd, struct appsilo_error *err)
 /* The thread that builds the root. It keeps its capabilities to its end, which comes before
  * the fences are proved and anything is announced; the main thread gives up its own meanwhile. */
 struct builder {
-	const struct plan *plan;
+	struct plan *plan;
 	pthread_t thread;
 	sem_t entered; /* the root is this process's, or r says why not */
 	struct root_built root;
@@ -206,7 +203,7 @@ static int end_builder(struct builder *b, struct appsilo_error *err)
 	return b->r;
 }
 
-static int build(const struct plan *plan, struct builder *b, struct appsilo_error *err)
+static int build(struct plan *plan, struct builder *b, struct appsilo_error *err)
 {
 	int r = become_mapped_user(plan, err);
 
@@ -255,7 +252,7 @@ static void wait_for_go(const struct plan *plan)
 	} while (m.kind != CONTROL_GO);
 }
 
-void init_run(const struct plan *plan)
+void init_run(struct plan *plan)
 {
 	struct appsilo_error err = {0};
 	struct builder builder = {.plan = plan, .root.canary_fd = -EBADF};

@@ -8,8 +8,8 @@
 
 #include "isolation/plan.h"
 
-/** Life of pid 1. Everything it has to say goes over plan->control_fd. */
-void init_run(const struct plan *plan) __attribute__((noreturn));
+/** Life of pid 1, with a @plan of its own. All it has to say goes over plan->control_fd. */
+void init_run(struct plan *plan) __attribute__((noreturn));
 
 /**
  * Write the id maps of process @pid ("self" when 0): one id each, inner equal to outer.

@@ -42,7 +42,7 @@ static int explain_refusal(int code, struct appsilo_error *err)
 			 "run: cannot make the sandbox's namespaces; run appsilo doctor");
 }
 
-int launch_init(const struct plan *plan, pid_t *ret_pid, int *ret_pidfd, struct appsilo_error *err)
+int launch_init(struct plan *plan, pid_t *ret_pid, int *ret_pidfd, struct appsilo_error *err)
 {
 	int pidfd = -EBADF;
 	struct k_clone_args args = {.flags = SANDBOX_NAMESPACES | CLONE_PIDFD,
@@ -55,16 +55,15 @@ int launch_init(const struct plan *plan, pid_t *ret_pid, int *ret_pidfd, struct 
 		init_run(plan);
 	if (pid < 0)
 		return explain_refusal(-errno, err);
-	if (!plan->write_id_maps) {
-		r = init_write_id_maps((pid_t)pid, plan->uid, plan->gid, false);
-		if (r == 0)
-			r = fd_send(plan->parent_fd, "", 1, NULL, 0);
-		if (r < 0) {
-			kill((pid_t)pid, SIGKILL);
-			waitpid((pid_t)pid, NULL, 0);
-			close(pidfd);
-			return error_set(err, r, "run: map uid %u into the sandbox", plan->uid);
-		}
+	/* By us, while the child is being scheduled. */
+	r = init_write_id_maps((pid_t)pid, plan->uid, plan->gid, !plan->change_ids);
+	if (r == 0)
+		r = fd_send(plan->parent_fd, "", 1, NULL, 0);
+	if (r < 0) {
+		kill((pid_t)pid, SIGKILL);
+		waitpid((pid_t)pid, NULL, 0);
+		close(pidfd);
+		return error_set(err, r, "run: map uid %u into the sandbox", plan->uid);
 	}
 	*ret_pid = (pid_t)pid;
 	*ret_pidfd = pidfd;

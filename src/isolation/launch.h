@@ -12,7 +12,7 @@
  * @ret_pidfd  its pidfd, close-on-exec; the caller's
  * Returns 0; -errno with a line that names the setting that forbids it.
  */
-int launch_init(const struct plan *plan, pid_t *ret_pid, int *ret_pidfd,
+int launch_init(struct plan *plan, pid_t *ret_pid, int *ret_pidfd,
 		struct appsilo_error *err) must_check;
 
 /**

@@ -49,7 +49,8 @@ struct plan {
 	const char *user_name;	   /* for the made-up /etc/passwd */
 	uid_t uid;		   /* outer and inner id of the app */
 	gid_t gid;
-	bool write_id_maps;	   /* false when a privileged launcher writes them */
+	bool change_ids;	   /* a root run: become uid and gid inside */
+	bool partial;		   /* the rest comes over control_fd: plan_wire.h */
 	int fuse_fd;		   /* detached FUSE mount of the brokered view, else -EBADF */
 	const char **brokered;	   /* paths bound from the FUSE mount, parents first */
 	size_t n_brokered;

@@ -13,6 +13,7 @@
 #include "isolation/dev.h"
 #include "isolation/etc.h"
 #include "isolation/kernel.h"
+#include "isolation/plan_wire.h"
 #include "isolation/tree.h"
 #include <inttypes.h>
 #include <linux/magic.h>
@@ -429,22 +430,39 @@ int root_leave_old(struct appsilo_error *err)
 	return 0;
 }
 
-int root_enter(const struct plan *plan, struct root_built *ret, struct appsilo_error *err)
+/* What every sandbox has, whatever the rest of the plan says. */
+static int add_common_places(const struct builder *b, struct appsilo_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && system_places[i]; i++)
+		r = add_system_place(b, system_places[i], err);
+	if (r == 0)
+		r = dev_fill(b->root_fd, err);
+	return r == 0 ? add_proc(b->root_fd, err) : r;
+}
+
+static int complete(struct plan *plan, struct appsilo_error *err)
+{
+	int r = plan->partial ? plan_receive_rest(plan->control_fd, plan) : 0;
+
+	return r < 0 ? error_set(err, r, "root: receive the plan") : 0;
+}
+
+int root_enter(struct plan *plan, struct root_built *ret, struct appsilo_error *err)
 {
 	cleanup(builder_done) struct builder b = {
 		.plan = plan, .root_fd = -EBADF, .private_fd = -EBADF, .package_fd = -EBADF};
 	int r = new_root(&b, err);
 
-	for (size_t i = 0; r == 0 && system_places[i]; i++)
-		r = add_system_place(&b, system_places[i], err);
+	if (r == 0)
+		r = add_common_places(&b, err);
+	if (r == 0)
+		r = complete(plan, err);
 	if (r == 0)
 		r = etc_fill(b.root_fd, plan, err);
 	if (r == 0 && package_has(&b, "etc"))
 		r = etc_add_package(b.root_fd, b.package_fd, err);
-	if (r == 0)
-		r = dev_fill(b.root_fd, err);
-	if (r == 0)
-		r = add_proc(b.root_fd, err);
 	if (r == 0)
 		r = add_user_places(&b, ret, err);
 	if (r == 0)

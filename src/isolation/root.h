@@ -18,11 +18,11 @@ struct root_built {
 /**
  * Build the root of @plan and make it this process's root, for all its threads. The old root
  * is still mounted below it, out of the way of any path.
- * With a brokered view, the broker is asked for the folders that are attached from the start.
+ * A partial plan is completed on the way. With a brokered view, the broker is asked for the folders that are attached from the start.
  * @ret  canary_fd is to be -EBADF before
  * Returns 0; -errno with the line in @err.
  */
-int root_enter(const struct plan *plan, struct root_built *ret, struct appsilo_error *err) must_check;
+int root_enter(struct plan *plan, struct root_built *ret, struct appsilo_error *err) must_check;
 
 /**
  * Take the old root away for good. For the thread that called root_enter(), which has a
