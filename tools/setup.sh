@@ -6,7 +6,7 @@ set -eu
 
 packages="gcc meson ninja-build pkg-config musl-tools python3 libfuse3-dev libseccomp-dev
 libsqlite3-dev libjansson-dev libxml2-dev libxml2-utils libssl-dev openssl zlib1g-dev libcmocka-dev
-scdoc util-linux procps git sqlite3 bash coreutils"
+scdoc util-linux procps git sqlite3 bash coreutils less vim-tiny python3-pyte"
 [ "${1:-}" = bench ] && packages="$packages bubblewrap firejail"
 
 as_root() {

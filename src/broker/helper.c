@@ -155,9 +155,14 @@ static int serve(const struct helper *h, struct helper_request *q, const int fds
 void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd)
 {
 	struct helper h = {.sandbox_ns_fd = sandbox_ns_fd, .idmap_fd = idmap_fd};
+	sigset_t all;
 
 	prctl(PR_SET_NAME, "appsilo-attach", 0, 0, 0);
 	signal(SIGCHLD, SIG_IGN); /* prompters are reaped by the kernel */
+	/* Keys of the terminal (Ctrl-C, Ctrl-Z) are the broker's to deal with; without this
+	 * process the run could attach nothing any more. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
 	h.home_ns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if (h.home_ns_fd < 0)
 		_exit(1);

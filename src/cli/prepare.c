@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "isolation/idmap.h"
+#include "isolation/pty.h"
 #include "manifest/names.h"
 #include <fcntl.h>
 #include <string.h>
@@ -185,6 +186,8 @@ static void fill_plan(struct prepared *p)
 	};
 	for (int fd = 0; fd < 3; fd++)
 		p->plan.tty[fd] = isatty(fd);
+	p->plan.in_front = p->plan.tty[0] && p->plan.tty[1] && p->plan.tty[2] &&
+			   pty_in_front(STDIN_FILENO);
 }
 
 int prepare_options(char *const *words, bool python, struct prepared *ret,

@@ -17,7 +17,7 @@
 enum control_kind {
 	/* I -> parent */
 	/* Root built, fences up; descriptors: pty master, notify listener; value: bit N is set
-	 * when the Nth CONTROL_ATTACH succeeded. */
+	 * when the Nth CONTROL_ATTACH succeeded; status: the app starts in front on its pty. */
 	CONTROL_READY = 1,
 	CONTROL_FAILED,	   /* nothing ran; text says why, value is the exit code */
 	CONTROL_STOPPED,   /* the app's job stopped (value: signal) */
@@ -28,7 +28,7 @@ enum control_kind {
 	/* parent -> I */
 	CONTROL_GO,	/* exec the app now */
 	CONTROL_SIGNAL, /* pass a signal (value) to the app */
-	CONTROL_RESUME, /* continue a stopped app in the foreground */
+	CONTROL_RESUME, /* continue a stopped app; value: in front on its pty */
 };
 
 struct control_message {

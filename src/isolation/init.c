@@ -225,7 +225,9 @@ static int build(struct plan *plan, struct builder *b, struct appsilo_error *err
 
 static void announce(const struct plan *plan, uint32_t attached, int master_fd, int listener_fd)
 {
-	struct control_message m = {.kind = CONTROL_READY, .value = (int32_t)attached};
+	struct control_message m = {.kind = CONTROL_READY,
+				    .value = (int32_t)attached,
+				    .status = plan->in_front};
 	int fds[2];
 	size_t n = 0;
 

@@ -13,6 +13,10 @@
 static const int passed_signals[] = {SIGINT,  SIGTERM, SIGHUP,	SIGQUIT, SIGUSR1,
 				     SIGUSR2, SIGTSTP, SIGWINCH, SIGALRM};
 
+/* How long a terminal that takes nothing is waited for at the end: after a limit, or not. */
+#define IMPATIENT_MS 1000
+#define PATIENT_MS 60000
+
 int monitor_init(struct monitor *m)
 {
 	sigset_t set;
@@ -22,15 +26,18 @@ int monitor_init(struct monitor *m)
 	for (size_t i = 0; i < ARRAY_SIZE(passed_signals); i++)
 		sigaddset(&set, passed_signals[i]);
 	sigaddset(&set, SIGCHLD);
-	/* Writing to a terminal we are not in the foreground of must not stop us midway. */
+	sigaddset(&set, SIGCONT);
+	/* A terminal we are not in the foreground of must not stop us midway. */
 	sigaddset(&set, SIGTTOU);
+	sigaddset(&set, SIGTTIN);
 	if (sigprocmask(SIG_BLOCK, &set, &m->old_mask) < 0)
 		return -errno;
 	sigdelset(&set, SIGTTOU);
+	sigdelset(&set, SIGTTIN);
 	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (m->signal_fd < 0)
 		return -errno;
-	r = pty_init(&m->pty);
+	r = pty_init(&m->pty, m->tty);
 	return r;
 }
 
@@ -62,13 +69,57 @@ static void tell(const struct monitor *m, enum control_kind kind, int value)
 	(void)!fd_send(m->control_fd, &message, sizeof(message), NULL, 0);
 }
 
-static void stop_with_app(struct monitor *m)
+/* Stop as the app did, so that the shell sees what it would see of the app itself. The
+ * terminal's signals go to every process of the job. Returns false when we did not stop:
+ * there is no shell to continue us (an orphaned process group). */
+static bool stop_like(int signal)
 {
-	pty_suspend(&m->pty);
-	/* The shell sees its job stopped; SIGCONT brings us back here. */
-	kill(0, SIGSTOP);
-	pty_resume(&m->pty);
-	tell(m, CONTROL_RESUME, 0);
+	static const struct timespec at_once = {0};
+	sigset_t stop, go_on;
+
+	sigemptyset(&stop);
+	sigaddset(&stop, signal);
+	sigemptyset(&go_on);
+	sigaddset(&go_on, SIGCONT);
+	while (sigtimedwait(&go_on, NULL, &at_once) > 0)
+		;
+	(void)(signal == SIGSTOP ? raise(signal) : kill(0, signal));
+	/* It is blocked, but for SIGSTOP: here we stop, until SIGCONT. */
+	pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
+	pthread_sigmask(SIG_BLOCK, &stop, NULL);
+	return sigtimedwait(&go_on, NULL, &at_once) > 0;
+}
+
+static void stop_with_app(struct monitor *m, int signal)
+{
+	bool wants_keys = signal == SIGTTIN || signal == SIGTTOU;
+	bool owned, stopped;
+
+	/* The app, a background job of its own terminal, wants ours: take it if we may. */
+	if (wants_keys && pty_claim(&m->pty)) {
+		pty_resize(&m->pty);
+		tell(m, CONTROL_RESUME, true);
+		return;
+	}
+	owned = pty_suspend(&m->pty);
+	stopped = stop_like(signal);
+	owned = pty_resume(&m->pty, owned || wants_keys);
+	/* Nobody will ever bring it to the front: an error for the app, not a stop for ever. */
+	if (wants_keys && !stopped && !owned)
+		pty_hang_up(&m->pty);
+	tell(m, CONTROL_RESUME, owned);
+}
+
+/* Somebody stopped and continued us alone. */
+static void come_back(struct monitor *m)
+{
+	bool owned = m->pty.owned;
+
+	if (!owned)
+		return;
+	m->pty.owned = false;
+	if (!pty_resume(&m->pty, true))
+		tell(m, CONTROL_RESUME, false);
 }
 
 static void take_signals(struct monitor *m)
@@ -80,6 +131,8 @@ static void take_signals(struct monitor *m)
 			continue;
 		if (info.ssi_signo == SIGWINCH)
 			pty_resize(&m->pty);
+		else if (info.ssi_signo == SIGCONT)
+			come_back(m);
 		else
 			tell(m, CONTROL_SIGNAL, (int)info.ssi_signo);
 	}
@@ -100,7 +153,7 @@ static void take_ready(struct monitor *m, const struct control_message *message,
 	int listener_fd = -EBADF;
 
 	if (message->has_pty)
-		pty_start(&m->pty, TAKE_FD(fds[n]), m->tty), n++;
+		pty_start(&m->pty, TAKE_FD(fds[n]), message->status), n++;
 	if (message->has_listener)
 		listener_fd = TAKE_FD(fds[n]);
 	if (m->on_ready && m->on_ready(m->data, listener_fd, (uint32_t)message->value, &err) < 0)
@@ -152,7 +205,7 @@ static bool take_message(struct monitor *m, struct monitor_outcome *ret)
 		take_ready(m, &message, fds, ret);
 		return ret->text[0] != '\0';
 	case CONTROL_STOPPED:
-		stop_with_app(m);
+		stop_with_app(m, message.value);
 		return false;
 	case CONTROL_EXITED:
 		if (ret->reason != MONITOR_TIMEOUT)
@@ -184,7 +237,7 @@ static int time_left(const struct monitor *m, int64_t start_ms)
 
 static bool turn(struct monitor *m, int64_t start_ms, struct monitor_outcome *ret)
 {
-	struct pollfd fds[6];
+	struct pollfd fds[PTY_POLL_MAX + 3];
 	size_t n_pty = pty_poll_entries(&m->pty, fds);
 	size_t n = n_pty;
 
@@ -201,6 +254,10 @@ static bool turn(struct monitor *m, int64_t start_ms, struct monitor_outcome *re
 		return true;
 	}
 	pty_step(&m->pty, fds, n_pty);
+	if (pty_was_lost(&m->pty))
+		tell(m, CONTROL_RESUME, false);
+	if (pty_wants_repaint(&m->pty))
+		tell(m, CONTROL_SIGNAL, SIGWINCH);
 	if (fds[n_pty + 1].revents)
 		take_signals(m);
 	if (m->on_extra && fds[n_pty + 2].revents)
@@ -223,6 +280,6 @@ void monitor_run(struct monitor *m, struct monitor_outcome *ret)
 		return;
 	}
 	wait_for_init(m, ret->reason == MONITOR_TIMEOUT || ret->reason == MONITOR_NOT_RUN);
-	pty_drain(&m->pty);
+	pty_drain(&m->pty, ret->reason == MONITOR_TIMEOUT ? IMPATIENT_MS : PATIENT_MS);
 	ret->wall_ms = clock_monotonic_ms() - start_ms;
 }

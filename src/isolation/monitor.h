@@ -31,7 +31,7 @@ struct monitor {
 	int init_pidfd;		/* owned */
 	uint64_t wall_time_ms;	/* 0: none */
 	uint64_t cpu_time_ms;	/* for telling a CPU limit's signal; 0: none */
-	bool tty[3];
+	bool tty[3];		/* set before monitor_init() */
 	bool leave_early;	/* without a terminal, do not wait until init's namespaces are gone */
 	int extra_fd;		/* polled for input when >= 0; borrowed */
 	void (*on_extra)(void *data);

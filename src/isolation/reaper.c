@@ -28,7 +28,7 @@ static const char *prepare_child(const struct plan *plan, int slave_fd)
 	sigemptyset(&none);
 	if (setpgid(0, 0) < 0)
 		return "set its process group";
-	if (slave_fd >= 0 && tcsetpgrp(slave_fd, getpid()) < 0)
+	if (slave_fd >= 0 && plan->in_front && tcsetpgrp(slave_fd, getpid()) < 0)
 		return "give it the terminal";
 	for (int fd = 0; fd < 3; fd++)
 		if (plan->tty[fd] && dup2(slave_fd, fd) < 0)
@@ -74,13 +74,30 @@ static void report_not_started(const struct plan *plan, const struct app *app)
 	_exit(m.value);
 }
 
-/* Keyboard signals belong to the whole job, others to the program that was named. */
-static void pass_signal(const struct app *app, int signal)
+/* What a terminal sends goes to the job in front on the app's own terminal, if that is one
+ * of the app's; other signals go to the program that was named. */
+static void pass_signal(const struct app *app, int signal, int slave_fd)
 {
 	bool job = signal == SIGINT || signal == SIGQUIT || signal == SIGTSTP ||
-		   signal == SIGHUP || signal == SIGCONT;
+		   signal == SIGHUP || signal == SIGWINCH;
+	pid_t front = job && slave_fd >= 0 ? tcgetpgrp(slave_fd) : -1;
 
-	kill(job ? -app->pid : app->pid, signal);
+	if (!job)
+		kill(app->pid, signal);
+	else
+		kill(front > 0 && front != getpgrp() ? -front : -app->pid, signal);
+}
+
+/* In front or, when the user's terminal is another job's, as a background job that the
+ * kernel stops when it wants the keyboard. */
+static void resume(const struct app *app, bool in_front, int slave_fd)
+{
+	pid_t group = getpgid(app->pid);
+
+	if (group > 0 && slave_fd >= 0)
+		(void)tcsetpgrp(slave_fd, in_front ? group : getpgrp()); /* or it has hung up */
+	if (group > 0)
+		kill(-group, SIGCONT);
 }
 
 static void report_end(const struct plan *plan, int status)
@@ -131,11 +148,9 @@ static void take_order(const struct plan *plan, const struct app *app, int slave
 	if (n != sizeof(m))
 		_exit(125);
 	if (m.kind == CONTROL_SIGNAL) {
-		pass_signal(app, m.value);
+		pass_signal(app, m.value, slave_fd);
 	} else if (m.kind == CONTROL_RESUME) {
-		if (slave_fd >= 0)
-			(void)tcsetpgrp(slave_fd, app->pid); /* the app may have gone already */
-		pass_signal(app, SIGCONT);
+		resume(app, m.value, slave_fd);
 	}
 }
 
