@@ -141,10 +141,9 @@ class Terminal:
         self.wait_for(QUESTION + "\x1b[0m ? ")
         return self.text()
 
-    def answer(self, key):
-        """A person sees the question, then presses one key. A key that comes before the
-        prompter listens is dropped, so the person presses again until it is taken."""
-        shown = self.question()
+    def press(self, key):
+        """One key at an open question. A key that comes before the prompter listens is
+        dropped, so the person presses again until it is taken."""
         before = len(self.raw)
         end = time.monotonic() + 30
         while len(self.raw) == before and time.monotonic() < end:
@@ -153,6 +152,11 @@ class Terminal:
                 self.read_some(0.5)
             except EOFError:
                 break
+
+    def answer(self, key):
+        """Wait for the question and press @key. Returns what the screen showed."""
+        shown = self.question()
+        self.press(key)
         return shown
 
     def settings(self):

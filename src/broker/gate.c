@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "consent/caution.h"
 #include <limits.h>
 #include <pthread.h>
 #include <string.h>
@@ -300,6 +301,16 @@ static void give_up(struct gate *g)
 			    "granted; see appsilo why");
 }
 
+static bool folder_has_git(const struct consent_request *r)
+{
+	size_t n = path_parent_length(r->path, strlen(r->path));
+	char path[PATH_MAX];
+
+	return r->access == CONSENT_WRITE &&
+	       snprintf(path, sizeof(path), "%.*s/.git", (int)n, r->path) < PATH_MAX &&
+	       access(path, F_OK) == 0; /* only a note in the question hangs on it */
+}
+
 static enum consent_verdict put_question(struct gate *g, struct gate_question *q)
 {
 	struct prompt_question question = {
@@ -309,6 +320,9 @@ static enum consent_verdict put_question(struct gate *g, struct gate_question *q
 		.request = q->request,
 		.siblings = count_sibling(g, &q->request),
 		.offer_deny_all = note_denial(g, false),
+		.offer_folder = caution_may_widen(&g->config.decider.places, &q->request),
+		.folder_has_git = folder_has_git(&q->request),
+		.caution = caution_about(&g->config.decider.places, &q->request),
 	};
 	struct prompt_answer answer;
 	enum consent_verdict verdict;
@@ -354,7 +368,7 @@ static void handle(struct gate *g, struct gate_question *q)
 {
 	struct decision decision;
 	enum consent_verdict verdict;
-	bool wanted;
+	bool wanted, asked = false;
 
 	pthread_mutex_lock(&g->lock);
 	wanted = q->tickets && !g->deny_all && !g->stopping;
@@ -363,12 +377,15 @@ static void handle(struct gate *g, struct gate_question *q)
 		verdict = CONSENT_DENY;
 	} else {
 		decide(&g->config.decider, q->request.path, q->request.access, &decision);
-		verdict = decision.verdict == CONSENT_ASK ? put_question(g, q) : decision.verdict;
+		asked = decision.verdict == CONSENT_ASK;
+		verdict = asked ? put_question(g, q) : decision.verdict;
 	}
 	if (verdict != CONSENT_ALLOW)
 		gate_record_denial(g, &q->request, q->request.operation, -EACCES);
 	settle(g, q, verdict == CONSENT_ALLOW ? CONSENT_ALLOW : CONSENT_DENY);
 	free_question(q);
+	if (asked && g->config.on_answered)
+		g->config.on_answered(g->config.data);
 }
 
 static void *prompt_thread(void *data)

@@ -17,6 +17,8 @@ struct gate_config {
 	struct recorder *recorder; /* borrowed */
 	/* Rules about @path (NULL: any) changed. Called without locks. */
 	void (*on_change)(void *data, const char *path);
+	/* A question was put and its answer has reached the app. From the prompt thread. */
+	void (*on_answered)(void *data);
 	/* An allowed folder is in use. */
 	void (*on_used)(void *data, const char *folder);
 	void *data;

@@ -58,6 +58,14 @@ static void release_terminal(void *data)
 	pty_release(&((struct broker *)data)->monitor.pty);
 }
 
+/* Ctrl-C at a question. Without a terminal of its own, the program and whatever shares its
+ * job get the signal the terminal would have sent. */
+static void interrupt_app(void *data, char key)
+{
+	if (!pty_type(&((struct broker *)data)->monitor.pty, key))
+		kill(0, key == 3 ? SIGINT : SIGQUIT);
+}
+
 static struct prompter *make_prompter(void *data)
 {
 	struct broker *b = data;
@@ -68,8 +76,13 @@ static struct prompter *make_prompter(void *data)
 		return prompter_exec_new(how + 5, attach_spawn, b->attach, PROMPT_TIMEOUT_MS);
 	if (how && strncmp(how, "agent:", 6) == 0)
 		return prompter_agent_new(how + 6, PROMPT_TIMEOUT_MS);
-	tty_fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	tty_fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return tty_fd < 0 ? NULL : prompter_tty_new(tty_fd, &b->hooks);
+}
+
+static void on_answered(void *data)
+{
+	pty_answered(&((struct broker *)data)->monitor.pty);
 }
 
 static void on_change(void *data, const char *path)
@@ -159,6 +172,7 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 		.make_prompter = make_prompter,
 		.quiet = b->options.quiet,
 		.on_change = on_change,
+		.on_answered = on_answered,
 		.on_used = on_used,
 		.data = b,
 	};
@@ -327,7 +341,7 @@ static void setup_monitor(struct broker *b)
 	b->monitor.leave_early = true;
 	b->monitor.on_extra = on_store_files;
 	b->monitor.data = b;
-	b->hooks = (struct terminal_hooks){take_terminal, release_terminal, b};
+	b->hooks = (struct terminal_hooks){take_terminal, release_terminal, interrupt_app, b};
 	for (int fd = 0; fd < 3; fd++)
 		b->monitor.tty[fd] = isatty(fd);
 }

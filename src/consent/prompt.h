@@ -23,6 +23,9 @@ struct prompt_question {
 	struct consent_request request;
 	unsigned int siblings; /* earlier questions about files of the same folder */
 	bool offer_deny_all;   /* many denials in a short time */
+	bool offer_folder;     /* a yes may be widened to the file's folder */
+	bool folder_has_git;   /* that folder is a repository, and writing was asked */
+	const char *caution;   /* consent/caution.h; NULL: none */
 };
 
 struct prompt_answer {
@@ -48,6 +51,8 @@ typedef int (*prompt_spawn_fn)(void *data, const char *command, const int fds[3]
 struct terminal_hooks {
 	void (*take)(void *data);    /* the app's relay rests, terminal settings are normal */
 	void (*release)(void *data);
+	/* The person typed Ctrl-C (3) or Ctrl-\ (28): it is meant for the program. */
+	void (*interrupt)(void *data, char key);
 	void *data;
 };
 
@@ -56,7 +61,7 @@ struct prompter *prompter_exec_new(const char *command, prompt_spawn_fn spawn, v
 				   int timeout_ms);
 /** `agent:SOCKET`. */
 struct prompter *prompter_agent_new(const char *socket_path, int timeout_ms);
-/** `tty`. @tty_fd is the controlling terminal, taken over. */
+/** `tty`. @tty_fd is the controlling terminal, opened non-blocking, taken over. */
 struct prompter *prompter_tty_new(int tty_fd, const struct terminal_hooks *hooks);
 
 /** Put an empty, denying answer about @question with a problem into @ret. */

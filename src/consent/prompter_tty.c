@@ -3,226 +3,221 @@
  * The question on the person's own terminal. While it is open nothing of the app reaches
  * that terminal (CVE-2023-22499). Keys typed before the question, pasted text and escape
  * sequences never answer: input is flushed, must have been quiet for a while, and exactly
- * one byte arriving alone is a key. Every byte of a name is shown, escaped.
+ * one byte arriving alone is a key; a key without a meaning is not an answer. What is shown
+ * is made in question_text.c.
  */
 #include "consent/prompt.h"
 
-#include "base/clock.h"
 #include "base/fd.h"
-#include "base/path.h"
-#include "base/text.h"
-#include <fcntl.h>
-#include <limits.h>
+#include "consent/question_text.h"
 #include <poll.h>
-#include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 
 #define QUIET_MS 100
+/* A second byte within this time: a paste or an escape sequence, not a key. */
+#define ALONE_MS 20
+/* How long an interrupted program is given to take its question back. */
+#define INTERRUPT_MS 300
+
+enum {
+	KEY_GONE = -1,	    /* the terminal is gone */
+	KEY_CANCELLED = -2, /* nobody waits for the answer any more */
+	KEY_INTERRUPT = 3,
+	KEY_END = 4,
+	KEY_ESCAPE = 27,
+	KEY_QUIT = 28,
+};
 
 struct tty_prompter {
 	struct prompter base;
-	int tty_fd; /* owned */
+	int tty_fd; /* owned; non-blocking */
 	struct terminal_hooks hooks;
 };
 
-static void say(struct tty_prompter *p, const char *format, ...) printf_like(2, 3);
-
-static void say(struct tty_prompter *p, const char *format, ...)
+/* Returns false when it cannot be shown: the terminal is gone, or nobody waits any more. */
+static bool say(struct tty_prompter *p, const char *text, int cancel_fd)
 {
-	char text[6 * PATH_MAX];
-	va_list args;
-	int n;
+	struct pollfd fds[2] = {{.fd = p->tty_fd, .events = POLLOUT},
+				{.fd = cancel_fd, .events = POLLIN}};
+	size_t left = strlen(text);
 
-	va_start(args, format);
-	n = vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	/* A terminal that cannot be written to cannot be asked on: no key will come. */
-	if (n > 0)
-		(void)!fd_write_all(p->tty_fd, text,
-				    (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
-}
+	while (left > 0) {
+		ssize_t n;
 
-static const char *operation_words(const struct consent_request *r)
-{
-	static const struct {
-		const char *operation, *words;
-	} table[] = {
-		{"list", "list this folder and read what is in it"},
-		{"execute", "run this program"},
-		{"create", "create this file"},
-		{"truncate", "empty and rewrite this file"},
-		{"rename", "rename or replace this"},
-		{"unlink", "delete this file"},
-		{"rmdir", "delete this folder"},
-		{"mkdir", "create this folder"},
-		{"mknod", "create this file"},
-		{"link", "give this file a second name"},
-		{"symlink", "create this link"},
-		{"chmod", "change the permissions of this"},
-		{"chown", "change the owner of this"},
-		{"utimens", "change the times of this"},
-		{"setxattr", "change the attributes of this"},
-		{"removexattr", "change the attributes of this"},
-		{"start", "start in this folder and read what is in it"},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		if (strcmp(r->operation, table[i].operation) == 0)
-			return table[i].words;
-	if (r->access == CONSENT_WRITE)
-		return r->exists ? "change this file" : "create this file";
-	return "read this file";
-}
-
-/* Folder dimmed, name bold; escaped, never cut: a name too long to show is refused. */
-static bool show_path(struct tty_prompter *p, const char *path)
-{
-	char folder[4 * PATH_MAX], name[4 * PATH_MAX];
-	const char *base = path_base(path);
-
-	if (text_escape(path, (size_t)(base - path), folder, sizeof(folder)) < 0 ||
-	    text_escape(base, strlen(base), name, sizeof(name)) < 0)
-		return false;
-	say(p, "    \033[2m%s\033[0m\033[1m%s\033[0m\n", folder, name);
+		if (poll(fds, cancel_fd < 0 ? 1 : 2, -1) < 0 && errno != EINTR)
+			return false;
+		if (fds[1].revents)
+			return false;
+		n = write(p->tty_fd, text, left);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return false;
+		text += n > 0 ? n : 0;
+		left -= n > 0 ? (size_t)n : 0;
+	}
 	return true;
 }
 
-static void asker(const struct prompt_question *q, char *ret, size_t size)
+/* Read what is there. Returns the number of bytes, the first in @ret; -1: gone. */
+static ssize_t take_bytes(struct tty_prompter *p, unsigned char *ret)
 {
-	char path[48], raw[512] = "", shown[2048];
-	ssize_t n;
+	unsigned char bytes[4096];
+	ssize_t n = read(p->tty_fd, bytes, sizeof(bytes));
 
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)q->request.pid);
-	n = fd_read_file(AT_FDCWD, path, raw, sizeof(raw));
-	for (ssize_t i = 0; i < n - 1; i++)
-		if (raw[i] == '\0')
-			raw[i] = ' ';
-	snprintf(ret, size, "%s", n > 0 ? text_show(raw, shown, sizeof(shown)) : "");
-	if (strlen(ret) > 100)
-		strcpy(ret + 97, "...");
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0)
+		return -1;
+	*ret = bytes[0];
+	return n;
 }
 
-static bool draw(struct tty_prompter *p, const struct prompt_question *q)
+/* Until nothing was typed for a while: whoever is typing or pasting is not answering this. */
+static int wait_quiet(struct tty_prompter *p, int cancel_fd)
 {
-	bool folder = q->request.target == CONSENT_FOLDER;
-	const char *what = folder ? "folder" : "file";
-	char command[2048], app[256], real[4 * PATH_MAX];
+	struct pollfd fds[2] = {{.fd = p->tty_fd, .events = POLLIN},
+				{.fd = cancel_fd, .events = POLLIN}};
+	unsigned char first;
 
-	asker(q, command, sizeof(command));
-	/* Undo what the app may have left: a half sequence (CAN, ST), the scroll region (the
-	 * cursor is kept: setting it moves it), colours, line drawing, an invisible cursor, no
-	 * wrapping; then a fresh line. */
-	say(p, "\030\033\\\0337\033[r\0338\033[0m\033(B\033[?25h\033[?7h\n");
-	say(p, "\033[1;33m── appsilo ──\033[0m \033[1m%s\033[0m wants to %s:\n",
-	    text_show(q->app, app, sizeof(app)), operation_words(&q->request));
-	if (!show_path(p, q->request.path))
-		return false;
-	say(p, "    \033[2mprogram %s (%s), pid %d\033[0m\n",
-	    text_show(q->real, real, sizeof(real)), q->package, (int)q->request.pid);
-	if (*command)
-		say(p, "    \033[2m%s\033[0m\n", command);
-	say(p, "  y  yes, always, this %s%s\n", what, folder ? " and all in it" : "");
-	if (!folder)
-		say(p, "  f  yes, always, %sthe whole folder and all in it%s\n",
-		    q->siblings >= 2 ? "\033[1m" : "", q->siblings >= 2 ? "\033[0m" : "");
-	say(p, "  s  yes, until the program ends      o  yes, only this once\n");
-	say(p, "  n  no, and remember it              q  no, only this once\n");
-	if (q->offer_deny_all)
-		say(p, "  d  no to everything else of this run\n");
-	say(p, "  \033[1m[No]\033[0m ? ");
-	return true;
+	for (;;) {
+		int r = poll(fds, 2, QUIET_MS);
+
+		if (r == 0)
+			return 0;
+		if (r > 0 && fds[1].revents)
+			return KEY_CANCELLED;
+		if (r > 0 && take_bytes(p, &first) < 0)
+			return KEY_GONE;
+	}
 }
 
-/* One key that came alone after quiet. Returns the byte; 0 when cancelled or gone. */
+/* One key that came alone after quiet, or KEY_GONE, KEY_CANCELLED. */
 static int read_key(struct tty_prompter *p, int cancel_fd)
 {
 	struct pollfd fds[2] = {{.fd = p->tty_fd, .events = POLLIN},
 				{.fd = cancel_fd, .events = POLLIN}};
-	unsigned char bytes[256];
-	ssize_t n;
+	int r = wait_quiet(p, cancel_fd);
 
-	tcflush(p->tty_fd, TCIFLUSH);
-	/* Quiet first: whoever is typing or pasting is not answering this. */
-	while (poll(fds, 1, QUIET_MS) > 0)
-		if (read(p->tty_fd, bytes, sizeof(bytes)) <= 0)
-			return 0;
-	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			return 0;
+	while (r == 0) {
+		unsigned char key;
+		ssize_t n;
+
+		if (poll(fds, 2, -1) < 0)
+			continue; /* EINTR; the terminal's end is seen below */
 		if (fds[1].revents)
-			return 0;
-		if (!fds[0].revents)
-			continue;
-		n = read(p->tty_fd, bytes, sizeof(bytes));
-		if (n <= 0)
-			return 0;
-		/* A second byte right behind the first: a paste or an escape sequence. */
-		if (n == 1 && poll(fds, 1, 20) == 0)
-			return bytes[0];
-		while (poll(fds, 1, QUIET_MS) > 0)
-			if (read(p->tty_fd, bytes, sizeof(bytes)) <= 0)
-				return 0;
+			return KEY_CANCELLED;
+		n = take_bytes(p, &key);
+		if (n < 0)
+			return KEY_GONE;
+		if (n == 1 && poll(fds, 1, ALONE_MS) == 0)
+			return key;
+		r = wait_quiet(p, cancel_fd);
+	}
+	return r;
+}
+
+static const char *answer_yes(const struct prompt_question *q, enum consent_scope scope,
+			      enum consent_target target, struct prompt_answer *ret)
+{
+	*ret = (struct prompt_answer){.verdict = CONSENT_ALLOW,
+				      .scope = scope,
+				      .target = target,
+				      .access = q->request.access};
+	return scope == CONSENT_ONCE	  ? "yes, once"
+	       : scope == CONSENT_SESSION ? "yes, until the program ends"
+	       : target != q->request.target ? "yes, always, all in this folder"
+					     : "yes, always";
+}
+
+/* No is about this one thing, whatever is below or beside it. */
+static const char *answer_no(const struct prompt_question *q, enum consent_scope scope,
+			     struct prompt_answer *ret)
+{
+	*ret = (struct prompt_answer){.verdict = CONSENT_DENY,
+				      .scope = scope,
+				      .target = CONSENT_FILE,
+				      .access = q->request.access};
+	return scope == CONSENT_ONCE ? "no, once" : "no";
+}
+
+/* The words to show for @key's answer; NULL when it is none. */
+static const char *take_key(int key, const struct prompt_question *q, struct prompt_answer *ret)
+{
+	switch (key) {
+	case 'y':
+	case 'Y':
+		return answer_yes(q, CONSENT_ALWAYS, q->request.target, ret);
+	case 'f':
+	case 'F':
+		return q->offer_folder ? answer_yes(q, CONSENT_ALWAYS, CONSENT_FOLDER, ret) : NULL;
+	case 's':
+	case 'S':
+		return answer_yes(q, CONSENT_SESSION, q->request.target, ret);
+	case 'o':
+	case 'O':
+		return answer_yes(q, CONSENT_ONCE, CONSENT_FILE, ret);
+	case 'n':
+	case 'N':
+	case '\r':
+	case '\n':
+		return answer_no(q, CONSENT_ALWAYS, ret);
+	case 'd':
+	case 'D':
+		if (!q->offer_deny_all)
+			return NULL;
+		(void)answer_no(q, CONSENT_ONCE, ret);
+		ret->deny_all = true;
+		return "no to everything else";
+	case 'q':
+	case 'Q':
+	case KEY_ESCAPE:
+	case KEY_END:
+	case KEY_INTERRUPT:
+	case KEY_QUIT:
+		return answer_no(q, CONSENT_ONCE, ret);
+	default:
+		return NULL;
 	}
 }
 
-static const char *take_key(int key, const struct prompt_question *q, struct prompt_answer *ret)
+static void listen(struct tty_prompter *p, const struct prompt_question *q, int cancel_fd,
+		   struct prompt_answer *ret)
 {
-	bool folder = q->request.target == CONSENT_FOLDER;
+	struct pollfd cancelled = {.fd = cancel_fd, .events = POLLIN};
+	const char *words = NULL;
+	int key = 0;
 
-	*ret = (struct prompt_answer){
-		.verdict = CONSENT_DENY,
-		.scope = CONSENT_ALWAYS,
-		.target = CONSENT_FILE, /* No is about this one thing; a yes widens it below */
-		.access = q->request.access,
-	};
-	switch (key) {
-	case 'f':
-	case 'F':
-		if (folder)
-			break;
-		ret->target = CONSENT_FOLDER;
-		ret->verdict = CONSENT_ALLOW;
-		return "yes, the whole folder";
-	case 'y':
-	case 'Y':
-		ret->target = q->request.target;
-		ret->verdict = CONSENT_ALLOW;
-		return "yes, always";
-	case 's':
-	case 'S':
-		ret->target = q->request.target;
-		ret->verdict = CONSENT_ALLOW;
-		ret->scope = CONSENT_SESSION;
-		return "yes, until it ends";
-	case 'o':
-	case 'O':
-		ret->verdict = CONSENT_ALLOW;
-		ret->scope = CONSENT_ONCE;
-		return "yes, once";
-	case 'd':
-	case 'D':
-		ret->deny_all = q->offer_deny_all;
-		ret->scope = CONSENT_ONCE;
-		return ret->deny_all ? "no to everything" : "no, once";
-	case 'q':
-	case 'Q':
-	case 3: /* Ctrl-C */
-		ret->scope = CONSENT_ONCE;
-		return "no, once";
-	case 0:
-		prompt_fail(ret, "the terminal went away");
-		return "";
-	default:
-		break;
+	while (!words) {
+		key = read_key(p, cancel_fd);
+		if (key == KEY_GONE || key == KEY_CANCELLED) {
+			prompt_fail(ret, "%s", key == KEY_GONE ? "the terminal went away" : "");
+			(void)say(p, "(not needed any more)\r\n", -1);
+			return;
+		}
+		words = take_key(key, q, ret);
 	}
-	return "no";
+	(void)say(p, words, -1); /* the answer counts, shown or not */
+	(void)say(p, "\r\n", -1);
+	if (key == KEY_INTERRUPT || key == KEY_QUIT) {
+		p->hooks.interrupt(p->hooks.data, (char)key);
+		/* The signal ends the wait of the program: better than an error it did not have. */
+		(void)poll(&cancelled, 1, INTERRUPT_MS);
+	}
+}
+
+static unsigned int columns(int fd)
+{
+	struct winsize size;
+
+	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 static void converse(struct tty_prompter *p, const struct prompt_question *q, int cancel_fd,
 		     struct prompt_answer *ret)
 {
 	struct termios before, keys;
+	cleanup_free char *text = NULL;
 
 	/* A job in the background must not fight for the keyboard. */
 	if (tcgetpgrp(p->tty_fd) != getpgrp()) {
@@ -233,17 +228,22 @@ static void converse(struct tty_prompter *p, const struct prompt_question *q, in
 		prompt_fail(ret, "the terminal went away");
 		return;
 	}
+	text = question_text(q, columns(p->tty_fd));
+	if (!text) {
+		prompt_fail(ret, "the name is too long to show");
+		return;
+	}
 	keys = before;
 	cfmakeraw(&keys);
-	keys.c_oflag = before.c_oflag;
-	tcsetattr(p->tty_fd, TCSADRAIN, &keys);
-	if (draw(p, q)) {
-		say(p, "%s\n", take_key(read_key(p, cancel_fd), q, ret));
-	} else {
-		say(p, "    (a name too long to show: refused)\n");
-		prompt_fail(ret, "the name is too long to show");
-	}
-	tcsetattr(p->tty_fd, TCSADRAIN, &before);
+	/* The question's lines end as the terminal wants them, whatever was set. */
+	keys.c_oflag |= OPOST | ONLCR;
+	tcsetattr(p->tty_fd, TCSANOW, &keys);
+	tcflush(p->tty_fd, TCIFLUSH);
+	if (say(p, text, cancel_fd))
+		listen(p, q, cancel_fd, ret);
+	else
+		prompt_fail(ret, "%s", "");
+	tcsetattr(p->tty_fd, TCSANOW, &before);
 }
 
 static void ask(struct prompter *base, const struct prompt_question *q, int cancel_fd,
@@ -268,8 +268,10 @@ struct prompter *prompter_tty_new(int tty_fd, const struct terminal_hooks *hooks
 {
 	struct tty_prompter *p = calloc(1, sizeof(*p));
 
-	if (!p)
+	if (!p) {
+		close_keep_errno(tty_fd);
 		return NULL;
+	}
 	p->base.ask = ask;
 	p->base.free = release;
 	p->tty_fd = tty_fd;

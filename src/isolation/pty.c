@@ -344,9 +344,17 @@ void pty_release(struct pty_relay *relay)
 	if (relay->master_fd >= 0 && (term_state_is_full_screen(&relay->state) ||
 				      (tcgetattr(relay->master_fd, &app) == 0 &&
 				       !(app.c_lflag & ICANON))))
-		__atomic_store_n(&relay->repaint, true, __ATOMIC_RELEASE);
+		relay->repaint_due = true;
 	__atomic_store_n(&relay->held, false, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&relay->io);
+	wake(relay);
+}
+
+void pty_answered(struct pty_relay *relay)
+{
+	if (!TAKE(relay->repaint_due, false))
+		return;
+	__atomic_store_n(&relay->repaint, true, __ATOMIC_RELEASE);
 	wake(relay);
 }
 

@@ -37,7 +37,8 @@ struct pty_relay {
 	bool ended;		  /* the user's terminal is gone */
 	pthread_mutex_t io;   /* held while bytes are moved, and while a prompter has the tty */
 	bool held;	      /* a prompter has it; atomic */
-	bool repaint;	      /* the app must paint again; atomic */
+	bool repaint_due;     /* the app must paint again, once it has its answer; prompter's */
+	bool repaint;	      /* now; atomic */
 	struct term_state state;
 	char keys[4096];      /* typed but not yet taken by the app */
 	size_t n_keys;
@@ -96,7 +97,10 @@ bool pty_was_lost(struct pty_relay *relay);
 void pty_take(struct pty_relay *relay);
 void pty_release(struct pty_relay *relay);
 
-/** True once after a prompt, when the app should paint its screen again. */
+/** The prompter's answer has reached the app (same thread as the two above). */
+void pty_answered(struct pty_relay *relay);
+
+/** True once after that, when the app should paint its screen again. */
 bool pty_wants_repaint(struct pty_relay *relay);
 
 /**

@@ -225,7 +225,7 @@ class Jobs(Case):
 
     def test_interrupt_of_a_pipeline(self):
         s = self.shell
-        s.type(RUN + "sh -c 'echo RUN''NING >&2; sleep 60' | cat; echo EN''D\n")
+        s.type(RUN + "sh -c 'echo RUN''NING >&2; exec sleep 60' | cat; echo EN''D\n")
         s.wait_for("RUNNING")
         s.type("\x03")
         s.type("echo AGA''IN\n")
@@ -260,7 +260,7 @@ class Jobs(Case):
         s = self.shell
         s.type(RUN + "bash --norc --noprofile -i\n")
         s.wait_for("bash-")
-        s.type("sh -c 'echo RUN''NING; sleep 60'\n")
+        s.type("sh -c 'echo RUN''NING; exec sleep 60'\n")
         s.wait_for("RUNNING")
         s.type("\x1a")
         s.wait_shown("Stopped")

@@ -7,6 +7,7 @@
  * changed meanwhile, that is another question.
  */
 #include "broker/fs/internal.h"
+#include "broker/fs/signals.h"
 
 #include <string.h>
 
@@ -104,7 +105,8 @@ static void interrupted(fuse_req_t req, void *data)
 	struct op *op = data;
 	bool cancelled;
 
-	(void)req;
+	if (!signals_end_wait(fuse_req_ctx(req)->pid))
+		return;
 	pthread_mutex_lock(&op->lock);
 	cancelled = op->queued && gate_cancel(op->bfs->gate, &op->ticket);
 	op->interrupted = true;

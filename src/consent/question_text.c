@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consent/question_text.h"
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/text.h"
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+/* Where two columns of choices fit. */
+#define WIDE_COLUMNS 66
+#define COMMAND_MAX 160
+
+/*
+ * Undo what the app may have done to the terminal: a half sequence (CAN, ST), VT52 mode,
+ * margins and the scroll region (setting them moves the cursor: it is kept), origin, insert
+ * and reverse modes, colours and their palette, line drawing, an invisible cursor, no wrapping,
+ * mouse reports; then a fresh line. Terminals ignore what they do not know.
+ */
+static const char plain_terminal[] =
+	"\030\033\\\033<\0337\033[?69l\033[r\0338\033[4l\033[20l\033[?5l\033[0m\017\033(B"
+	"\033]104\033\\\033]110\033\\\033]111\033\\"
+	"\033[?25h\033[?7h\033[?1000l\033[?1002l\033[?1003l\033[?1004l\033[?2004l";
+
+struct style {
+	bool sequences;
+	const char *head, *warn, *strong, *faint, *off, *rule;
+};
+
+static bool is_set(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value;
+}
+
+static bool speaks_utf8(void)
+{
+	const char *value = is_set("LC_ALL")	 ? getenv("LC_ALL")
+			    : is_set("LC_CTYPE") ? getenv("LC_CTYPE")
+						 : getenv("LANG");
+
+	return value && (strcasestr(value, "utf-8") || strcasestr(value, "utf8"));
+}
+
+static struct style pick_style(void)
+{
+	static const struct style coloured = {true,	  "\033[1;33m", "\033[1;31m", "\033[1m",
+					      "\033[2m", "\033[0m",    "──"};
+	static const struct style plain = {false, "", "", "", "", "", "--"};
+	bool dumb = !is_set("TERM") || strcmp(getenv("TERM"), "dumb") == 0;
+	struct style s = dumb || is_set("NO_COLOR") ? plain : coloured;
+
+	s.sequences = !dumb;
+	s.rule = speaks_utf8() ? coloured.rule : plain.rule;
+	return s;
+}
+
+static const char *operation_words(const struct consent_request *r)
+{
+	static const struct {
+		const char *operation, *words;
+	} table[] = {
+		{"list", "list this folder and read what is in it"},
+		{"execute", "run this program"},
+		{"create", "create this file"},
+		{"truncate", "empty and rewrite this file"},
+		{"rename", "rename or replace this"},
+		{"unlink", "delete this file"},
+		{"rmdir", "delete this folder"},
+		{"mkdir", "create this folder"},
+		{"mknod", "create this file"},
+		{"link", "give this file a second name"},
+		{"symlink", "create this link"},
+		{"chmod", "change the permissions of this"},
+		{"chown", "change the owner of this"},
+		{"utimens", "change the times of this"},
+		{"setxattr", "change the attributes of this"},
+		{"removexattr", "change the attributes of this"},
+		{"start", "start in this folder and read what is in it"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (strcmp(r->operation, table[i].operation) == 0)
+			return table[i].words;
+	if (r->access == CONSENT_WRITE)
+		return r->exists ? "change this file" : "create this file";
+	return "read this file";
+}
+
+/* As text_escape(), and spaces that could push what follows to a line of its own, where it
+ * might look like ours, are visible too. Still one to one: a backslash is doubled. */
+static int escape_visible(const char *bytes, size_t length, char *ret, size_t size)
+{
+	char escaped[4 * PATH_MAX];
+	size_t used = 0;
+	int r = text_escape(bytes, length, escaped, sizeof(escaped));
+
+	for (const char *p = escaped; r == 0 && *p; p++) {
+		bool hidden = *p == ' ' && (p == escaped || p[-1] == ' ' || p[1] == ' ' || !p[1]);
+
+		if (used + 5 > size)
+			return -ENAMETOOLONG;
+		if (hidden)
+			memcpy(ret + used, "\\x20", 4);
+		else
+			ret[used] = *p;
+		used += hidden ? 4 : 1;
+	}
+	ret[used] = '\0';
+	return r;
+}
+
+/* Folder dimmed, name bold. */
+static int write_path(FILE *f, const struct style *s, const char *path)
+{
+	char folder[4 * PATH_MAX], name[4 * PATH_MAX];
+	const char *base = path_base(path);
+	int r = escape_visible(path, (size_t)(base - path), folder, sizeof(folder));
+
+	if (r == 0)
+		r = escape_visible(base, strlen(base), name, sizeof(name));
+	if (r == 0)
+		fprintf(f, "    %s%s%s%s%s%s\n", s->faint, folder, s->off, s->strong, name, s->off);
+	return r;
+}
+
+/* The program's own words: only a hint, it can change them. */
+static void write_command(FILE *f, const struct style *s, pid_t pid)
+{
+	char path[48], raw[COMMAND_MAX + 1], shown[4 * sizeof(raw)];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, raw, sizeof(raw));
+	close_keep_errno(fd);
+	while (n > 0 && raw[n - 1] == '\0')
+		n--;
+	for (ssize_t i = 0; i < n; i++)
+		if (raw[i] == '\0')
+			raw[i] = ' ';
+	if (n > 0 && escape_visible(raw, (size_t)(n > COMMAND_MAX ? COMMAND_MAX : n), shown,
+				    sizeof(shown)) == 0)
+		fprintf(f, "    %s%s%s%s\n", s->faint, shown, n > COMMAND_MAX ? " ..." : "", s->off);
+}
+
+static void write_choices(FILE *f, const struct style *s, const struct prompt_question *q,
+			  unsigned int columns)
+{
+	bool folder = q->request.target == CONSENT_FOLDER;
+	const char *strong = q->siblings >= 2 ? s->strong : "";
+	const char *between = columns >= WIDE_COLUMNS ? "      " : "\n";
+
+	fprintf(f, "  y  yes, always, %s\n", folder ? "and all in it" : "this file");
+	if (q->offer_folder)
+		fprintf(f, "  f  yes, always, %sall in this folder%s\n", strong, *strong ? s->off : "");
+	if (q->offer_folder && q->folder_has_git)
+		fprintf(f, "     (with .git: hooks in it run outside)\n");
+	fprintf(f, "  s  yes, until the program ends%s  o  yes, only this once\n", between);
+	fprintf(f, "  n  no, and remember it%s%s  q  no, only this once\n", between,
+		columns >= WIDE_COLUMNS ? "        " : "");
+	if (q->offer_deny_all)
+		fprintf(f, "  %sd  no to everything else of this run%s\n", s->strong, s->off);
+	fprintf(f, "  %s[No]%s ? ", s->strong, s->off);
+}
+
+static int write_question(FILE *f, const struct prompt_question *q, unsigned int columns)
+{
+	struct style s = pick_style();
+	char app[1024], real[4 * PATH_MAX];
+	int r;
+
+	if (s.sequences)
+		fputs(plain_terminal, f);
+	fprintf(f, "\n%s%s appsilo %s%s %s%s%s wants to %s:\n", s.head, s.rule, s.rule, s.off, s.strong,
+		text_show(q->app, app, sizeof(app)), s.off, operation_words(&q->request));
+	r = write_path(f, &s, q->request.path);
+	if (r == 0)
+		r = escape_visible(q->real, strlen(q->real), real, sizeof(real));
+	if (r < 0)
+		return r;
+	fprintf(f, "    %sprogram %s (%s), pid %d%s\n", s.faint, real, q->package,
+		(int)q->request.pid, s.off);
+	write_command(f, &s, q->request.pid);
+	if (q->caution)
+		fprintf(f, "  %scareful:%s %s\n", s.warn, s.off, q->caution);
+	write_choices(f, &s, q, columns);
+	return 0;
+}
+
+char *question_text(const struct prompt_question *q, unsigned int columns)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	int r = f ? write_question(f, q, columns) : -ENOMEM;
+
+	if (f && fclose(f) != 0)
+		r = -ENOMEM;
+	if (r < 0)
+		free(TAKE_PTR(text));
+	return text;
+}
