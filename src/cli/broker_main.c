@@ -371,7 +371,10 @@ static int prepare(struct broker *b, int argc, char **argv, int *ret_exit_code,
 	b->decider = (struct decider){
 		.places = {.home = b->places.home,
 			   .data_dir = b->places.data_dir,
-			   .profile = b->handoff.facts[HANDOFF_HOME]},
+			   .profile = b->handoff.facts[HANDOFF_HOME],
+			   .package = *b->handoff.facts[HANDOFF_PACKAGE]
+					      ? b->handoff.facts[HANDOFF_PACKAGE]
+					      : NULL},
 		.family = b->handoff.facts[HANDOFF_FAMILY],
 		.store = b->store,
 		.session = b->session,

@@ -315,7 +315,7 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 {
 	struct handoff h = {.fds = {[0 ... HANDOFF_FDS - 1] = -EBADF},
 			    .facts = {p->identity.family, p->identity.app, p->identity.real, p->cwd,
-				      p->home},
+				      p->home, p->package.active ? p->package.package.path : ""},
 			    .words = p->package.active ? p->package.words : argv + 2};
 	int r = plan_view(p, err);
 

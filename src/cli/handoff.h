@@ -27,6 +27,7 @@ enum handoff_fact {
 	HANDOFF_REAL,
 	HANDOFF_CWD,
 	HANDOFF_HOME,
+	HANDOFF_PACKAGE, /* its folder; "" without one */
 	HANDOFF_FACTS,
 };
 

@@ -62,9 +62,12 @@ enum consent_verdict never_judge(const struct never_places *places, const char *
 {
 	if (places->profile && path_is_under(path, places->profile))
 		return CONSENT_ALLOW;
+	if (places->package && path_is_under(path, places->package))
+		return access == CONSENT_READ ? CONSENT_ALLOW : CONSENT_DENY;
 	if (path_is_under(path, places->data_dir)) {
 		/* The way to the profile can be walked, not listed: see the caller's masking. */
-		if (places->profile && path_is_under(places->profile, path))
+		if ((places->profile && path_is_under(places->profile, path)) ||
+		    (places->package && path_is_under(places->package, path)))
 			return CONSENT_DENY;
 		return CONSENT_ABSENT;
 	}

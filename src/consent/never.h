@@ -15,12 +15,13 @@ struct never_places {
 	const char *home;	/* the user's home */
 	const char *data_dir;	/* appsilo's own */
 	const char *profile;	/* the app's, inside data_dir; always open to it */
+	const char *package;	/* its own files, which it may read; NULL: none */
 };
 
 /**
  * What the list says of @path itself or of a listed place above it.
  * Returns CONSENT_ABSENT, CONSENT_DENY (only for CONSENT_WRITE), CONSENT_ALLOW for the
- * profile and the way to it, or CONSENT_ASK: the list has no opinion.
+ * profile and (reading) the package; CONSENT_DENY for the way to them; or CONSENT_ASK: the list has no opinion.
  */
 enum consent_verdict never_judge(const struct never_places *places, const char *path,
 				 enum consent_access access);

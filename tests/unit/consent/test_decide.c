@@ -113,6 +113,24 @@ static void rules_of_other_apps_do_not_count(void **state)
 	assert_int_equal(ask(*state, "/data/f", CONSENT_READ), CONSENT_ASK);
 }
 
+static void a_package_is_read_and_nothing_beside_it(void **state)
+{
+	const struct never_places places = {.home = "/h", .data_dir = "/h/d",
+					    .profile = "/h/d/profiles/A_x",
+					    .package = "/h/d/packages/A_1"};
+	struct never_places none = places;
+
+	(void)state;
+	assert_int_equal(never_judge(&places, "/h/d/packages/A_1/VFS/x", CONSENT_READ), CONSENT_ALLOW);
+	assert_int_equal(never_judge(&places, "/h/d/packages/A_1/VFS/x", CONSENT_WRITE), CONSENT_DENY);
+	assert_int_equal(never_judge(&places, "/h/d/packages", CONSENT_READ), CONSENT_DENY);
+	assert_int_equal(never_judge(&places, "/h/d/packages/A_12", CONSENT_READ), CONSENT_ABSENT);
+	assert_int_equal(never_judge(&places, "/h/d/consent.db", CONSENT_READ), CONSENT_ABSENT);
+	none.package = NULL;
+	assert_int_equal(never_judge(&none, "/h/d/packages/A_1", CONSENT_READ), CONSENT_ABSENT);
+	assert_int_equal(never_judge(&none, "/h/d/packages", CONSENT_READ), CONSENT_ABSENT);
+}
+
 static void never_list_stands_above_grants(void **state)
 {
 	struct world *w = *state;
@@ -224,6 +242,7 @@ int main(void)
 		CASE(write_includes_read_and_read_does_not_write),
 		CASE(rules_of_other_apps_do_not_count),
 		CASE(never_list_stands_above_grants),
+		CASE(a_package_is_read_and_nothing_beside_it),
 		CASE(protected_places_below_are_found),
 		CASE(session_rules_count_like_stored_ones),
 		CASE(paths_are_bytes),
