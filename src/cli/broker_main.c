@@ -15,7 +15,9 @@
 #include "cli/result.h"
 #include "cli/run_options.h"
 #include "cli/view.h"
+#include "isolation/confine.h"
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
@@ -316,8 +318,20 @@ static int finish(struct broker *b, const struct monitor_outcome *outcome)
 	return outcome->exit_code;
 }
 
-/* Where the user's files are as the builder mounted them, with rights over the sandbox.
- * Only a process of one thread may do this. */
+/* The broker changes files with the app's words: with capabilities they would be open whatever
+ * their mode says, could be given away, and would keep their set-id bits. Entering a user
+ * namespace gives every capability in it. What root's broker keeps: reading the calls of the app,
+ * which has another uid, and walking through folders, which no consent is about. */
+static int drop_rights(struct appsilo_error *err)
+{
+	uint64_t keep = geteuid() == 0 ? 1ull << CAP_SYS_PTRACE | 1ull << CAP_DAC_READ_SEARCH : 0;
+	int r = confine_keep_caps(keep);
+
+	return r < 0 ? error_set(err, r, "run: drop the broker's capabilities") : 0;
+}
+
+/* Where the user's files are as the builder mounted them. Only a process of one thread may do
+ * this. */
 static int enter_namespaces(struct broker *b, struct appsilo_error *err)
 {
 	const int *fds = b->handoff.fds;
@@ -327,7 +341,7 @@ static int enter_namespaces(struct broker *b, struct appsilo_error *err)
 	    (fds[HANDOFF_USER_NS] >= 0 && setns(fds[HANDOFF_USER_NS], CLONE_NEWUSER) < 0) ||
 	    setns(fds[HANDOFF_MOUNT_NS], CLONE_NEWNS) < 0 || chdir(here) < 0)
 		return error_set(err, -errno, "run: enter the broker's namespaces");
-	return 0;
+	return drop_rights(err);
 }
 
 static void setup_monitor(struct broker *b)

@@ -17,11 +17,18 @@
 
 int confine_drop_caps(void)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[2] = {0};
+	return confine_keep_caps(0);
+}
 
+int confine_keep_caps(uint64_t keep)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct kept[2] = {0};
+
+	kept[0].effective = kept[0].permitted = (uint32_t)keep;
+	kept[1].effective = kept[1].permitted = (uint32_t)(keep >> 32);
 	for (int cap = 0; cap <= LAST_CAP_MAX; cap++) {
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+		if (keep >> cap & 1 || prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
 			continue;
 		/* EINVAL: one past the last capability of this kernel. */
 		if (errno == EINVAL && cap > CAP_SETFCAP)
@@ -30,7 +37,7 @@ int confine_drop_caps(void)
 	}
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return -errno;
-	if (syscall(SYS_capset, &header, none) < 0)
+	if (syscall(SYS_capset, &header, kept) < 0)
 		return -errno;
 	return 0;
 }

@@ -11,6 +11,9 @@
 /** Drop every capability, the bounding and ambient sets. Returns 0; -errno. */
 int confine_drop_caps(void) must_check;
 
+/** Drop every capability but those of @keep (1 << CAP_...) that are held. Returns 0; -errno. */
+int confine_keep_caps(uint64_t keep) must_check;
+
 /**
  * Install the sandbox's filter for this process and its children. Needs no_new_privs.
  * @notify  install the variant that reports calls that write
