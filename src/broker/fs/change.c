@@ -89,6 +89,10 @@ static int do_link(struct op *op, int fd)
 	bfs_proc_path(source, path);
 	r = linkat(AT_FDCWD, path, fd, op->other_name, AT_SYMLINK_FOLLOW);
 	node_unpin(&op->bfs->nodes, op->node);
+	/* The reply speaks of the new name only; the old one's link count changed too. */
+	if (r == 0)
+		(void)fuse_lowlevel_notify_inval_inode(op->bfs->session, bfs_ino(op->bfs, op->node),
+						       -1, 0);
 	return r;
 }
 

@@ -33,12 +33,22 @@ int bfs_reopen(struct bfs *bfs, int fd, int flags)
 	return r < 0 ? -errno : r;
 }
 
+/* The kernel marks the path of a removed name so; a name may also really end like that, and
+ * then it leads back to the same file. */
+static bool is_removed(int fd, const char *path, size_t n)
+{
+	static const char mark[] = " (deleted)";
+	const size_t tail = sizeof(mark) - 1;
+	struct stat held, named;
+
+	return n > tail && strcmp(path + n - tail, mark) == 0 &&
+	       (fstat(fd, &held) < 0 || lstat(path, &named) < 0 || held.st_dev != named.st_dev ||
+		held.st_ino != named.st_ino);
+}
+
 int bfs_path(struct bfs *bfs, struct node *node, const char *name, char ret[PATH_MAX])
 {
-	static const char deleted[] = " (deleted)";
-	const size_t tail = sizeof(deleted) - 1;
 	char number[16];
-	struct stat st;
 	ssize_t n;
 	int fd = node_pin(&bfs->nodes, node);
 	int r = 0;
@@ -51,10 +61,8 @@ int bfs_path(struct bfs *bfs, struct node *node, const char *name, char ret[PATH
 		r = n < 0 ? -errno : -ENAMETOOLONG;
 	else
 		ret[n] = '\0';
-	/* A deleted file has no path to judge. A name may really end like that: then it has
-	 * links left. */
-	if (r == 0 && (size_t)n > tail && strcmp(ret + n - tail, deleted) == 0 &&
-	    (fstat(fd, &st) < 0 || st.st_nlink == 0 || S_ISDIR(st.st_mode)))
+	/* A removed name is no path to judge. */
+	if (r == 0 && is_removed(fd, ret, (size_t)n))
 		r = -ESTALE;
 	if (r == 0 && ret[0] != '/')
 		r = -ESTALE;
@@ -95,7 +103,7 @@ double bfs_attr(struct bfs *bfs, enum consent_verdict verdict, struct stat *st)
 	if (verdict == CONSENT_ALLOW) {
 		own_ids(bfs, st);
 		/* Another name of the file may change it behind this one's back. */
-		return S_ISREG(st->st_mode) && st->st_nlink > 1 ? 0 : BFS_TIMEOUT_S;
+		return !S_ISDIR(st->st_mode) && st->st_nlink > 1 ? 0 : BFS_TIMEOUT_S;
 	}
 	*st = (struct stat){
 		.st_dev = st->st_dev,
@@ -178,6 +186,7 @@ void bfs_reply_made(struct op *op)
 		op_end(op, r);
 		return;
 	}
+	node_grant(bfs_node(op->bfs, entry.ino), CONSENT_WRITE);
 	if (fuse_reply_entry(op->req, &entry) < 0)
 		node_forget(&op->bfs->nodes, bfs_node(op->bfs, entry.ino), 1);
 	op_free(op);
@@ -242,8 +251,8 @@ void bfs_op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 	request.access = mask & W_OK ? CONSENT_WRITE : CONSENT_READ;
 	request.target = S_ISDIR(node->type) ? CONSENT_FOLDER : CONSENT_FILE;
 	verdict = r < 0 ? CONSENT_DENY : gate_decide(bfs->gate, &request);
-	/* A folder can always be walked through; a question may still say yes. */
-	if (r == 0 && S_ISDIR(node->type) && !(mask & ~X_OK))
+	/* A folder without consent can be walked through; a question may still say yes. */
+	if (r == 0 && S_ISDIR(node->type) && !(mask & ~X_OK) && verdict != CONSENT_ALLOW)
 		r = 0;
 	else if (r == 0 && verdict == CONSENT_DENY)
 		r = -EACCES;

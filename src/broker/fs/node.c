@@ -327,6 +327,23 @@ void node_unpin(struct node_table *t, struct node *node)
 	pthread_mutex_unlock(&t->lock);
 }
 
+bool node_has_moved(struct node_table *t, struct node *node, const char *base)
+{
+	bool moved = false;
+	struct stat st;
+
+	pthread_mutex_lock(&t->lock);
+	if (node->name && node->parent && strcmp(node->name, base) != 0) {
+		int parent_fd = open_fd(t, node->parent);
+
+		moved = parent_fd >= 0 &&
+			fstatat(parent_fd, node->name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+			errno == ENOENT;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return moved;
+}
+
 static void set_name(struct node_table *t, struct node *node, struct node *parent, char *name)
 {
 	struct node *old_parent = node->parent;

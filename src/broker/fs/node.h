@@ -4,7 +4,9 @@
 #define APPSILO_BROKER_FS_NODE_H
 
 #include "base/cleanup.h"
+#include "consent/types.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -25,6 +27,7 @@ struct node {
 	uint64_t refs;	  /* lookups, children, users */
 	uint32_t pins;	  /* users of fd */
 	int fd;		  /* O_PATH, -EBADF while closed */
+	atomic_uint granted; /* accesses allowed so far, 1 << enum consent_access */
 	struct node *chain; /* hash bucket */
 	struct node *older, *newer; /* open and unpinned, by age */
 };
@@ -60,6 +63,21 @@ void node_unref(struct node_table *table, struct node *node);
  */
 int node_pin(struct node_table *table, struct node *node) must_check;
 void node_unpin(struct node_table *table, struct node *node);
+
+/** Its file is called @base now: was it moved by somebody else, and its name is free? */
+bool node_has_moved(struct node_table *table, struct node *node, const char *base);
+
+/** Remember that @access was allowed; it holds on when the file loses its name. */
+static inline void node_grant(struct node *node, enum consent_access access)
+{
+	atomic_fetch_or(&node->granted, 1u << access);
+}
+
+/** Was @access, or more, allowed while the file had a name? */
+static inline bool node_was_granted(struct node *node, enum consent_access access)
+{
+	return atomic_load(&node->granted) >= 1u << access;
+}
 
 /** The name now belongs to another place (@new_parent NULL: it is gone). */
 void node_renamed(struct node_table *table, struct node *parent, const char *name,

@@ -164,6 +164,27 @@ static void park(struct op *op, struct op_need *need, const struct consent_reque
 	}
 }
 
+/* A removed file has no path that a rule could be about, and nobody reaches it but who holds
+ * it already: they may do with it what they were allowed while it had a name. A removed folder
+ * is empty and stays so. */
+static bool is_allowed_removed(struct op *op, const struct op_need *need)
+{
+	struct node *node = need->node;
+	struct stat st;
+	bool removed;
+	int fd;
+
+	if (need->name)
+		return false;
+	fd = node_pin(&op->bfs->nodes, node);
+	if (fd < 0)
+		return false;
+	removed = fstat(fd, &st) == 0 &&
+		  (S_ISDIR(st.st_mode) ? need->access == CONSENT_READ : st.st_nlink == 0);
+	node_unpin(&op->bfs->nodes, node);
+	return removed && (S_ISDIR(node->type) || node_was_granted(node, need->access));
+}
+
 /* Returns true when the operation was parked or ended. */
 static bool judge(struct op *op, struct op_need *need)
 {
@@ -173,16 +194,22 @@ static bool judge(struct op *op, struct op_need *need)
 	bool answered_yes = need->granted && r == 0 && strcmp(need->asked_path, path) == 0;
 	enum consent_verdict verdict;
 
+	if (r == -ESTALE && is_allowed_removed(op, need))
+		return false;
 	if (r < 0) {
 		op_end(op, r);
 		return true;
 	}
+	if (!need->name && answered_yes)
+		node_grant(need->node, need->access);
 	if (answered_yes)
 		return false;
 	need->granted = false;
 	verdict = gate_decide(op->bfs->gate, &request);
 	switch (verdict) {
 	case CONSENT_ALLOW:
+		if (!need->name)
+			node_grant(need->node, need->access);
 		need->granted = true;
 		free(need->asked_path);
 		need->asked_path = strdup(path);

@@ -33,6 +33,15 @@ static void reply_open(struct op *op, int fd)
 	op_free(op);
 }
 
+/* Moved by somebody else since the kernel looked the name up: let it look again. */
+static bool has_moved(struct op *op)
+{
+	char path[PATH_MAX];
+
+	return bfs_path(op->bfs, op->node, NULL, path) == 0 &&
+	       node_has_moved(&op->bfs->nodes, op->node, path_base(path));
+}
+
 static void run_open(struct op *op)
 {
 	int held = node_pin(&op->bfs->nodes, op->node);
@@ -41,6 +50,10 @@ static void run_open(struct op *op)
 
 	if (held >= 0)
 		node_unpin(&op->bfs->nodes, op->node);
+	if (fd >= 0 && has_moved(op)) {
+		close(fd);
+		fd = -ESTALE;
+	}
 	if (fd < 0) {
 		op_end(op, fd);
 		return;
@@ -89,6 +102,7 @@ static void run_create(struct op *op)
 		op_end(op, r);
 		return;
 	}
+	node_grant(bfs_node(op->bfs, entry.ino), CONSENT_WRITE);
 	hint(op, op->node);
 	op->fi.fh = (uint64_t)fd;
 	op->fi.keep_cache = 1;
