@@ -8,6 +8,7 @@
  */
 #include "broker/attach.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -19,6 +20,7 @@
 struct mount_entry {
 	char *path; /* owned */
 	enum attach_state state;
+	bool in_spine; /* the folder above is allowed for writing and on FUSE */
 };
 
 struct job {
@@ -35,12 +37,22 @@ struct attach {
 	struct mount_entry mounts[ATTACH_MAX];
 	size_t n;
 	size_t n_read_only;
+	bool in_way;
+	struct {
+		char *path; /* owned */
+		int64_t until_ms;
+	} released[ATTACH_RELEASED_MAX];
+	size_t next_released;
 	struct job *jobs, **end;
 	size_t n_jobs;
 	pthread_cond_t arrived;
 	pthread_t thread; /* started with the first job */
 	bool running, stopping;
+	bool idle;
 };
+
+/* How long a mount that was in the way of a rename stays off: programs rename in storms. */
+#define RELEASE_MS 1000
 
 /* Hints beyond this are dropped: they come again with the next use. */
 #define JOBS_MAX 64
@@ -119,22 +131,43 @@ static struct mount_entry *find(struct attach *a, const char *path)
 static void recount(struct attach *a)
 {
 	size_t n = 0;
+	bool in_way = a->n > 1;
 
-	for (size_t i = 0; i < a->n; i++)
+	for (size_t i = 0; i < a->n; i++) {
 		n += a->mounts[i].state == ATTACH_READ;
+		in_way = in_way || a->mounts[i].in_spine;
+	}
 	__atomic_store_n(&a->n_read_only, n, __ATOMIC_RELEASE);
+	__atomic_store_n(&a->in_way, in_way, __ATOMIC_RELEASE);
 }
 
 static void note(struct attach *a, const char *path, enum attach_state state)
 {
 	char *copy = strdup(path);
+	char parent[PATH_MAX];
+	struct decision d;
 
+	snprintf(parent, sizeof(parent), "%.*s", (int)path_parent_length(path, strlen(path)), path);
+	decide(a->decider, parent, CONSENT_WRITE, &d);
 	pthread_mutex_lock(&a->lock);
 	if (copy && a->n < ATTACH_MAX)
-		a->mounts[a->n++] = (struct mount_entry){TAKE_PTR(copy), state};
+		a->mounts[a->n++] = (struct mount_entry){TAKE_PTR(copy), state,
+							 d.verdict == CONSENT_ALLOW};
 	recount(a);
 	pthread_mutex_unlock(&a->lock);
 	free(copy);
+}
+
+/* With the lock held. Does something under @top wait for its release to pass? */
+static bool is_released(const struct attach *a, const char *top)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	for (size_t i = 0; i < ATTACH_RELEASED_MAX; i++)
+		if (a->released[i].path && a->released[i].until_ms > now_ms &&
+		    path_is_under(a->released[i].path, top))
+			return true;
+	return false;
 }
 
 /* The topmost folder at or above @folder that may be attached, and how. */
@@ -168,7 +201,7 @@ static void attach_top(struct attach *a, const char *folder)
 	int r;
 
 	pthread_mutex_lock(&a->lock);
-	full = a->n >= ATTACH_MAX;
+	full = a->n >= ATTACH_MAX || (state != ATTACH_NONE && is_released(a, top));
 	pthread_mutex_unlock(&a->lock);
 	if (state == ATTACH_NONE || full)
 		return;
@@ -184,6 +217,8 @@ bool attach_plan(struct attach *a, const char *folder, struct attach_start *list
 	struct attach_start entry;
 	char top[PATH_MAX];
 
+	if (a->idle)
+		return false;
 	for (size_t i = 0; i < *n; i++)
 		if (path_is_under(folder, list[i].path))
 			return false;
@@ -206,6 +241,8 @@ void attach_consider(struct attach *a, const char *folder)
 {
 	bool there;
 
+	if (a->idle)
+		return;
 	pthread_mutex_lock(&a->change_lock);
 	pthread_mutex_lock(&a->lock);
 	there = find(a, folder) != NULL;
@@ -269,6 +306,35 @@ void attach_review(struct attach *a)
 	pthread_mutex_unlock(&a->change_lock);
 }
 
+/* With the lock held: forget @m and keep its path from being attached again for a moment. */
+static void take_off(struct attach *a, struct mount_entry *m)
+{
+	size_t i = a->next_released++ % ATTACH_RELEASED_MAX;
+
+	free(a->released[i].path);
+	a->released[i].path = m->path;
+	a->released[i].until_ms = clock_monotonic_ms() + RELEASE_MS;
+	*m = a->mounts[--a->n];
+	recount(a);
+}
+
+void attach_release(struct attach *a, const char *path)
+{
+	struct mount_entry *m;
+	char root[PATH_MAX];
+
+	pthread_mutex_lock(&a->change_lock);
+	if (attach_find(a, path, root) != ATTACH_NONE &&
+	    change_mount(a, HELPER_DETACH, root) == 0) {
+		pthread_mutex_lock(&a->lock);
+		m = find(a, path);
+		if (m)
+			take_off(a, m);
+		pthread_mutex_unlock(&a->lock);
+	}
+	pthread_mutex_unlock(&a->change_lock);
+}
+
 enum attach_state attach_find(struct attach *a, const char *path, char ret_root[PATH_MAX])
 {
 	enum attach_state state = ATTACH_NONE;
@@ -288,6 +354,11 @@ enum attach_state attach_find(struct attach *a, const char *path, char ret_root[
 bool attach_any_read_only(struct attach *a)
 {
 	return __atomic_load_n(&a->n_read_only, __ATOMIC_ACQUIRE) > 0;
+}
+
+bool attach_any_in_way(struct attach *a)
+{
+	return __atomic_load_n(&a->in_way, __ATOMIC_ACQUIRE);
 }
 
 static void *work(void *data)
@@ -344,7 +415,7 @@ void attach_consider_later(struct attach *a, const char *folder)
 	pthread_mutex_unlock(&a->lock);
 }
 
-int attach_new(int helper_fd, const struct decider *decider, struct attach **ret)
+int attach_new(int helper_fd, const struct decider *decider, bool idle, struct attach **ret)
 {
 	struct attach *a = calloc(1, sizeof(*a));
 
@@ -352,6 +423,7 @@ int attach_new(int helper_fd, const struct decider *decider, struct attach **ret
 		return -ENOMEM;
 	a->helper_fd = helper_fd;
 	a->decider = decider;
+	a->idle = idle;
 	a->end = &a->jobs;
 	pthread_mutex_init(&a->helper_lock, NULL);
 	pthread_mutex_init(&a->change_lock, NULL);
@@ -379,6 +451,8 @@ void attach_free(struct attach *a)
 	}
 	for (size_t i = 0; i < a->n; i++)
 		free(a->mounts[i].path);
+	for (size_t i = 0; i < ATTACH_RELEASED_MAX; i++)
+		free(a->released[i].path);
 	close_keep_errno(a->helper_fd);
 	free(a);
 }

@@ -14,6 +14,8 @@
 
 /* Mounts a run may have; beyond it, folders stay on FUSE. */
 #define ATTACH_MAX 512
+/* Mounts remembered as taken off for a moment; an older one may come back early. */
+#define ATTACH_RELEASED_MAX 32
 
 struct attach;
 
@@ -23,8 +25,13 @@ enum attach_state {
 	ATTACH_WRITE,
 };
 
-/** @helper_fd taken over. @decider borrowed. Returns 0; -errno. */
-int attach_new(int helper_fd, const struct decider *decider, struct attach **ret) must_check;
+/**
+ * @helper_fd  taken over
+ * @decider    borrowed
+ * @idle       attach nothing, everything stays on FUSE; for tests
+ * Returns 0; -errno.
+ */
+int attach_new(int helper_fd, const struct decider *decider, bool idle, struct attach **ret) must_check;
 void attach_free(struct attach *a);
 
 /* A folder to be attached while the sandbox's root is built. */
@@ -49,6 +56,12 @@ void attach_consider(struct attach *a, const char *folder);
 /** As attach_consider(), from a thread that must not wait: done by attach's own thread. */
 void attach_consider_later(struct attach *a, const char *folder);
 
+/**
+ * Take off the mount that holds @path, and leave it off for a moment, so that FUSE serves the
+ * next call: a mount point cannot be renamed or removed, and nothing renamed across two mounts.
+ */
+void attach_release(struct attach *a, const char *path);
+
 /** Rules changed: bring every attached mount to what the rules now say. */
 void attach_review(struct attach *a);
 
@@ -56,6 +69,9 @@ void attach_review(struct attach *a);
 enum attach_state attach_find(struct attach *a, const char *path, char ret_root[PATH_MAX]);
 /** Is any mount attached read-only? Cheap. */
 bool attach_any_read_only(struct attach *a);
+/** Could a mount be in the way of a rename: on a folder whose parent is writable, or beside
+ * another? Cheap. */
+bool attach_any_in_way(struct attach *a);
 
 /** Start `sh -c command` in the helper. Returns pid; -errno. For prompters. */
 int attach_spawn(void *attach, const char *command, const int fds[3]);

@@ -222,6 +222,36 @@ static void fill_request(const struct seccomp_notif *n, const char *operation, c
 	ret->target = ret->exists && S_ISDIR(st.st_mode) ? CONSENT_FOLDER : CONSENT_FILE;
 }
 
+static bool may_need_way(const struct call_shape *shape, const struct seccomp_data *d)
+{
+	if (d->nr == SYS_unlinkat)
+		return d->args[2] & AT_REMOVEDIR;
+	return strcmp(shape->operation, "rename") == 0 || strcmp(shape->operation, "link") == 0 ||
+	       strcmp(shape->operation, "rmdir") == 0;
+}
+
+/*
+ * What mounts of ours would forbid and the folders below would not: moving or removing the
+ * folder that a mount stands on (EBUSY), moving or linking between two mounts (EXDEV; git, pip
+ * and npm move across folders). The mounts in the way are taken off, and the call goes on
+ * through FUSE, which judges it like any other.
+ */
+static void clear_way(struct notify *n, const struct call_shape *shape, char paths[2][PATH_MAX],
+		      const bool known[2])
+{
+	char roots[2][PATH_MAX] = {"", ""};
+	for (int i = 0; i < 2; i++)
+		if (known[i])
+			(void)attach_find(n->attach, paths[i], roots[i]);
+	for (int i = 0; i < 2; i++) {
+		bool on_root = strcmp(paths[i], roots[i]) == 0;
+		bool across = known[0] && known[1] && strcmp(roots[0], roots[1]) != 0;
+
+		if (known[i] && roots[i][0] && (on_root || across))
+			attach_release(n->attach, roots[i]);
+	}
+}
+
 /* Returns false when the call was answered or parked, true when it may go on. */
 static bool judge(struct notify *n, const struct seccomp_notif *notif, const char *operation,
 		  const char *path)
@@ -260,16 +290,24 @@ static bool judge(struct notify *n, const struct seccomp_notif *notif, const cha
 static void handle(struct notify *n, const struct seccomp_notif *notif)
 {
 	const struct call_shape *shape = find_shape(notif->data.nr);
-	char path[PATH_MAX];
+	bool moves = shape && attach_any_in_way(n->attach) && may_need_way(shape, &notif->data);
+	char paths[2][PATH_MAX];
+	bool known[2] = {false, false};
 
+	if (!moves && !attach_any_read_only(n->attach))
+		shape = NULL;
 	for (int i = 0; shape && i < 2 && shape->fd[i] != UNUSED; i++) {
-		if (locate((pid_t)notif->pid, &notif->data, shape->fd[i], shape->path[i], path) < 0)
+		known[i] = locate((pid_t)notif->pid, &notif->data, shape->fd[i], shape->path[i],
+				  paths[i]) == 0;
+		if (!known[i])
 			continue;
 		if (ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &notif->id) < 0)
 			return; /* the pid may be somebody else's by now */
-		if (!judge(n, notif, shape->operation, path))
+		if (!judge(n, notif, shape->operation, paths[i]))
 			return;
 	}
+	if (moves)
+		clear_way(n, shape, paths, known);
 	reply(n, notif->id, 0);
 }
 
@@ -286,10 +324,7 @@ static void *serve(void *data)
 				continue;
 			break; /* no task uses the filter any more */
 		}
-		if (attach_any_read_only(n->attach))
-			handle(n, &notif);
-		else
-			reply(n, notif.id, 0);
+		handle(n, &notif);
 	}
 	return NULL;
 }

@@ -185,6 +185,7 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 		.app_gid = b->handoff.app_uid,
 		.hidden = b->options.metadata_hidden,
 	};
+	const char *attach = getenv("APPSILO_ATTACH");
 	int r = recorder_open(b->places.data_dir, b->options.audit, b->handoff.facts[HANDOFF_FAMILY],
 			      b->handoff.facts[HANDOFF_APP], &b->recorder, err);
 
@@ -192,7 +193,8 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 		return r;
 	if (geteuid() != 0)
 		fs.app_gid = getegid();
-	r = attach_new(b->helper_fd, &b->decider, &b->attach);
+	r = attach_new(b->helper_fd, &b->decider, attach && strcmp(attach, "never") == 0,
+		       &b->attach);
 	if (r < 0)
 		return error_set(err, r, "run: attach helper");
 	gate.recorder = b->recorder;

@@ -156,7 +156,7 @@ static int plan_exec(struct exec *x, const struct prepared *p, int socket_fd, ch
 {
 	static const char *const passed[] = {"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
 					     "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
-					     "XDG_DATA_HOME", "APPSILO_DEBUG", NULL};
+					     "XDG_DATA_HOME", "APPSILO_DEBUG", "APPSILO_ATTACH", NULL};
 	char path[PATH_MAX];
 	size_t n = 0;
 	int r = environment_allow_listed(&x->env);
