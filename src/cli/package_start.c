@@ -24,6 +24,15 @@ static int add_word(struct package_start *start, const char *option, const char 
 	return 0;
 }
 
+/* In a folder where anybody may rename, whoever does chooses what is granted. A folder that
+ * somebody else owns could have been made to lure what the app writes. */
+static bool is_trusted(const struct stat *folder, const struct stat *st)
+{
+	if (folder->st_mode & S_IWOTH && !(folder->st_mode & S_ISVTX))
+		return false;
+	return S_ISDIR(st->st_mode) && (st->st_uid == 0 || st->st_uid == geteuid());
+}
+
 /* Directories whose name ends with the publisher's ID. */
 static int add_publisher_directories(struct package_start *start, const char *folder)
 {
@@ -31,9 +40,10 @@ static int add_publisher_directories(struct package_start *start, const char *fo
 	cleanup_close int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(dup(fd));
 	struct dirent *entry;
+	struct stat top;
 	int r = 0;
 
-	while (r == 0 && dir && (entry = readdir(dir))) {
+	while (r == 0 && dir && fstat(fd, &top) == 0 && (entry = readdir(dir))) {
 		size_t n = strlen(entry->d_name);
 		char path[PATH_MAX];
 		struct stat st;
@@ -44,7 +54,7 @@ static int add_publisher_directories(struct package_start *start, const char *fo
 			continue;
 		/* A link would let whoever made it choose the folder (CVE-2024-42472). */
 		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISDIR(st.st_mode) ||
+		    !is_trusted(&top, &st) ||
 		    path_join(folder, entry->d_name, path, sizeof(path)) < 0)
 			continue;
 		r = add_word(start, "--allow-write", path);
@@ -57,9 +67,6 @@ static int add_publisher_directories(struct package_start *start, const char *fo
 static int add_capability(struct package_start *start, const struct places *places,
 			  const char *name)
 {
-	static const char *const nets[][2] = {{"internetClient", "client"},
-					      {"internetClientServer", "client-server"},
-					      {"privateNetworkClientServer", "private"}};
 	char data_home[PATH_MAX];
 	int r;
 
@@ -69,9 +76,8 @@ static int add_capability(struct package_start *start, const struct places *plac
 		return add_word(start, "--allow-list", places->home);
 	if (strcmp(name, CAPABILITY_VOLUME_ROOT) == 0)
 		return add_word(start, "--allow-list", "/");
-	for (size_t i = 0; i < ARRAY_SIZE(nets); i++)
-		if (strcmp(name, nets[i][0]) == 0)
-			return add_word(start, "--net", nets[i][1]);
+	/* The network's are in the record, and are shown, but open nothing: there is no network
+	 * in the sandbox of this version. */
 	if (strcmp(name, CAPABILITY_PUBLISHER_DIRECTORY) != 0)
 		return 0;
 	snprintf(data_home, sizeof(data_home), "%.*s",
@@ -90,8 +96,6 @@ static int add_line(struct package_start *start, const struct places *places,
 		return add_capability(start, places, line->value);
 	if (strcmp(line->key, "env") == 0)
 		return add_word(start, "--env", line->value);
-	if (strcmp(line->key, "host") == 0)
-		return add_word(start, "--allow-host", line->value);
 	if (strcmp(line->key, "system-path") == 0)
 		return access(line->value, F_OK) < 0 ? 0 : add_word(start, "--allow-read", line->value);
 	if (strcmp(line->key, "limit") == 0) {
