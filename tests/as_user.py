@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run one Python test file against the built programs, in a fresh home of its own.
 
-usage: as_user.py (user|root) BUILD_DIR TEST.py
+usage: as_user.py (user|root) BUILD_DIR TEST.py [ARG...]
 
 The programs and the tests are copied to a place the test user can reach, since a checkout
 may lie in a private directory. `user` started by root drops to appsilo-test; a run that
@@ -35,17 +35,17 @@ def fill(place, build, test):
         shutil.copy(os.path.join(build, "src/cli", name), place + "/bin/" + name)
     here = os.path.dirname(os.path.abspath(__file__))
     shutil.copytree(here, place + "/tests", ignore=shutil.ignore_patterns("__pycache__"))
-    hostile = os.path.join(build, "tests/hostile")
-    if os.path.isdir(hostile):
-        for name in os.listdir(hostile):
-            path = os.path.join(hostile, name)
+    for folder in ("hostile", "posix"):
+        made = os.path.join(build, "tests", folder)
+        for name in os.listdir(made) if os.path.isdir(made) else ():
+            path = os.path.join(made, name)
             if os.path.isfile(path) and os.access(path, os.X_OK):
                 shutil.copy(path, place + "/bin/" + name)
     return place + "/tests/" + os.path.relpath(os.path.abspath(test), here)
 
 
 def main():
-    who, build, test = sys.argv[1:]
+    who, build, test, *words = sys.argv[1:]
     account = None
     if who == "root" and os.geteuid() != 0:
         print("skipped: needs root")
@@ -53,7 +53,7 @@ def main():
     if who == "user" and os.geteuid() == 0:
         account = pwd.getpwnam(TEST_USER)
     place = workplace(account)
-    command = ["/usr/bin/python3", "-B", fill(place, build, test)]
+    command = ["/usr/bin/python3", "-B", fill(place, build, test), *words]
     env = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": place + "/home",
