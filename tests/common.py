@@ -39,8 +39,8 @@ def write(path, text, mode="w"):
     return path
 
 
-def read(path):
-    with open(path) as file:
+def read(path, mode="r"):
+    with open(path, mode) as file:
         return file.read()
 
 

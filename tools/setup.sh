@@ -4,9 +4,18 @@
 # root runs the tests, the ordinary user they run as. Does nothing when nothing is missing.
 set -eu
 
-packages="gcc meson ninja-build pkg-config musl-tools python3 libfuse3-dev libseccomp-dev
-libsqlite3-dev libjansson-dev libxml2-dev libxml2-utils libssl-dev openssl zlib1g-dev libcmocka-dev
-scdoc util-linux procps git sqlite3 bash coreutils less vim-tiny python3-pyte"
+packages="
+gcc meson ninja-build pkg-config musl-tools python3
+libfuse3-dev libseccomp-dev libsqlite3-dev libjansson-dev
+libxml2-dev libxml2-utils
+libssl-dev openssl
+zlib1g-dev libminizip-dev
+libcmocka-dev
+scdoc
+util-linux procps git sqlite3 bash coreutils
+less vim-tiny python3-pyte
+ca-certificates tzdata python3-venv
+"
 [ "${1:-}" = bench ] && packages="$packages bubblewrap firejail"
 
 as_root() {
