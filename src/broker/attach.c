@@ -30,6 +30,7 @@ struct job {
 
 struct attach {
 	const struct decider *decider; /* borrowed */
+	bool read_only; /* read consents may be attached; set before the app runs */
 	pthread_mutex_t helper_lock;   /* guards helper_fd: one request, one reply */
 	int helper_fd;		       /* owned */
 	pthread_mutex_t change_lock;   /* one change of mounts at a time */
@@ -102,7 +103,8 @@ static enum attach_state wanted(const struct attach *a, const char *path)
 	decide(a->decider, path, CONSENT_WRITE, &d);
 	if (d.verdict == CONSENT_ALLOW && !decide_protected_below(a->decider, path, CONSENT_WRITE))
 		return ATTACH_WRITE;
-	if (d.verdict == CONSENT_ALLOW || decide_protected_below(a->decider, path, CONSENT_READ) ||
+	if (!a->read_only || d.verdict == CONSENT_ALLOW ||
+	    decide_protected_below(a->decider, path, CONSENT_READ) ||
 	    decide_writable_below(a->decider, path))
 		return ATTACH_NONE;
 	return ATTACH_READ;
@@ -210,6 +212,11 @@ static void attach_top(struct attach *a, const char *folder)
 		note(a, top, state);
 	else
 		log_debug("attach %s: %s; it stays on FUSE", top, strerror(-r));
+}
+
+void attach_allow_read_only(struct attach *a, bool allowed)
+{
+	a->read_only = allowed;
 }
 
 bool attach_plan(struct attach *a, const char *folder, struct attach_start *list, size_t *n)

@@ -40,6 +40,9 @@ struct attach_start {
 	enum attach_state state;
 };
 
+/** Whether read consents may be attached: only where calls that write are reported. */
+void attach_allow_read_only(struct attach *a, bool allowed);
+
 /**
  * What would be attached for @folder now, if it is not below an entry of @list already.
  * @list, @n  entries so far, room for one more; a new one is the caller's

@@ -42,6 +42,7 @@ struct broker {
 	struct attach_start start[CONTROL_ATTACH_MAX];
 	size_t n_start;
 	bool wait_for_cwd; /* init waits for our word */
+	bool report;	   /* calls of the app that write are reported */
 };
 
 static int complain(const struct appsilo_error *err, int exit_code)
@@ -228,10 +229,28 @@ static enum consent_verdict judge_cwd(struct broker *b)
 	return gate_decide(b->gate, &request);
 }
 
+/* A program that may write where it works makes many calls that write: reporting each would
+ * cost it a round trip. It has none reported, and folders it may only read stay on FUSE,
+ * where writing asks all the same; otherwise they are attached read-only. */
+static bool works_where_it_may_write(struct broker *b, enum consent_verdict cwd)
+{
+	struct attach_start entry;
+	size_t n = 0;
+	bool writable = cwd == CONSENT_ALLOW &&
+			attach_plan(b->attach, b->handoff.facts[HANDOFF_CWD], &entry, &n) &&
+			entry.state == ATTACH_WRITE;
+
+	if (n > 0)
+		free(entry.path);
+	return writable;
+}
+
 /* What the rules allow from the start is attached while the root is built, so that the app
  * finds its own directory native. In root runs only the helper can map ids. */
 static void plan_start(struct broker *b, enum consent_verdict cwd)
 {
+	b->report = !works_where_it_may_write(b, cwd);
+	attach_allow_read_only(b->attach, b->report);
 	if (geteuid() == 0)
 		return;
 	if (cwd == CONSENT_ALLOW)
@@ -260,7 +279,9 @@ static int tell_init(struct broker *b, struct appsilo_error *err)
 		snprintf(m.text, sizeof(m.text), "%s", b->start[i].path);
 		r = fd_send(b->monitor.control_fd, &m, sizeof(m), NULL, 0);
 	}
-	m = (struct control_message){.kind = CONTROL_BUILD, .value = !b->wait_for_cwd};
+	m = (struct control_message){.kind = CONTROL_BUILD,
+				     .value = (b->wait_for_cwd ? 0 : CONTROL_BUILD_GO) |
+					      (b->report ? CONTROL_BUILD_REPORT : 0)};
 	if (r == 0)
 		r = fd_send(b->monitor.control_fd, &m, sizeof(m), NULL, 0);
 	/* Init has gone: its last message says why. */
@@ -294,7 +315,7 @@ static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsi
 	for (size_t i = 0; i < b->n_start; i++)
 		if (attached & 1u << i)
 			attach_started(b->attach, &b->start[i]);
-	r = notify_start(listener_fd, b->gate, b->attach);
+	r = listener_fd < 0 ? 0 : notify_start(listener_fd, b->gate, b->attach);
 	if (r == 0 && b->wait_for_cwd) {
 		r = -pthread_create(&thread, NULL, cwd_thread, b);
 		if (r == 0)

@@ -281,7 +281,7 @@ static int start_init(struct prepared *p, struct handoff *h, struct appsilo_erro
 	p->plan.parent_fd = pair[0];
 	p->plan.device_fd = h->fds[HANDOFF_FUSE];
 	p->plan.start_cpu = h->start_cpu;
-	p->plan.notify_writes = p->plan.wait_for_go = true;
+	p->plan.wait_for_go = true;
 	h->app_uid = p->plan.uid;
 	r = launch_init(&p->plan, &h->init_pid, &h->fds[HANDOFF_INIT], err);
 	close(pair[1]);

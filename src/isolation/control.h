@@ -14,6 +14,9 @@
 /* Folders attached while the root is built; the rest is attached when it is used. */
 #define CONTROL_ATTACH_MAX 31
 
+#define CONTROL_BUILD_GO 1     /* start the app without CONTROL_GO */
+#define CONTROL_BUILD_REPORT 2 /* install the filter that reports calls that write */
+
 enum control_kind {
 	/* I -> parent */
 	/* Root built, fences up; descriptors: pty master, notify listener; value: bit N is set
@@ -24,7 +27,7 @@ enum control_kind {
 	CONTROL_EXITED,	   /* the app ended; usage filled; nothing of it runs any more */
 	/* parent -> I, with a brokered view: while the root is built */
 	CONTROL_ATTACH, /* show the host folder text over the view; value: 1 writable */
-	CONTROL_BUILD,	/* no more of them; value: 1 start the app without CONTROL_GO */
+	CONTROL_BUILD,	/* no more of them; value: CONTROL_BUILD_* */
 	/* parent -> I */
 	CONTROL_GO,	/* exec the app now */
 	CONTROL_SIGNAL, /* pass a signal (value) to the app */

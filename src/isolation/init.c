@@ -97,7 +97,8 @@ static int landlock_rules(const struct plan *plan, int fd, int abi, struct appsi
 	return r < 0 ? error_set(err, r, "init: Landlock rule") : 0;
 }
 
-static int confine(const struct plan *plan, int *ret_listener_fd, struct appsilo_error *err)
+static int confine(const struct plan *plan, bool report, int *ret_listener_fd,
+		   struct appsilo_error *err)
 {
 	int abi = landlock_abi();
 	cleanup_close int ruleset_fd = -EBADF;
@@ -121,7 +122,7 @@ static int confine(const struct plan *plan, int *ret_listener_fd, struct appsilo
 	r = landlock_enforce(ruleset_fd);
 	if (r < 0)
 		return error_set(err, r, "init: enforce Landlock");
-	r = confine_seccomp(plan->notify_writes, ret_listener_fd);
+	r = confine_seccomp(report, ret_listener_fd);
 	return r < 0 ? error_set(err, r, "init: seccomp filter") : 0;
 }
 
@@ -279,7 +280,7 @@ void init_run(struct plan *plan)
 			fail(plan, &err);
 		}
 	}
-	if (confine(plan, &listener_fd, &err) < 0 || end_builder(&builder, &err) < 0 ||
+	if (confine(plan, builder.root.report, &listener_fd, &err) < 0 || end_builder(&builder, &err) < 0 ||
 	    prove(builder.root.canary_fd, &err) < 0)
 		fail(plan, &err);
 	close(builder.root.canary_fd);

@@ -64,7 +64,6 @@ struct plan {
 	struct plan_mount package;
 	bool tty[3];	   /* standard descriptors that become the sandbox's own pty */
 	bool in_front;	   /* the app starts in the foreground of that pty: pty.h */
-	bool notify_writes; /* install the filter that reports calls that write */
 	bool wait_for_go;   /* wait for the parent's word before exec */
 	int start_cpu;	   /* with fuse_fd: where to be while asking the broker; -1: anywhere */
 	int control_fd;	   /* init's end; close-on-exec */

@@ -376,7 +376,8 @@ static int add_attachments(const struct builder *b, struct root_built *ret)
 		if (attach(b, m.text, m.value) == 0)
 			ret->attached |= 1u << n;
 	}
-	ret->go = m.value;
+	ret->go = m.value & CONTROL_BUILD_GO;
+	ret->report = m.value & CONTROL_BUILD_REPORT;
 	return 0;
 }
 

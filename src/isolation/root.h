@@ -13,6 +13,7 @@ struct root_built {
 	int canary_fd;	   /* a writable place outside the view, for proving the fence; owned */
 	uint32_t attached; /* which of the broker's folders are shown; control.h */
 	bool go;	   /* the app may start without another word */
+	bool report;	   /* calls that write are to be reported to the broker */
 };
 
 /**

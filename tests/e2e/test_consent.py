@@ -59,6 +59,28 @@ class Questions(Case):
             os.unlink(HOME + "/data/" + name)
         os.rmdir(HOME + "/data/sub")
 
+    def test_a_program_with_a_writable_folder_still_asks_before_it_writes_elsewhere(self):
+        """There calls that write are not reported: the read-only folder stays on FUSE."""
+        self.answers({"path": HOME + "/data", "target": "folder", "for": "read"})
+        code = ("import os\n"
+                "open('here', 'w').write('1')\n"
+                f"d = '{HOME}/data'\n"
+                "print(open('/proc/self/status').read().count('Seccomp:\t2'), os.listdir(d), open(d + '/test.txt').read())\n"
+                "for f in (lambda: open(d + '/test.txt', 'w'), lambda: open(d + '/new', 'w'), lambda: os.unlink(d + '/test.txt')):\n"
+                "    try: f(); print('ok')\n"
+                "    except OSError as e: print(e.errno)\n")
+        done = self.python(code, options=("--allow-write", HOME + "/work"))
+        self.assertEqual(done.stdout, "1 ['test.txt'] hello\n\n13\n13\n13\n", done.stderr)
+        self.assertEqual(read(HOME + "/data/test.txt"), "hello\n")
+        self.assertEqual(read(HOME + "/work/here"), "1")
+        self.assertEqual([q for q in self.asked() if q[1] == HOME + "/work"], [])
+        self.answers({"path": HOME + "/data", "target": "folder", "access": "write"})
+        self.tool("reset", "--all")
+        done = self.python(code, options=("--allow-write", HOME + "/work"))
+        self.assertIn("ok\nok\nok\n", done.stdout, done.stderr)
+        os.unlink(HOME + "/work/here")
+        os.unlink(HOME + "/data/new")
+
     def test_write_denied_in_a_read_attached_folder_is_eacces(self):
         self.answers({"path": HOME + "/data", "target": "folder", "for": "read"})
         done = self.python(
