@@ -127,12 +127,10 @@ static int add_rules(struct broker *b, struct appsilo_error *err)
 			.source = CONSENT_FROM_COMMAND_LINE,
 		};
 		char path[PATH_MAX];
-		int r = 0;
+		int r = places_resolve(given->path, path);
 
-		if (!realpath(given->path, path))
-			r = path_clean(b->handoff.facts[HANDOFF_CWD], given->path, path, sizeof(path));
 		rule.path = path;
-		if (r == 0)
+		if (r >= 0)
 			r = session_put(b->session, &rule);
 		if (r < 0)
 			return error_set(err, r, "run: rule for %s", given->path);

@@ -91,15 +91,8 @@ int command_store(enum store_mode mode, struct places *ret_places, struct consen
 
 int command_path(const char *given, char ret[PATH_MAX], struct appsilo_error *err)
 {
-	char cwd[PATH_MAX], shown[512];
-	int r;
+	char shown[512];
+	int r = places_resolve(given, ret);
 
-	if (realpath(given, ret))
-		return 0;
-	if (errno != ENOENT)
-		return error_set(err, -errno, "%s", text_show(given, shown, sizeof(shown)));
-	if (!getcwd(cwd, sizeof(cwd)))
-		return error_set(err, -errno, "current directory");
-	r = path_clean(cwd, given, ret, PATH_MAX);
 	return r < 0 ? error_set(err, r, "%s", text_show(given, shown, sizeof(shown))) : 0;
 }

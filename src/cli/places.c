@@ -9,6 +9,73 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define LINKS_MAX 40
+
+/* Length of the longest part of @path before a slash that exists, which @ret then names. */
+static size_t existing_part(const char *path, char ret[PATH_MAX])
+{
+	char part[PATH_MAX];
+	size_t n = strlen(path);
+
+	while (n > 0) {
+		while (n > 0 && path[n - 1] != '/')
+			n--;
+		if (n == 0)
+			break;
+		snprintf(part, sizeof(part), "%.*s", (int)n, path);
+		if (realpath(part, ret))
+			return n;
+		while (n > 0 && path[n - 1] == '/')
+			n--;
+	}
+	return realpath(".", ret) ? 0 : (size_t)-1;
+}
+
+/* @path does not exist: take the dangling link out of it that is the reason. Returns 1 when
+ * there was one and @path is another now; 0 with the clean path in @ret; -errno. */
+static int follow_dangling(char path[PATH_MAX], char ret[PATH_MAX])
+{
+	char real[PATH_MAX], name[PATH_MAX], target[PATH_MAX], whole[PATH_MAX];
+	size_t at = existing_part(path, real), n;
+	ssize_t length;
+	int r;
+
+	if (at == (size_t)-1)
+		return -errno;
+	n = strcspn(path + at, "/");
+	snprintf(name, sizeof(name), "%.*s", (int)n, path + at);
+	r = path_join(real, name, whole, sizeof(whole));
+	if (r < 0)
+		return r;
+	length = readlink(whole, target, sizeof(target) - 1);
+	if (length < 0)
+		return path_clean(real, path + at, ret, PATH_MAX);
+	target[length] = '\0';
+	r = snprintf(whole, sizeof(whole), "%s%s%s%s", *target == '/' ? "" : real,
+		     *target == '/' ? "" : "/", target, path + at + n);
+	if (r >= PATH_MAX)
+		return -ENAMETOOLONG;
+	memcpy(path, whole, (size_t)r + 1);
+	return 1;
+}
+
+int places_resolve(const char *given, char ret[PATH_MAX])
+{
+	char path[PATH_MAX];
+	int r = 1;
+
+	if (!*given)
+		return -EINVAL;
+	if (snprintf(path, sizeof(path), "%s", given) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	for (int i = 0; r == 1 && i < LINKS_MAX; i++) {
+		if (realpath(path, ret))
+			return 1;
+		r = errno == ENOENT ? follow_dangling(path, ret) : -errno;
+	}
+	return r == 1 ? -ELOOP : r;
+}
+
 static int set_home(struct places *ret, struct appsilo_error *err)
 {
 	const char *home = getenv("HOME");
@@ -24,8 +91,9 @@ static int set_home(struct places *ret, struct appsilo_error *err)
 	}
 	if (!home || *home != '/')
 		return error_say(err, -ENOENT, "HOME is not set to an absolute path; set it");
-	if (path_clean(NULL, home, ret->home, sizeof(ret->home)) < 0)
-		return error_say(err, -ENAMETOOLONG, "HOME is too long");
+	/* The kernel names files by their real path: the never list must speak of the same. */
+	if (places_resolve(home, ret->home) < 0)
+		return error_say(err, -ENAMETOOLONG, "HOME is not a usable path");
 	return 0;
 }
 
@@ -45,15 +113,19 @@ int places_find(struct places *ret, struct appsilo_error *err)
 {
 	const char *data = getenv("XDG_DATA_HOME");
 	char shown[256];
+	char written[PATH_MAX];
 	int r = set_home(ret, err);
 
 	if (r < 0)
 		return r;
 	set_user_name(ret);
 	if (data && *data == '/')
-		r = path_clean(NULL, data, ret->data_dir, sizeof(ret->data_dir));
+		r = places_resolve(data, ret->data_dir);
 	else
-		r = path_join(ret->home, ".local/share", ret->data_dir, sizeof(ret->data_dir));
+		r = path_join(ret->home, ".local/share", written, sizeof(written));
+	if (r == 0 && !(data && *data == '/'))
+		r = places_resolve(written, ret->data_dir);
+	r = r > 0 ? 0 : r;
 	if (r == 0 && strlen(ret->data_dir) + 160 > sizeof(ret->data_dir))
 		r = -ENAMETOOLONG;
 	if (r < 0)

@@ -7,13 +7,20 @@
 #include <limits.h>
 
 struct places {
-	char home[PATH_MAX];	 /* the user's real home */
+	char home[PATH_MAX];	 /* the user's home, without links: rules are by real path */
 	char user_name[64];	 /* safe for /etc/passwd */
 	char data_dir[PATH_MAX]; /* $XDG_DATA_HOME/appsilo or ~/.local/share/appsilo */
 };
 
 /** Find them from the environment and the user database. Returns 0; -errno with the line. */
 int places_find(struct places *ret, struct appsilo_error *err) must_check;
+
+/**
+ * The path the kernel will name @given by (relative: to the current directory): links are
+ * resolved as far as it exists, a dangling one too; what is missing stays as written.
+ * Returns 1 when it exists; 0 when it does not yet; -ELOOP; -ENAMETOOLONG; -errno.
+ */
+int places_resolve(const char *given, char ret[PATH_MAX]) must_check;
 
 /**
  * Make (0700, ours) and open the profile directory of @family.

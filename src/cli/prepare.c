@@ -249,16 +249,13 @@ int prepare_rules(struct prepared *p, struct appsilo_error *err)
 				      : rule->kind == RUN_ALLOW_LIST  ? VIEW_LIST
 								      : VIEW_READ;
 		char path[PATH_MAX], shown[512];
-		int r = 0;
+		int r = places_resolve(rule->path, path);
 
 		text_show(rule->path, shown, sizeof(shown));
-		if (!realpath(rule->path, path)) {
-			/* What is denied need not exist yet: it must not be made either. */
-			if (rule->kind != RUN_DENY)
-				return error_set(err, -errno, "run: cannot grant %s", shown);
-			r = path_clean(p->cwd, rule->path, path, sizeof(path));
-		}
-		if (r == 0)
+		/* What is denied need not exist yet: it must not be made either. */
+		if (r == 0 && rule->kind != RUN_DENY)
+			return error_set(err, -ENOENT, "run: cannot grant %s", shown);
+		if (r >= 0)
 			r = view_add(&p->view, path, kind);
 		if (r < 0)
 			return error_set(err, r, "run: rule for %s", shown);
@@ -292,9 +289,9 @@ static int uid_range(unsigned int *ret_first, unsigned int *ret_count, struct ap
 	return 0;
 }
 
-static int map_ids(struct plan_mount *m, int idmap_fd, struct appsilo_error *err)
+static int map_ids(struct plan_mount *m, bool links, int idmap_fd, struct appsilo_error *err)
 {
-	m->tree_fd = idmap_clone(m->path, idmap_fd);
+	m->tree_fd = idmap_clone(m->path, links, idmap_fd);
 	return m->tree_fd < 0 ? error_set(err, m->tree_fd, "run: map ids of %s", m->path) : 0;
 }
 
@@ -314,9 +311,10 @@ int prepare_root_run(struct prepared *p, struct appsilo_error *err)
 	p->idmap_fd = idmap_open(p->plan.uid, p->plan.gid);
 	if (p->idmap_fd < 0)
 		return error_set(err, p->idmap_fd, "run: map uid %u", p->plan.uid);
-	r = p->plan.package.path ? map_ids(&p->plan.package, p->idmap_fd, err) : 0;
+	r = p->plan.package.path ? map_ids(&p->plan.package, true, p->idmap_fd, err) : 0;
 	for (size_t i = 0; r == 0 && i < p->plan.n_mounts; i++)
-		r = map_ids(&p->plan.mounts[i], p->idmap_fd, err);
+		r = map_ids(&p->plan.mounts[i], strcmp(p->plan.mounts[i].path, p->home) == 0,
+			    p->idmap_fd, err);
 	return r;
 }
 

@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "isolation/idmap.h"
 
-#include "base/fd.h"
 #include "isolation/kernel.h"
+#include "isolation/procfs.h"
 #include "isolation/tree.h"
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static int write_map(pid_t pid, const char *name, unsigned int from, unsigned int to)
 {
-	char path[48], line[48];
-	cleanup_close int fd = -EBADF;
+	char line[48];
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	snprintf(line, sizeof(line), "%u %u 1\n", from, to);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd_write_all(fd, line, strlen(line));
+	return procfs_write(pid, name, line);
 }
 
 int idmap_open(uid_t uid, gid_t gid)
@@ -29,9 +27,11 @@ int idmap_open(uid_t uid, gid_t gid)
 
 	if (pid < 0)
 		return -errno;
-	if (pid == 0)
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		for (;;)
 			pause();
+	}
 	r = write_map((pid_t)pid, "uid_map", geteuid(), uid);
 	if (r == 0)
 		r = write_map((pid_t)pid, "gid_map", getegid(), gid);
@@ -45,9 +45,9 @@ int idmap_open(uid_t uid, gid_t gid)
 	return r;
 }
 
-int idmap_clone(const char *path, int idmap_fd)
+int idmap_clone(const char *path, bool links, int idmap_fd)
 {
-	cleanup_close int fd = tree_clone(AT_FDCWD, path);
+	cleanup_close int fd = links ? tree_clone(AT_FDCWD, path) : tree_clone_straight(path);
 	struct k_mount_attr attr = {.attr_set = K_MOUNT_ATTR_IDMAP,
 				    .propagation = MS_PRIVATE,
 				    .userns_fd = (uint64_t)idmap_fd};

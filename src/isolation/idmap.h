@@ -7,12 +7,17 @@
 #define APPSILO_ISOLATION_IDMAP_H
 
 #include "base/error.h"
+#include <stdbool.h>
 #include <sys/types.h>
 
 /** A user namespace that maps our own ids to @uid and @gid. Returns an fd; -errno. */
 int idmap_open(uid_t uid, gid_t gid) must_check;
 
-/** Clone the host subtree at @path, detached, private, seen through @idmap_fd. Fd; -errno. */
-int idmap_clone(const char *path, int idmap_fd) must_check;
+/**
+ * Clone the host subtree at @path, detached, private, seen through @idmap_fd.
+ * @links  whether links on the way are followed: appsilo's own places; never for a grant
+ * Returns an fd; -ELOOP; -errno.
+ */
+int idmap_clone(const char *path, bool links, int idmap_fd) must_check;
 
 #endif

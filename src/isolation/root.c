@@ -211,7 +211,15 @@ static int add_private(const struct builder *b, struct appsilo_error *err)
 	return 0;
 }
 
-static int add_mount(int root_fd, const struct plan_mount *m, struct appsilo_error *err)
+/* Links above the profile are the user's; a grant names the folder itself. */
+static int clone_mount(const struct plan *plan, const struct plan_mount *m)
+{
+	return strcmp(m->path, plan->home) == 0 ? tree_clone(AT_FDCWD, m->path)
+						: tree_clone_straight(m->path);
+}
+
+static int add_mount(const struct plan *plan, int root_fd, const struct plan_mount *m,
+		     struct appsilo_error *err)
 {
 	cleanup_close int own_fd = -EBADF;
 	int tree_fd = m->tree_fd;
@@ -219,9 +227,11 @@ static int add_mount(int root_fd, const struct plan_mount *m, struct appsilo_err
 	int r;
 
 	if (tree_fd < 0) {
-		own_fd = tree_clone(AT_FDCWD, m->path);
+		own_fd = clone_mount(plan, m);
 		if (own_fd < 0)
-			return error_set(err, own_fd, "grant: cannot open %s", m->path);
+			return error_set(err, own_fd,
+					 "grant: cannot open %s; if a link took its place, "
+					 "remove it or grant its target", m->path);
 		tree_fd = own_fd;
 	}
 	r = tree_attributes(tree_fd, SAFE | (m->kind == PLAN_READ ? K_MOUNT_ATTR_RDONLY : 0), 0);
@@ -404,7 +414,7 @@ static int add_user_places(const struct builder *b, struct root_built *ret,
 	if (r == 0 && b->package_fd >= 0)
 		r = show_package(b, err);
 	for (size_t i = 0; r == 0 && i < plan->n_mounts; i++)
-		r = add_mount(b->root_fd, &plan->mounts[i], err);
+		r = add_mount(plan, b->root_fd, &plan->mounts[i], err);
 	if (r == 0 && plan->fuse_fd >= 0 && (r = add_attachments(b, ret)) < 0)
 		error_set(err, r, "root: the broker's list of folders");
 	pin_release(&pin);

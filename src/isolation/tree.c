@@ -53,6 +53,14 @@ int tree_clone_as(int dir_fd, const char *path, uint64_t attributes)
 	return r < 0 ? r : fd;
 }
 
+int tree_clone_straight(const char *path)
+{
+	cleanup_close int fd = k_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC,
+					 K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);
+
+	return fd < 0 ? -errno : tree_clone(fd, "");
+}
+
 int tree_attributes(int tree_fd, uint64_t set, uint64_t clear)
 {
 	struct k_mount_attr attr = {.attr_set = set, .attr_clr = clear};

@@ -17,6 +17,12 @@ int tree_clone(int dir_fd, const char *path) must_check;
 /** As tree_clone(), with the mount attributes @attributes set on all of it. An fd; -errno. */
 int tree_clone_as(int dir_fd, const char *path, uint64_t attributes) must_check;
 
+/**
+ * As tree_clone() of absolute @path, but with no link anywhere on the way: a granted folder
+ * that an earlier run replaced with one is refused (CVE-2024-42472). Returns an fd; -ELOOP.
+ */
+int tree_clone_straight(const char *path) must_check;
+
 /** Set @set and clear @clear mount attributes on a detached or attached tree, recursively. */
 int tree_attributes(int tree_fd, uint64_t set, uint64_t clear) must_check;
 
