@@ -21,6 +21,7 @@ struct helper {
 	int home_ns_fd;	   /* M1 */
 	int sandbox_ns_fd; /* M2 */
 	int idmap_fd;
+	char *const *envp; /* of prompters; borrowed */
 };
 
 static int enter(int ns_fd)
@@ -118,7 +119,8 @@ static int change(const struct helper *h, const struct helper_request *q)
 	return r;
 }
 
-static int spawn(const struct helper_request *q, const int fds[FD_PASS_MAX])
+static int spawn(const struct helper *h, const struct helper_request *q,
+		 const int fds[FD_PASS_MAX])
 {
 	pid_t pid = fork();
 	sigset_t none;
@@ -133,7 +135,7 @@ static int spawn(const struct helper_request *q, const int fds[FD_PASS_MAX])
 		if (fds[i] >= 0 && dup2(fds[i], i) < 0)
 			_exit(126);
 	k_close_range(3, ~0U, 0);
-	execl("/bin/sh", "sh", "-c", q->path, (char *)NULL);
+	execle("/bin/sh", "sh", "-c", q->path, (char *)NULL, h->envp);
 	_exit(127);
 }
 
@@ -147,14 +149,15 @@ static int serve(const struct helper *h, struct helper_request *q, const int fds
 	case HELPER_DETACH:
 		return change(h, q);
 	case HELPER_SPAWN:
-		return spawn(q, fds);
+		return spawn(h, q, fds);
 	}
 	return -EINVAL;
 }
 
-void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd)
+void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd, char *const *envp)
 {
-	struct helper h = {.sandbox_ns_fd = sandbox_ns_fd, .idmap_fd = idmap_fd};
+	struct helper h = {
+		.sandbox_ns_fd = sandbox_ns_fd, .idmap_fd = idmap_fd, .envp = envp};
 	sigset_t all;
 
 	prctl(PR_SET_NAME, "appsilo-attach", 0, 0, 0);

@@ -37,7 +37,9 @@ struct helper_reply {
  * Life of H; never returns. Ends when @socket_fd does.
  * @sandbox_ns_fd  the sandbox's mount namespace
  * @idmap_fd  root runs: user namespace for idmapped mounts, else -EBADF
+ * @envp      environment of the prompters it starts; borrowed
  */
-void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd) __attribute__((noreturn));
+void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd, char *const *envp)
+	__attribute__((noreturn));
 
 #endif

@@ -152,27 +152,34 @@ struct exec {
 	char number[16];
 };
 
-static int plan_exec(struct exec *x, const struct prepared *p, int socket_fd, char *const *argv)
+/* For the broker, the helper and the prompters it starts: nothing of the caller's loader or
+ * interpreter settings (CVE-2021-21261). */
+static int fixed_environment(const struct prepared *p, struct environment *env)
 {
 	static const char *const passed[] = {"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
 					     "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
 					     "XDG_DATA_HOME", "APPSILO_DEBUG", "APPSILO_ATTACH", NULL};
 	char path[PATH_MAX];
-	size_t n = 0;
-	int r = environment_allow_listed(&x->env);
+	int r = environment_allow_listed(env);
 
 	environment_system_path(getenv("PATH"), path, sizeof(path));
-	/* A fixed environment: nothing of the caller's loader or interpreter settings
-	 * (CVE-2021-21261). */
 	if (r == 0)
-		r = environment_set(&x->env, "PATH", path);
+		r = environment_set(env, "PATH", path);
 	if (r == 0)
-		r = environment_set(&x->env, "HOME", p->places.home);
+		r = environment_set(env, "HOME", p->places.home);
 	if (r == 0)
-		r = environment_set(&x->env, "USER", p->places.user_name);
+		r = environment_set(env, "USER", p->places.user_name);
 	for (size_t i = 0; r == 0 && passed[i]; i++)
 		if (getenv(passed[i]))
-			r = environment_set(&x->env, passed[i], getenv(passed[i]));
+			r = environment_set(env, passed[i], getenv(passed[i]));
+	return r;
+}
+
+static int plan_exec(struct exec *x, const struct prepared *p, int socket_fd, char *const *argv)
+{
+	size_t n = 0;
+	int r = fixed_environment(p, &x->env);
+
 	while (argv[n])
 		n++;
 	x->words = calloc(n + 3, sizeof(*x->words));
@@ -291,11 +298,34 @@ static int start_init(struct prepared *p, struct handoff *h, struct appsilo_erro
 	return r;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* However many the caller left open: the ones to keep may have any number. */
+static void close_all_but(const int *keep, size_t n)
+{
+	unsigned int from = 3;
+	int sorted[8];
+
+	memcpy(sorted, keep, n * sizeof(*keep));
+	qsort(sorted, n, sizeof(*sorted), by_number);
+	for (size_t i = 0; i < n; i++) {
+		if (sorted[i] < (int)from)
+			continue;
+		if (sorted[i] > (int)from)
+			k_close_range(from, (unsigned int)sorted[i] - 1, 0);
+		from = (unsigned int)sorted[i] + 1;
+	}
+	k_close_range(from, ~0U, 0);
+}
+
 /* The builder becomes H, which ends when the broker's end of the socket does: with the last
  * of its threads, so that what takes long to take down (the mount namespace, inotify) goes
  * with H and the broker's exit does not wait for it. /dev/fuse is not kept: H may itself wait
  * for the brokered view, and only its closing ends that when the broker is killed. */
-static void become_helper(const struct handoff *h, int socket_fd, int idmap_fd)
+static void become_helper(const struct handoff *h, int socket_fd, int idmap_fd, char *const *envp)
 {
 	char path[48];
 	int keep[] = {socket_fd, -EBADF, idmap_fd, h->fds[HANDOFF_WATCH]};
@@ -305,10 +335,8 @@ static void become_helper(const struct handoff *h, int socket_fd, int idmap_fd)
 	if (keep[1] < 0)
 		_exit(125);
 	/* Nothing of the sandbox may stay open in H: init watches for the broker's end. */
-	for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
-		keep[i] = keep[i] < 0 ? keep[i] : fcntl(keep[i], F_DUPFD_CLOEXEC, 100);
-	k_close_range(3, 99, 0);
-	helper_run(keep[0], keep[1], keep[2]);
+	close_all_but(keep, ARRAY_SIZE(keep));
+	helper_run(socket_fd, keep[1], idmap_fd, envp);
 }
 
 int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct appsilo_error *err)
@@ -317,8 +345,11 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 			    .facts = {p->identity.family, p->identity.app, p->identity.real, p->cwd,
 				      p->home, p->package.active ? p->package.package.path : ""},
 			    .words = p->package.active ? p->package.words : argv + 2};
-	int r = plan_view(p, err);
+	static struct environment env; /* large */
+	int r = fixed_environment(p, &env);
 
+	if (r == 0)
+		r = plan_view(p, err);
 	if (r == 0)
 		r = enter_outer(p, err);
 	if (r == 0)
@@ -330,6 +361,6 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 	if (r == 0 && (r = handoff_send(socket_fd, &h)) < 0)
 		error_set(err, r, "run: hand over to the broker");
 	if (r == 0)
-		become_helper(&h, socket_fd, p->idmap_fd);
+		become_helper(&h, socket_fd, p->idmap_fd, env.entries);
 	return r;
 }

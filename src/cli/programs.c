@@ -2,15 +2,26 @@
 #include "cli/programs.h"
 
 #include "config.h"
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/statfs.h>
 
 extern char **environ;
 
 int programs_find(const char *name, char ret[PATH_MAX], struct appsilo_error *err)
 {
-	ssize_t n = readlink("/proc/self/exe", ret, PATH_MAX - 64);
+	cleanup_close int proc_fd = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct statfs fs;
+	ssize_t n;
 	char *slash;
 
+	/* A fake /proc would name another program to execute (CVE-2025-52881). */
+	if (proc_fd < 0 || fstatfs(proc_fd, &fs) < 0)
+		return error_set(err, -errno, "/proc/self");
+	if (fs.f_type != PROC_SUPER_MAGIC)
+		return error_say(err, -ENODEV, "/proc is not procfs; mount it");
+	n = readlinkat(proc_fd, "exe", ret, PATH_MAX - 64);
 	if (n < 0)
 		return error_set(err, -errno, "/proc/self/exe");
 	ret[n] = '\0';

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-extern char **environ;
-
 static bool is_overridden(const struct view *view, const char *path, bool write)
 {
 	for (size_t i = 0; i < view->n; i++) {
@@ -91,17 +89,24 @@ static int run_tool(struct prepared *p, int *ret_fd, pid_t *ret_pid, struct apps
 {
 	char program[PATH_MAX];
 	char *words[] = {(char *)"appsilo", (char *)"rules", p->identity.family, NULL};
+	cleanup(environment_done) struct environment env = {0};
 	int pipe_fds[2];
 	int r = programs_find("appsilo-tool", program, err);
 
 	if (r < 0)
 		return r;
+	/* Only where the store is: nothing of the caller's loader (CVE-2021-21261). */
+	r = environment_set(&env, "HOME", p->places.home);
+	if (r == 0 && getenv("XDG_DATA_HOME"))
+		r = environment_set(&env, "XDG_DATA_HOME", getenv("XDG_DATA_HOME"));
+	if (r < 0)
+		return error_set(err, r, "run: start %s", program);
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return error_set(err, -errno, "run: pipe");
 	*ret_pid = vfork();
 	if (*ret_pid == 0) {
 		dup2(pipe_fds[1], STDOUT_FILENO);
-		execve(program, words, environ);
+		execve(program, words, env.entries);
 		_exit(127);
 	}
 	close(pipe_fds[1]);
