@@ -326,7 +326,6 @@ static enum consent_verdict put_question(struct gate *g, struct gate_question *q
 	};
 	struct prompt_answer answer;
 	enum consent_verdict verdict;
-	eventfd_t drained;
 
 	if (!g->prompter && !g->no_prompter)
 		g->prompter = g->config.make_prompter(g->config.data);
@@ -340,7 +339,6 @@ static enum consent_verdict put_question(struct gate *g, struct gate_question *q
 	g->counts.asked++;
 	pthread_mutex_unlock(&g->lock);
 	g->prompter->ask(g->prompter, &question, g->cancel_fd, &answer);
-	eventfd_read(g->cancel_fd, &drained);
 	if (answer.failed) {
 		if (!g->config.quiet && answer.problem[0])
 			log_warning("%s; denied, not remembered", answer.problem);
@@ -395,6 +393,7 @@ static void *prompt_thread(void *data)
 	pthread_mutex_lock(&g->lock);
 	for (;;) {
 		struct gate_question *q;
+		eventfd_t late;
 
 		while (!g->first && !g->stopping)
 			pthread_cond_wait(&g->arrived, &g->lock);
@@ -406,6 +405,8 @@ static void *prompt_thread(void *data)
 			g->end = &g->first;
 		q->next = NULL;
 		g->shown = q;
+		/* Whoever left the question before must not take this one away. */
+		(void)eventfd_read(g->cancel_fd, &late);
 		pthread_mutex_unlock(&g->lock);
 		handle(g, q);
 		pthread_mutex_lock(&g->lock);

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "isolation/kernel.h"
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -22,7 +23,12 @@ struct notify {
 	int listener_fd; /* owned */
 	struct gate *gate;
 	struct attach *attach;
+	pthread_mutex_t lock; /* guards the list */
+	struct pending *first;
 };
+
+/* Callers that may have died while they were asked about are looked for this often. */
+#define LOOK_MS 250
 
 /* Where a call names the file it changes: up to two (descriptor, path) argument pairs.
  * -1: no descriptor argument (the current directory), no path (the descriptor itself). */
@@ -183,7 +189,24 @@ struct pending {
 	struct gate_ticket ticket;
 	struct notify *notify;
 	uint64_t id;
+	struct pending *next, **at; /* the notify's list */
 };
+
+static void list_add(struct notify *n, struct pending *p)
+{
+	p->next = n->first;
+	p->at = &n->first;
+	if (p->next)
+		p->next->at = &p->next;
+	n->first = p;
+}
+
+static void list_remove(struct pending *p)
+{
+	*p->at = p->next;
+	if (p->next)
+		p->next->at = p->at;
+}
 
 static void reply(struct notify *n, uint64_t id, int code)
 {
@@ -200,6 +223,9 @@ static void answered(struct gate_ticket *ticket, enum consent_verdict verdict)
 {
 	struct pending *p = (struct pending *)ticket; /* its first member */
 
+	pthread_mutex_lock(&p->notify->lock);
+	list_remove(p);
+	pthread_mutex_unlock(&p->notify->lock);
 	reply(p->notify, p->id, verdict == CONSENT_ALLOW ? 0 : -EACCES);
 	free(p);
 }
@@ -274,8 +300,14 @@ static bool judge(struct notify *n, const struct seccomp_notif *notif, const cha
 		p->notify = n;
 		p->id = notif->id;
 		p->ticket.answer = answered;
+		pthread_mutex_lock(&n->lock);
+		list_add(n, p);
+		pthread_mutex_unlock(&n->lock);
 		if (gate_ask(n->gate, &request, &p->ticket) == 0)
 			return false;
+		pthread_mutex_lock(&n->lock);
+		list_remove(p);
+		pthread_mutex_unlock(&n->lock);
 		free(p);
 		break;
 	case CONSENT_DENY:
@@ -311,6 +343,38 @@ static void handle(struct notify *n, const struct seccomp_notif *notif)
 	reply(n, notif->id, 0);
 }
 
+/* A caller that was killed or interrupted does not wait any more; the kernel tells nobody. */
+static void drop_gone(struct notify *n)
+{
+	struct pending *p, *next;
+
+	pthread_mutex_lock(&n->lock);
+	for (p = n->first; p; p = next) {
+		next = p->next;
+		if (ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->id) == 0 ||
+		    !gate_cancel(n->gate, &p->ticket))
+			continue;
+		list_remove(p);
+		free(p);
+	}
+	pthread_mutex_unlock(&n->lock);
+}
+
+/* Returns false when there is nothing to receive. */
+static bool wait_for_call(struct notify *n)
+{
+	struct pollfd call = {.fd = n->listener_fd, .events = POLLIN};
+	bool asking;
+
+	pthread_mutex_lock(&n->lock);
+	asking = n->first != NULL;
+	pthread_mutex_unlock(&n->lock);
+	if (!asking || poll(&call, 1, LOOK_MS) != 0)
+		return true;
+	drop_gone(n);
+	return false;
+}
+
 static void *serve(void *data)
 {
 	struct notify *n = data;
@@ -318,6 +382,8 @@ static void *serve(void *data)
 	for (;;) {
 		struct seccomp_notif notif;
 
+		if (!wait_for_call(n))
+			continue;
 		memset(&notif, 0, sizeof(notif));
 		if (ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &notif) < 0) {
 			if (errno == EINTR || errno == ENOENT)
@@ -337,7 +403,8 @@ int notify_start(int listener_fd, struct gate *gate, struct attach *attach)
 
 	if (!n)
 		return -ENOMEM;
-	*n = (struct notify){listener_fd, gate, attach};
+	*n = (struct notify){.listener_fd = listener_fd, .gate = gate, .attach = attach};
+	pthread_mutex_init(&n->lock, NULL);
 	/* Only an optimisation; older kernels refuse. */
 	(void)ioctl(listener_fd, K_NOTIF_SET_FLAGS, K_FD_SYNC_WAKE_UP);
 	r = -pthread_create(&thread, NULL, serve, n);

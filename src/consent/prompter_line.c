@@ -71,7 +71,24 @@ static int start_program(struct line_prompter *p)
 	return 0;
 }
 
-/* The other end must be this user's or root's: nobody else may answer for them. */
+/* A process of a sandbox has a number of its own in there: the line names more than one. */
+static bool is_sandboxed(pid_t pid)
+{
+	char path[48], status[4096];
+	const char *numbers;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (fd_read_file(AT_FDCWD, path, status, sizeof(status)) < 0)
+		return true;
+	numbers = strstr(status, "\nNSpid:\t");
+	if (!numbers)
+		return true;
+	numbers += strlen("\nNSpid:\t");
+	return numbers[strspn(numbers, "0123456789")] != '\n';
+}
+
+/* The other end must be this user's or root's: nobody else may answer for them. Nor may the
+ * app, which has the user's id: it could have put its own socket in a folder it may write. */
 static int connect_agent(struct line_prompter *p)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -92,7 +109,7 @@ static int connect_agent(struct line_prompter *p)
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return -errno;
-	if (peer.uid != geteuid() && peer.uid != 0)
+	if (peer.uid != 0 && (peer.uid != geteuid() || is_sandboxed(peer.pid)))
 		return -EPERM;
 	p->in_fd = p->out_fd = TAKE_FD(fd);
 	return 0;
