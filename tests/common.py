@@ -105,5 +105,6 @@ class Case(unittest.TestCase):
 
 
 def main():
-    program = unittest.main(exit=False, verbosity=1, argv=[sys.argv[0]])
+    words = [word for case in sys.argv[1:] for word in (("-k", case) if "." not in case else (case,))]
+    program = unittest.main(exit=False, verbosity=1, argv=[sys.argv[0], *words])
     sys.exit(0 if program.result.wasSuccessful() else 1)

@@ -2,6 +2,7 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -21,6 +22,15 @@ int fd_write_all(int fd, const void *data, size_t size)
 		size -= (size_t)n;
 	}
 	return 0;
+}
+
+int fd_open_report(const char *path, int flags, mode_t mode)
+{
+	bool of_host = strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | flags |
+		      (of_host ? 0 : O_NOFOLLOW), mode);
+
+	return fd < 0 ? -errno : fd;
 }
 
 ssize_t fd_read_file(int dir_fd, const char *path, char *buffer, size_t size)

@@ -12,6 +12,13 @@
 int fd_write_all(int fd, const void *data, size_t size) must_check;
 
 /**
+ * Open @path for a report the user asked for, making it with @mode when missing. A link is
+ * not followed, except below /dev and /proc: an app may have planted it in a folder that it
+ * may write (CVE-2024-28185). @flags besides O_WRONLY. Returns an fd; -ELOOP; -errno.
+ */
+int fd_open_report(const char *path, int flags, mode_t mode) must_check;
+
+/**
  * Read a whole small file below directory @dir_fd into @buffer, NUL-terminated.
  * @size  bytes of @buffer, one is kept for the NUL
  * Returns the number of bytes read; -EFBIG if the file is larger; -errno.

@@ -22,6 +22,7 @@ struct helper {
 	int sandbox_ns_fd; /* M2 */
 	int idmap_fd;
 	char *const *envp; /* of prompters; borrowed */
+	pid_t prompter;	   /* process group of the last one; 0: none */
 };
 
 static int enter(int ns_fd)
@@ -119,12 +120,15 @@ static int change(const struct helper *h, const struct helper_request *q)
 	return r;
 }
 
-static int spawn(const struct helper *h, const struct helper_request *q,
-		 const int fds[FD_PASS_MAX])
+static int spawn(struct helper *h, const struct helper_request *q, const int fds[FD_PASS_MAX])
 {
 	pid_t pid = fork();
 	sigset_t none;
 
+	if (pid > 0) {
+		(void)setpgid(pid, pid); /* the child does it too: whoever comes first */
+		h->prompter = pid;
+	}
 	if (pid != 0)
 		return pid < 0 ? -errno : pid;
 	sigemptyset(&none);
@@ -139,7 +143,7 @@ static int spawn(const struct helper *h, const struct helper_request *q,
 	_exit(127);
 }
 
-static int serve(const struct helper *h, struct helper_request *q, const int fds[FD_PASS_MAX])
+static int serve(struct helper *h, struct helper_request *q, const int fds[FD_PASS_MAX])
 {
 	q->path[sizeof(q->path) - 1] = '\0';
 	switch ((enum helper_kind)q->kind) {
@@ -152,6 +156,16 @@ static int serve(const struct helper *h, struct helper_request *q, const int fds
 		return spawn(h, q, fds);
 	}
 	return -EINVAL;
+}
+
+/* With the broker gone nobody waits for the prompter, nor for what it has started. */
+static void leave(const struct helper *h) __attribute__((noreturn));
+
+static void leave(const struct helper *h)
+{
+	if (h->prompter > 0)
+		kill(-h->prompter, SIGKILL);
+	_exit(0);
 }
 
 void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd, char *const *envp)
@@ -175,11 +189,11 @@ void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd, char *const *env
 		int fds[FD_PASS_MAX];
 
 		if (fd_receive(socket_fd, &request, sizeof(request), 0, fds) != sizeof(request))
-			_exit(0);
+			leave(&h);
 		reply.result = serve(&h, &request, fds);
 		for (size_t i = 0; i < FD_PASS_MAX; i++)
 			close_keep_errno(fds[i]);
 		if (fd_send(socket_fd, &reply, sizeof(reply), NULL, 0) < 0)
-			_exit(0);
+			leave(&h);
 	}
 }

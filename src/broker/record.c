@@ -45,10 +45,9 @@ int recorder_open(const char *data_dir, const char *audit_path, const char *fami
 	n = strftime(r->id, sizeof(r->id), "%Y%m%d-%H%M%S", &parts);
 	snprintf(r->id + n, sizeof(r->id) - n, "-%d", (int)getpid());
 	if (audit_path) {
-		r->audit_fd = open(audit_path,
-				   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+		r->audit_fd = fd_open_report(audit_path, O_APPEND, 0600);
 		if (r->audit_fd < 0)
-			return error_set(err, -errno, "run: --audit %s", audit_path);
+			return error_set(err, r->audit_fd, "run: --audit %s", audit_path);
 	}
 	*ret = TAKE_PTR(r);
 	return 0;

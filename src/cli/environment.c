@@ -60,7 +60,7 @@ static int is_system_folder(const char *path)
 
 void environment_system_path(const char *path, char *ret, size_t size)
 {
-	char entry[512];
+	char entry[512], clean[512];
 	size_t used = 0;
 
 	*ret = '\0';
@@ -68,8 +68,10 @@ void environment_system_path(const char *path, char *ret, size_t size)
 		size_t n = strcspn(path, ":");
 
 		snprintf(entry, sizeof(entry), "%.*s", (int)n, path);
-		if (n < sizeof(entry) && is_system_folder(entry) && used + n + 2 < size)
-			used += (size_t)sprintf(ret + used, "%s%s", used ? ":" : "", entry);
+		/* Clean first: "/usr/../home/u" begins like a system folder. */
+		if (n < sizeof(entry) && path_clean(NULL, entry, clean, sizeof(clean)) == 0 &&
+		    is_system_folder(clean) && used + n + 2 < size)
+			used += (size_t)sprintf(ret + used, "%s%s", used ? ":" : "", clean);
 		path += n;
 		path += *path == ':';
 	}

@@ -292,6 +292,9 @@ static int uid_range(unsigned int *ret_first, unsigned int *ret_count, struct ap
 static int map_ids(struct plan_mount *m, bool links, int idmap_fd, struct appsilo_error *err)
 {
 	m->tree_fd = idmap_clone(m->path, links, idmap_fd);
+	if (m->tree_fd == -ELOOP)
+		return error_say(err, -ELOOP, "grant: cannot open %s: a link took its place; remove "
+				 "it or grant its target", m->path);
 	return m->tree_fd < 0 ? error_set(err, m->tree_fd, "run: map ids of %s", m->path) : 0;
 }
 

@@ -10,11 +10,10 @@
 int result_open(const char *path, struct appsilo_error *err)
 {
 	char shown[512];
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+	int fd = fd_open_report(path, 0, 0644);
 
 	if (fd < 0)
-		return error_set(err, -errno, "run: --result %s",
-				 text_show(path, shown, sizeof(shown)));
+		return error_set(err, fd, "run: --result %s", text_show(path, shown, sizeof(shown)));
 	return fd;
 }
 

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Resource attacks (C12): the limit is hit, the host is fine, nothing is left behind."""
+import json
+import os
+import shutil
+import subprocess
+import time
+
+from lab import APPSILO, BIN, BOTH, CALL, DATA, HOME, PLACE, WORK, Attack, children_of, main, read
+
+OWN = ("--allow-read", BIN, "--allow-read", WORK)
+
+
+class Resources(Attack):
+    def bomb(self, *words, prompt=None, options=(), timeout=120):
+        """Returns the finished run and asserts that no process of it is left."""
+        app = self.start(BIN + "/resource_bomb", *words, prompt=prompt, options=(*OWN, *options))
+        seen = set()
+        deadline = time.monotonic() + timeout
+        while app.poll() is None and time.monotonic() < deadline:
+            seen.update(children_of(app.pid))
+            time.sleep(0.02)
+        out, err = app.communicate(timeout=30)
+        for _ in range(400):
+            alive = [p for p in seen if self.is_ours(p)]
+            if not alive:
+                break
+            time.sleep(0.05)
+        self.assertEqual(alive, [], "processes are left")
+        return app.returncode, out, err
+
+    @staticmethod
+    def is_ours(pid):
+        try:
+            return "resource_bomb" in read(f"/proc/{pid}/cmdline")
+        except OSError:
+            return False
+
+    def test_c12_fork_bomb(self):
+        for prompt in BOTH:
+            code, out, err = self.bomb("fork", prompt=prompt, options=("--pids", "60"))
+            self.assertRegex(out, r"stopped at \d+: Resource temporarily unavailable", err)
+            self.assertLess(int(out.split()[2].rstrip(":")), 60)
+            self.assertEqual(code, 0)
+
+    def test_c12_signal_storm(self):
+        for prompt in BOTH:
+            code, out, err = self.bomb("signals", prompt=prompt)
+            self.assertEqual((code, out), (0, "storm over\n"), err)
+
+    def test_c12_stopped_children(self):
+        for prompt in BOTH:
+            code, out, err = self.bomb("stop", prompt=prompt)
+            self.assertEqual((code, out), (0, "all stopped\n"), err)
+
+    def test_c12_memory(self):
+        for prompt in BOTH:
+            done = self.python("x = []\n"
+                               "try:\n  while True: x.append(bytearray(10 << 20))\n"
+                               "except MemoryError: n = len(x); x = None; print(n < 30)\n", prompt=prompt,
+                               options=("--memory", "256M", "--allow-read", WORK))
+            self.assertEqual(done.stdout, "True\n", done.stderr)
+
+    def test_c12_sparse_and_large_files(self):
+        for prompt in BOTH:
+            done = self.python(
+                CALL + "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+                f"for d in ('/tmp', os.environ['HOME'], '{DATA}'):\n"
+                "    f = open(d + '/big', 'wb')\n"
+                "    say(attempt(lambda: f.truncate(1 << 40)), attempt(lambda: os.pwrite(f.fileno(), b'x', 1 << 33)))\n"
+                "    say(attempt(lambda: os.posix_fallocate(f.fileno(), 0, 1 << 33)))\n"
+                "    say(attempt(lambda: os.pwrite(f.fileno(), b'x', (1 << 20) - 1)))\n"
+                "    os.unlink(d + '/big')\n", prompt=prompt,
+                options=("--file-size", "1M", "--allow-write", DATA, "--allow-read", WORK))
+            self.assertEqual(done.stdout.split(), ["EFBIG", "EFBIG", "EFBIG", "ok"] * 3, f"{prompt} {done.stderr}")
+
+    def test_c12_private_disk(self):
+        for prompt in BOTH:
+            done = self.python(
+                CALL + "def fill(d):\n"
+                "    with open(d + '/f', 'wb', buffering=0) as f:\n"
+                "        while True: f.write(bytes(1 << 20))\n"
+                "for d in ('/tmp', '/dev/shm', '/run', '/var/tmp'): say(attempt(lambda: fill(d)))\n"
+                "say(sum(os.path.getsize(d + '/f') for d in ('/tmp', '/dev/shm', '/run', '/var/tmp')) <= 8 << 20)\n",
+                prompt=prompt, options=("--disk", "8M", "--allow-read", WORK))
+            self.assertEqual(done.stdout.split(), ["ENOSPC"] * 4 + ["True"], done.stderr)
+
+    def test_c12_fifty_thousand_names(self):
+        """On FUSE: made, listed, removed; what the broker keeps of them has a limit."""
+        done = self.python(
+            CALL + f"d = '{DATA}'\n"
+            "for i in range(50000): os.close(os.open(f'{d}/n{i}', os.O_CREAT | os.O_WRONLY))\n"
+            "say(len(os.listdir(d)))\n"
+            "for i in range(50000): os.unlink(f'{d}/n{i}')\n"
+            "open(d + '/' + 'x' * 255, 'w').close(); os.unlink(d + '/' + 'x' * 255)\n"
+            "say(attempt(lambda: open(d + '/' + 'x' * 256, 'w')))\n", timeout=240,
+            options=("--allow-write", DATA, "--deny", DATA + "/never", "--allow-read", WORK))
+        self.assertEqual(done.stdout.split(), ["50001", "ENAMETOOLONG"], done.stderr)
+        self.assertEqual(os.listdir(DATA), ["test.txt"])
+
+    def test_c12_deep_folders(self):
+        """Deeper than any path is long: as a mount, and on FUSE, where a path is judged."""
+        for prompt, options in (("never", ()), (None, ())):
+            code, out, err = self.bomb("deep", "20000", DATA, prompt=prompt,
+                                       options=("--allow-write", DATA, *options))
+            self.assertEqual((code, out), (0, "depth 20000\n"), err)
+            subprocess.run(["rm", "-rf", DATA + "/d"], check=True)
+        code, out, err = self.bomb("deep", "5000", DATA, options=("--allow-write", DATA, "--deny", DATA + "/never"))
+        self.assertTrue(out.startswith("depth "), err)
+        subprocess.run(["rm", "-rf", DATA + "/d"], check=True)
+        done = self.python(f"open('{DATA}/test.txt', 'a').close()", options=("--allow-write", DATA))
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_c12_output_flood_into_a_closed_pipe(self):
+        for prompt in BOTH:
+            app = self.start(BIN + "/resource_bomb", "flood", prompt=prompt, options=OWN)
+            self.assertTrue(app.stdout.read(1 << 16))
+            app.stdout.close()
+            app.stdout = None
+            err = app.communicate(timeout=60)[1]
+            self.assertEqual(app.returncode, 0, err)
+            self.assertIn("flood ended: Broken pipe", err)
+
+    def test_c12_time(self):
+        for prompt in BOTH:
+            for words, code in ((("--time", "1s"), "while True: pass"), (("--wall-time", "1s"), "import time; time.sleep(1000)")):
+                result = PLACE + "/result.json"
+                done = self.python(code, prompt=prompt, options=(*words, "--result", result, "--allow-read", WORK))
+                self.assertEqual(done.returncode, 124, done.stderr)
+                self.assertEqual(json.loads(read(result))["reason"], "timeout")
+
+
+main()
