@@ -2,7 +2,7 @@
 # A thin front door; meson does the work.
 BUILD ?= build
 
-.PHONY: help setup build run test bench install clean
+.PHONY: help setup build run test bench install picture clean
 
 help:
 	@echo "make run      install what is missing, build, start the isolated Python"
@@ -10,7 +10,7 @@ help:
 	@echo "make bench    compare with other sandboxes on this machine"
 	@echo "make build    build only            make install   install with meson"
 	@echo "make setup    install what is missing, open /dev/fuse"
-	@echo "make clean    remove $(BUILD)/"
+	@echo "make clean    remove $(BUILD)/            make picture   record docs/prompt.svg again"
 
 setup:
 	@tools/setup.sh
@@ -34,6 +34,10 @@ bench: build
 
 install: build
 	meson install -C $(BUILD)
+
+# The picture in README: a real session, drawn.
+picture: build
+	@/usr/bin/python3 tools/picture.py $(BUILD) docs/prompt.svg
 
 clean:
 	rm -rf $(BUILD)

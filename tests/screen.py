@@ -57,6 +57,7 @@ class Terminal:
     def __init__(self, *words, cwd=None, rows=24, columns=80, env=None):
         self.raw = self.cut = b""
         self.seen = 0
+        self.filter = lambda data: data  # of what the screen model gets
         self.screen = Model(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
         self.pid, self.fd = pty.fork()
@@ -80,7 +81,7 @@ class Terminal:
         if not data:
             raise EOFError
         self.raw += data
-        data = self.cut + data
+        data = self.filter(self.cut + data)
         cut = CUT.search(data)
         self.cut = cut.group() if cut else b""
         # What pyte does not know, and would print or stumble over.

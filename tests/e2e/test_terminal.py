@@ -188,7 +188,8 @@ class Jobs(Case):
 
     def test_bg_goes_on_without_the_keyboard(self):
         s = self.shell
-        s.type(RUN + "sh -c 'echo RUN''NING; sleep 0.5; trap \"echo BYE; exit\" TERM; while :; do sleep 0.1; done'\n")
+        s.type(RUN + "python3 -c 'import signal, time; print(\"RUN\" + \"NING\", flush=True); "
+               "signal.signal(15, lambda *_: exit(\"B\" + \"YE\")); [time.sleep(0.1) for _ in range(9999)]'\n")
         s.wait_for("RUNNING")
         s.type("\x1a")
         s.wait_shown("Stopped")
@@ -225,7 +226,7 @@ class Jobs(Case):
 
     def test_interrupt_of_a_pipeline(self):
         s = self.shell
-        s.type(RUN + "sh -c 'echo RUN''NING >&2; exec sleep 60' | cat; echo EN''D\n")
+        s.type(RUN + "python3 -c 'import sys, time; print(\"RUN\" + \"NING\", file=sys.stderr); time.sleep(60)' | cat; echo EN''D\n")
         s.wait_for("RUNNING")
         s.type("\x03")
         s.type("echo AGA''IN\n")
@@ -260,7 +261,7 @@ class Jobs(Case):
         s = self.shell
         s.type(RUN + "bash --norc --noprofile -i\n")
         s.wait_for("bash-")
-        s.type("sh -c 'echo RUN''NING; exec sleep 60'\n")
+        s.type("python3 -c 'import time; print(\"RUN\" + \"NING\", flush=True); time.sleep(60)'\n")
         s.wait_for("RUNNING")
         s.type("\x1a")
         s.wait_shown("Stopped")
