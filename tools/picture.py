@@ -44,7 +44,7 @@ def record(build, home):
     t = screen.Terminal("bash", "--norc", "--noprofile", "-i", cwd=home + "/notes", rows=ROWS, columns=COLUMNS)
     t.filter = lambda data: data.replace(b"\x1b[2m", FAINT_MARK.encode())
     t.wait_for("$ ")
-    t.type("clear; appsilo python -q\n")
+    t.type("appsilo python -q\n")
     t.answer("n")
     t.wait_for(">>> ")
     t.type("open('todo.txt').read()\n")

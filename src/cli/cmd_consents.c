@@ -3,6 +3,7 @@
 #include "cli/command.h"
 
 #include "base/json.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "consent/words.h"
 #include <string.h>
@@ -28,6 +29,7 @@ static const struct option_row reset_options[] = {
 
 struct listing {
 	const char *family;
+	const char *path; /* NULL, or: at and below it */
 	bool json, all;
 	size_t n;
 };
@@ -84,6 +86,8 @@ static int print_rule(void *data, const struct consent_rule *rule)
 	char shown[4 * PATH_MAX], time_text[32];
 	int r = 0;
 
+	if (l->path && !path_is_under(rule->path, l->path))
+		return 0;
 	if (l->json) {
 		r = print_json(l, rule);
 	} else {
@@ -111,12 +115,16 @@ static int run_consents(int argc, char **argv, struct appsilo_error *err)
 	cleanup(close_store) struct consent_store *store = NULL;
 	struct listing l = {0};
 	struct places places;
+	char path[PATH_MAX];
 	int words = command_options(argc, argv, consents_options, take, &l, err);
 
-	if (words > 0)
-		error_say(err, -EINVAL, "consents: takes no PATH; use -p FAMILY");
-	if (words != 0)
+	if (words > 1)
+		words = error_say(err, -EINVAL, "consents: one PATH at most");
+	if (words < 0)
 		return EXIT_USAGE;
+	if (words == 1 && command_path(argv[1], path, err) < 0)
+		return EXIT_FAILED;
+	l.path = words == 1 ? path : NULL;
 	if (command_store(STORE_READ, &places, &store, err) < 0)
 		return EXIT_FAILED;
 	if (l.json)
@@ -126,7 +134,7 @@ static int run_consents(int argc, char **argv, struct appsilo_error *err)
 	if (l.json)
 		printf("%s]\n", l.n ? "\n" : "");
 	else if (l.n == 0)
-		printf("no decisions%s\n", l.family ? " for this app" : "");
+		printf("no decisions%s%s\n", l.family ? " for this app" : "", l.path ? " there" : "");
 	return EXIT_OK;
 }
 
@@ -156,7 +164,7 @@ static int run_reset(int argc, char **argv, struct appsilo_error *err)
 	return EXIT_OK;
 }
 
-const struct command command_consents = {"consents", "[-p FAMILY] [--json]",
+const struct command command_consents = {"consents", "[-p FAMILY] [--json] [PATH]",
 					 "list every remembered decision", consents_options,
 					 run_consents};
 

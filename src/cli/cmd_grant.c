@@ -3,6 +3,7 @@
 #include "cli/command.h"
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "consent/never.h"
 #include "consent/words.h"
@@ -17,6 +18,7 @@ enum {
 	OPT_FILE,
 	OPT_OVERRIDE,
 	OPT_DRY_RUN,
+	OPT_JSON,
 };
 
 static const struct option_row grant_options[] = {
@@ -28,6 +30,7 @@ static const struct option_row grant_options[] = {
 	{OPT_FILE, "--file", NULL, "the path alone, not what is below it"},
 	{OPT_OVERRIDE, "--override-never", NULL, "open a place of the never list to one app"},
 	{OPT_DRY_RUN, "--dry-run", NULL, "say what would be done"},
+	{OPT_JSON, "--json", NULL, "print a JSON array instead"},
 	{0, NULL, NULL, NULL},
 };
 
@@ -35,12 +38,13 @@ static const struct option_row revoke_options[] = {
 	{OPT_FAMILY, "-p", "FAMILY", "from this app"},
 	{OPT_ALL, "--all-packages", NULL, "from the rules for every app"},
 	{OPT_DRY_RUN, "--dry-run", NULL, "say what would be done"},
+	{OPT_JSON, "--json", NULL, "print a JSON array instead"},
 	{0, NULL, NULL, NULL},
 };
 
 struct request {
 	const char *family;
-	bool all, write, read, deny, file, override, dry_run;
+	bool all, write, read, deny, file, override, dry_run, json;
 };
 
 static int take(void *data, const struct option_row *row, const char *value)
@@ -71,6 +75,9 @@ static int take(void *data, const struct option_row *row, const char *value)
 		break;
 	case OPT_DRY_RUN:
 		q->dry_run = true;
+		break;
+	case OPT_JSON:
+		q->json = true;
 		break;
 	default:
 		return -EINVAL;
@@ -112,8 +119,37 @@ static int check_never(const struct places *places, const char *path, const stru
 			 text_show(path, shown, sizeof(shown)));
 }
 
+/* The object of one path: what @rule says or, NULL, how many were @removed. */
+static int print_json(const struct request *q, const char *path, const struct consent_rule *rule,
+		      int removed, bool first)
+{
+	char line[8 * PATH_MAX];
+	struct json_writer w;
+	int n;
+
+	jsonw_init(&w, line, sizeof(line));
+	jsonw_open(&w, NULL, '{');
+	jsonw_string(&w, "package", q->all ? CONSENT_ALL_FAMILIES : q->family);
+	jsonw_string(&w, "path", path);
+	if (rule) {
+		jsonw_string(&w, "target", words_target(rule->target));
+		jsonw_string(&w, "access", words_access(rule->access));
+		jsonw_string(&w, "decision", words_verdict(rule->verdict));
+		jsonw_string(&w, "source", words_source(rule->source));
+	} else {
+		jsonw_int(&w, "removed", removed);
+	}
+	jsonw_bool(&w, "done", !q->dry_run);
+	jsonw_close(&w, '}');
+	n = jsonw_finish(&w);
+	if (n < 0)
+		return n;
+	printf("%s\n  %.*s", first ? "[" : ",", n - 1, line);
+	return 0;
+}
+
 static int grant_one(struct consent_store *store, const struct request *q, const char *path,
-		     struct appsilo_error *err)
+		     bool first, struct appsilo_error *err)
 {
 	struct consent_rule rule = {
 		.family = q->all ? CONSENT_ALL_FAMILIES : q->family,
@@ -128,7 +164,9 @@ static int grant_one(struct consent_store *store, const struct request *q, const
 	char shown[1024];
 	int r = q->dry_run ? 0 : consent_store_put(store, &rule, err);
 
-	if (r == 0)
+	if (r == 0 && q->json)
+		r = print_json(q, path, &rule, 0, first);
+	else if (r == 0)
 		printf("%s%s %s %s%s for %s\n", q->dry_run ? "would " : "", words_verdict(rule.verdict),
 		       words_access(rule.access), text_show(path, shown, sizeof(shown)),
 		       q->file ? " (alone)" : "", q->all ? "every app" : q->family);
@@ -166,12 +204,41 @@ static int run_grant(int argc, char **argv, struct appsilo_error *err)
 			if (r == 0 && pass == 0)
 				r = check_never(&places, path, &q, err);
 			if (r == 0 && pass == 1)
-				r = grant_one(store, &q, path, err);
+				r = grant_one(store, &q, path, i == 1, err);
 			if (r < 0)
 				return EXIT_FAILED;
 		}
 	}
+	if (q.json)
+		printf("\n]\n");
 	return EXIT_OK;
+}
+
+struct counting {
+	const char *path;
+	int n;
+};
+
+static int count_rule(void *data, const struct consent_rule *rule)
+{
+	struct counting *c = data;
+
+	c->n += strcmp(rule->path, c->path) == 0;
+	return 0;
+}
+
+static int revoke_one(struct consent_store *store, const struct request *q, const char *path,
+		      int *ret_count, struct appsilo_error *err)
+{
+	const char *family = q->all ? CONSENT_ALL_FAMILIES : q->family;
+	struct counting c = {.path = path};
+	int r;
+
+	if (!q->dry_run)
+		return consent_store_remove(store, family, path, false, ret_count, err);
+	r = consent_store_each(store, family, count_rule, &c, err);
+	*ret_count = c.n;
+	return r;
 }
 
 static int run_revoke(int argc, char **argv, struct appsilo_error *err)
@@ -192,18 +259,22 @@ static int run_revoke(int argc, char **argv, struct appsilo_error *err)
 		int count = 0;
 
 		r = command_path(argv[i], path, err);
-		if (r == 0 && !q.dry_run)
-			r = consent_store_remove(store, q.all ? CONSENT_ALL_FAMILIES : q.family, path,
-						 false, &count, err);
+		if (r == 0)
+			r = revoke_one(store, &q, path, &count, err);
+		if (r == 0 && q.json)
+			r = print_json(&q, path, NULL, count, i == 1);
 		if (r < 0)
 			return EXIT_FAILED;
 		total += count;
-		printf("%s %d rule%s on %s\n", q.dry_run ? "would remove" : "removed", count,
+		if (!q.json)
+			printf("%s %d rule%s on %s\n", q.dry_run ? "would remove" : "removed", count,
 		       count == 1 ? "" : "s", text_show(path, shown, sizeof(shown)));
 	}
-	if (total > 0)
+	if (q.json)
+		printf("\n]\n");
+	else if (total > 0 && !q.dry_run)
 		printf("Running apps ask again at their next open; what they have open stays open.\n");
-	if (total == 0 && !q.dry_run) {
+	if (total == 0) {
 		error_say(err, -ENOENT, "revoke: there is no such rule; see appsilo consents");
 		return EXIT_FAILED;
 	}

@@ -12,6 +12,9 @@ TOOL = sys.argv.pop(1)
 RANK = {"base": 0, "isolation": 1, "consent": 2, "manifest": 2, "broker": 3, "package": 4, "cli": 5}
 # The layers that are not below but beside: the helper enters mount namespaces.
 
+# Commands that share a page.
+SHARED = {"python": "run", "revoke": "grant", "reset": "consents"}
+
 
 def sources():
     for folder, _, names in os.walk(TOP + "/src"):
@@ -24,7 +27,7 @@ class Docs(unittest.TestCase):
     def test_every_option_is_in_its_man_page(self):
         listing = subprocess.run([TOOL, "help", "--options-json"], capture_output=True, check=True).stdout
         for command, options in json.loads(listing).items():
-            page = f"appsilo-{'run' if command == 'python' else command}.1.scd"
+            page = f"appsilo-{SHARED.get(command, command)}.1.scd"
             if not os.path.exists(f"{TOP}/docs/man/{page}"):
                 page = "appsilo.1.scd"
             with open(f"{TOP}/docs/man/{page}") as file:
