@@ -5,6 +5,7 @@
  * o, p: never-list override for reading, writing) and the path. Ends with the record ".".
  */
 #include "cli/command.h"
+#include "consent/rules_cache.h"
 
 #include <string.h>
 
@@ -15,13 +16,11 @@ static int print_rule(void *data, const struct consent_rule *rule)
 	bool write = rule->access == CONSENT_WRITE;
 	char letter = write ? 'w' : 'r';
 
-	(void)data;
 	if (rule->verdict == CONSENT_DENY)
 		letter = write ? 'W' : 'R';
 	else if (rule->source == CONSENT_FROM_OVERRIDE)
 		letter = write ? 'p' : 'o';
-	printf("%c%s%c", letter, rule->path, '\0');
-	return 0;
+	return fprintf(data, "%c%s%c", letter, rule->path, '\0') < 0 ? -ENOMEM : 0;
 }
 
 static void close_store(struct consent_store **store)
@@ -29,20 +28,47 @@ static void close_store(struct consent_store **store)
 	consent_store_close(*store);
 }
 
-static int run_rules(int argc, char **argv, struct appsilo_error *err)
+/* All records of @family in one piece, the store opened and closed for it. */
+static int read_store(const char *family, struct places *places, char **ret, size_t *ret_size,
+		      struct appsilo_error *err)
 {
 	cleanup(close_store) struct consent_store *store = NULL;
+	cleanup_fclose FILE *records = open_memstream(ret, ret_size);
+	int r = records ? command_store(STORE_READ, places, &store, err)
+			: error_set(err, -ENOMEM, "rules");
+
+	if (r == 0)
+		r = consent_store_each(store, family, print_rule, records, err);
+	if (r == 0)
+		r = consent_store_each(store, CONSENT_ALL_FAMILIES, print_rule, records, err);
+	if (r == 0 && (fprintf(records, ".%c", '\0') < 0 || fflush(records) != 0))
+		r = error_set(err, -ENOMEM, "rules");
+	return r;
+}
+
+static int run_rules(int argc, char **argv, struct appsilo_error *err)
+{
+	cleanup_free char *records = NULL;
+	struct rules_stamp before, after;
 	struct places places;
+	size_t size = 0;
+	bool known;
 
 	if (argc != 2) {
 		error_say(err, -EINVAL, "rules: use rules FAMILY");
 		return EXIT_USAGE;
 	}
-	if (command_store(STORE_READ, &places, &store, err) < 0 ||
-	    consent_store_each(store, argv[1], print_rule, NULL, err) < 0 ||
-	    consent_store_each(store, CONSENT_ALL_FAMILIES, print_rule, NULL, err) < 0)
+	known = places_find(&places, err) == 0 && rules_stamp_take(places.data_dir, &before) == 0;
+	if (read_store(argv[1], &places, &records, &size, err) < 0)
 		return EXIT_FAILED;
-	printf(".%c", '\0');
+	/* Closing the store may have put its log away: then the next start keeps the rules. */
+	if (known && rules_stamp_take(places.data_dir, &after) == 0 &&
+	    rules_stamp_equal(&before, &after))
+		rules_cache_write(places.data_dir, argv[1], &before, records, size);
+	if (fwrite(records, 1, size, stdout) != size) {
+		error_set(err, -errno, "rules: write");
+		return EXIT_FAILED;
+	}
 	return EXIT_OK;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/path.h"
 #include "cli/programs.h"
+#include "consent/rules_cache.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -66,23 +67,25 @@ static int add_record(struct prepared *p, const char *record, struct appsilo_err
 	return 0;
 }
 
-static int read_records(struct prepared *p, FILE *file, struct appsilo_error *err)
+/* The last record says that nothing is missing. */
+static int add_records(struct prepared *p, const char *records, size_t size, struct appsilo_error *err)
 {
-	char *record = NULL;
-	size_t size = 0;
-	ssize_t n;
+	const char *end = records + size;
 	int r = 0;
-	bool complete = false;
 
-	while (r == 0 && !complete && (n = getdelim(&record, &size, '\0', file)) > 0) {
-		complete = strcmp(record, ".") == 0;
-		if (!complete)
-			r = add_record(p, record, err);
+	for (const char *at = records; r == 0 && at < end;) {
+		size_t n = strnlen(at, (size_t)(end - at));
+
+		if (at + n == end)
+			break;
+		if (strcmp(at, ".") == 0 && at + n + 1 == end)
+			return 0;
+		r = add_record(p, at, err);
+		at += n + 1;
 	}
-	free(record);
-	if (r == 0 && !complete)
-		return error_say(err, -EIO, "run: the stored rules could not be read; not starting");
-	return r;
+	return r < 0 ? r
+		     : error_say(err, -EIO,
+				 "run: the stored rules could not be read; not starting");
 }
 
 static int run_tool(struct prepared *p, int *ret_fd, pid_t *ret_pid, struct appsilo_error *err)
@@ -114,29 +117,65 @@ static int run_tool(struct prepared *p, int *ret_fd, pid_t *ret_pid, struct apps
 	return *ret_pid < 0 ? error_set(err, -errno, "run: start %s", program) : 0;
 }
 
+/* All that the tool prints, into memory. */
+static int read_all(int fd, char **ret, size_t *ret_size)
+{
+	cleanup_free char *buffer = NULL;
+	size_t used = 0, room = 0;
+	ssize_t n;
+
+	for (;;) {
+		if (used == room) {
+			char *bigger = realloc(buffer, room ? 2 * room : 4096);
+
+			if (!bigger)
+				return -ENOMEM;
+			room = room ? 2 * room : 4096;
+			buffer = bigger;
+		}
+		n = read(fd, buffer + used, room - used);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		used += (size_t)n;
+	}
+	if (n < 0)
+		return -errno;
+	*ret = TAKE_PTR(buffer);
+	*ret_size = used;
+	return 0;
+}
+
+static int ask_tool(struct prepared *p, char **ret, size_t *ret_size, struct appsilo_error *err)
+{
+	pid_t pid;
+	int fd, r = run_tool(p, &fd, &pid, err);
+
+	if (r < 0)
+		return r;
+	r = read_all(fd, ret, ret_size);
+	close(fd);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return r < 0 ? error_set(err, r, "run: read the stored rules") : 0;
+}
+
 int stored_rules(struct prepared *p, struct protection *protection, struct appsilo_error *err)
 {
-	char file[PATH_MAX + 16];
-	FILE *stream;
-	pid_t pid;
-	int fd, r;
+	cleanup_free char *records = NULL;
+	size_t size;
+	int r;
 
 	protection->places = (struct never_places){
 		.home = p->places.home, .data_dir = p->places.data_dir, .profile = p->home};
 	protection->view = &p->view;
 	p->view.is_protected = is_protected;
 	p->view.data = protection;
-	snprintf(file, sizeof(file), "%s/consent.db", p->places.data_dir);
-	if (access(file, F_OK) < 0 && errno == ENOENT)
+	r = rules_cache_read(p->places.data_dir, p->identity.family, &records, &size);
+	if (r == -ENOENT)
 		return 0;
-	r = run_tool(p, &fd, &pid, err);
 	if (r < 0)
-		return r;
-	stream = fdopen(fd, "r");
-	r = stream ? read_records(p, stream, err) : error_set(err, -ENOMEM, "run");
-	if (stream)
-		fclose(stream);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	return r;
+		r = ask_tool(p, &records, &size, err);
+	return r < 0 ? r : add_records(p, records, size, err);
 }

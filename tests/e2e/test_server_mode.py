@@ -152,4 +152,54 @@ class ServerMode(Case):
         self.assertNotEqual(self.family("python3"), self.family("cat"))
 
 
+
+class StoredRules(Case):
+    """The rules that are kept beside the store are believed only while it is unchanged."""
+
+    DATA = HOME + "/.local/share/appsilo"
+    CODE = (f"\ntry: print(open('{HOME}/data/test.txt').read().strip())"
+            "\nexcept PermissionError: print('denied')")
+
+    def see(self):
+        return self.python(self.CODE, prompt="never").stdout.strip()
+
+    def settle(self):
+        """Let the store be older than what its times can tell apart, then let it be kept."""
+        for path in (self.DATA + "/consent.db", self.DATA + "/consent.db-wal"):
+            while os.path.exists(path) and time.time() - os.stat(path).st_ctime < 0.2:
+                time.sleep(0.01)
+        while not os.path.isdir(self.DATA + "/rules") or not os.listdir(self.DATA + "/rules"):
+            self.see()
+
+    def test_kept_rules_follow_every_change(self):
+        family = self.family("python3", "-c", "")
+        self.tool("grant", "-p", family, "--read", HOME + "/data")
+        self.settle()
+        self.assertEqual(self.see(), "hello")
+        for _ in range(5):
+            self.tool("revoke", "-p", family, HOME + "/data")
+            self.assertEqual(self.see(), "denied")
+            self.tool("grant", "-p", family, "--read", HOME + "/data")
+            self.assertEqual(self.see(), "hello")
+
+    def test_damage_is_noticed(self):
+        family = self.family("python3", "-c", "")
+        self.tool("grant", "-p", family, "--read", HOME + "/data")
+        self.settle()
+        kept = f"{self.DATA}/rules/{family}"
+        with open(kept, "rb") as file:
+            whole = file.read()
+        for broken in (b"", whole[:40], whole[:-1], whole[:-1] + b"x", whole.replace(b"data", b"dat4")):
+            with open(kept, "wb") as file:
+                file.write(broken)
+            self.assertEqual(self.see(), "hello")
+        with open(kept, "wb") as file:
+            file.write(whole)
+        with open(self.DATA + "/consent.db", "r+b") as file:
+            file.write(b"not a database")
+        done = self.python(self.CODE, prompt="never")
+        self.assertEqual((done.returncode, done.stdout), (125, ""))
+        self.assertIn("damaged", done.stderr)
+
+
 main()
