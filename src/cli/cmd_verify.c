@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/certificates.h"
 #include "cli/progress.h"
 #include "manifest/manifest.h"
 #include "package/msix.h"
@@ -34,7 +35,9 @@ struct findings {
 	struct msix_counts counts;
 	bool is_signed;
 	struct signature_facts signature;
+	struct appsilo_error refused;  /* why install would not take the signature */
 	struct appsilo_error manifest; /* what appsilo does not understand in it */
+	char publisher[PUBLISHER_MAX]; /* empty when the manifest is not understood */
 };
 
 static int take(void *data, const struct option_row *row, const char *value)
@@ -55,7 +58,7 @@ static int take(void *data, const struct option_row *row, const char *value)
 }
 
 /* Undamaged is not understood: what appsilo cannot read in the manifest is said, no more. */
-static int check_manifest(struct msix *msix, struct appsilo_error *err)
+static int check_manifest(struct msix *msix, struct findings *f, struct appsilo_error *err)
 {
 	cleanup_free unsigned char *text = NULL;
 	struct manifest manifest;
@@ -64,9 +67,11 @@ static int check_manifest(struct msix *msix, struct appsilo_error *err)
 
 	if (r == 0)
 		r = manifest_parse((const char *)text, size, MSIX_MANIFEST, &manifest, err);
-	if (r == 0)
-		manifest_done(&manifest);
-	return r;
+	if (r < 0)
+		return r;
+	memcpy(f->publisher, manifest.identity.publisher, sizeof(f->publisher));
+	manifest_done(&manifest);
+	return 0;
 }
 
 static int check_signature(struct msix *msix, struct findings *ret, struct appsilo_error *err)
@@ -92,9 +97,20 @@ static int check_signature(struct msix *msix, struct findings *ret, struct appsi
 	return r;
 }
 
+static void put_timestamp(struct json_writer *j, const struct signature_facts *s)
+{
+	char time[32];
+
+	jsonw_string(j, "timestamp", s->timestamp ? certificates_time(s->timestamp, time) : NULL);
+	if (s->timestamp) {
+		jsonw_bool(j, "timestamp_trusted", s->timestamp_trusted);
+		jsonw_string(j, "timestamper", s->timestamper);
+	}
+}
+
 static int print_json(const char *path, const struct findings *f)
 {
-	char text[4 * PATH_MAX + 2 * PUBLISHER_MAX];
+	char text[4 * PATH_MAX + 8 * PUBLISHER_MAX];
 	struct json_writer j;
 
 	jsonw_init(&j, text, sizeof(text));
@@ -110,6 +126,8 @@ static int print_json(const char *path, const struct findings *f)
 		     f->is_signed ? signature_verdict_word(f->signature.verdict) : "none");
 	jsonw_string(&j, "signer", f->is_signed ? f->signature.subject : NULL);
 	jsonw_string(&j, "thumbprint", f->is_signed ? f->signature.thumbprint : NULL);
+	jsonw_string(&j, "signature_problem", f->refused.code ? f->refused.line : NULL);
+	put_timestamp(&j, &f->signature);
 	jsonw_string(&j, "manifest_problem", f->manifest.code ? f->manifest.line : NULL);
 	jsonw_close(&j, '}');
 	if (jsonw_finish(&j) < 0)
@@ -120,7 +138,7 @@ static int print_json(const char *path, const struct findings *f)
 
 static int print_findings(const char *path, const struct findings *f)
 {
-	char shown[PATH_MAX];
+	char shown[PATH_MAX], time[32];
 
 	printf("%s: undamaged: %llu files, %llu links, %llu bytes in %llu\n",
 	       text_show(path, shown, sizeof(shown)), (unsigned long long)f->counts.files,
@@ -133,8 +151,22 @@ static int print_findings(const char *path, const struct findings *f)
 		       f->signature.thumbprint);
 	else
 		printf("  signature: none\n");
+	if (f->signature.timestamp)
+		printf("  time stamp: %s, by %s%s\n", certificates_time(f->signature.timestamp, time),
+		       text_show(f->signature.timestamper, shown, sizeof(shown)),
+		       f->signature.timestamp_trusted ? "" : ", who is not trusted with the time");
+	if (f->refused.code)
+		printf("  install refuses it: %s\n", f->refused.line);
 	printf("  manifest: %s\n", f->manifest.code ? f->manifest.line : "good");
 	return EXIT_OK;
+}
+
+/* Would install take the signature? What it would say is a part of the result. */
+static void judge(struct findings *f)
+{
+	const char *publisher = f->publisher[0] ? f->publisher : f->signature.subject;
+
+	f->refused.code = signature_accept(&f->signature, publisher, &f->refused);
 }
 
 static int run_verify(int argc, char **argv, struct appsilo_error *err)
@@ -143,6 +175,7 @@ static int run_verify(int argc, char **argv, struct appsilo_error *err)
 	static struct findings found;
 	struct wishes w = {0};
 	struct progress bar;
+	char shown[512];
 	int words = command_options(argc, argv, verify_options, take, &w, err), r;
 
 	if (words >= 0 && words != 1)
@@ -156,11 +189,16 @@ static int run_verify(int argc, char **argv, struct appsilo_error *err)
 	if (r == 0)
 		r = msix_verify(msix, &found.counts, err);
 	progress_end(&bar);
-	if (r == 0)
-		r = check_signature(msix, &found, err);
 	if (r < 0)
 		return EXIT_FAILED;
-	(void)!check_manifest(msix, &found.manifest); /* the line is the result */
+	text_show(argv[1], shown, sizeof(shown));
+	if (check_signature(msix, &found, err) < 0) {
+		error_prefix(err, "%s", shown);
+		return EXIT_FAILED;
+	}
+	(void)!check_manifest(msix, &found, &found.manifest); /* the line is the result */
+	if (found.is_signed)
+		judge(&found);
 	return w.json ? print_json(argv[1], &found) : print_findings(argv[1], &found);
 }
 

@@ -10,7 +10,8 @@ const struct command *const commands[] = {
 	&command_consents, &command_reset,  &command_why,    &command_doctor,
 	&command_install,  &command_uninstall, &command_list, &command_show,
 	&command_open,	   &command_pack,   &command_unpack, &command_verify,
-	&command_cert,	   &command_trust,  &command_pack_python, &command_pack_command,
+	&command_sign,	   &command_cert,   &command_trust,
+	&command_pack_python, &command_pack_command,
 	&command_capabilities, &command_completion, &command_help, &command_version, NULL};
 
 const struct command *command_find(const char *name)
