@@ -16,7 +16,7 @@ util-linux procps git sqlite3 bash coreutils
 less vim-tiny python3-pyte
 ca-certificates tzdata python3-venv
 "
-[ "${1:-}" = bench ] && packages="$packages bubblewrap firejail"
+[ "${1:-}" = bench ] && packages="$packages bubblewrap firejail fuse3"
 
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then
