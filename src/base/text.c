@@ -88,3 +88,29 @@ const char *text_show(const char *string, char *buffer, size_t size)
 		snprintf(buffer, size, "(name too long to show)");
 	return buffer;
 }
+
+size_t text_distance(const char *a, const char *b)
+{
+	size_t row[64], n = strlen(b);
+
+	if (n >= ARRAY_SIZE(row) || strlen(a) >= ARRAY_SIZE(row))
+		return ARRAY_SIZE(row);
+	for (size_t j = 0; j <= n; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			diagonal = row[j];
+			row[j] = best;
+		}
+	}
+	return row[n];
+}

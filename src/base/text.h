@@ -28,6 +28,9 @@ size_t text_decode(const unsigned char *p, size_t left, uint32_t *ret);
  */
 int text_escape(const char *bytes, size_t length, char *ret, size_t size) must_check;
 
+/** Edit distance of two words, for "did you mean"; large for words of 64 bytes and more. */
+size_t text_distance(const char *a, const char *b);
+
 /** As text_escape() for a string; on overflow the result is "(name too long to show)". */
 const char *text_show(const char *string, char *buffer, size_t size);
 

@@ -5,8 +5,8 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "consent/runs.h"
 #include "consent/words.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -17,9 +17,8 @@
 
 struct recorder {
 	pthread_mutex_t lock; /* guards the descriptors and last */
-	char dir[PATH_MAX];   /* runs directory */
-	char id[RECORD_ID_MAX];
-	const char *family, *app; /* borrowed */
+	char id[RUNS_ID_MAX];
+	const char *data_dir, *family, *app; /* borrowed */
 	int audit_fd, run_fd;	  /* owned */
 	bool failed;
 	char last[LINE_MAX_BYTES]; /* the line before: an equal one is not repeated */
@@ -29,9 +28,6 @@ int recorder_open(const char *data_dir, const char *audit_path, const char *fami
 		  const char *app, struct recorder **ret, struct appsilo_error *err)
 {
 	cleanup(recorder_closep) struct recorder *r = calloc(1, sizeof(*r));
-	time_t now = time(NULL);
-	struct tm parts;
-	size_t n;
 
 	if (!r)
 		return error_set(err, -ENOMEM, "run record");
@@ -39,11 +35,8 @@ int recorder_open(const char *data_dir, const char *audit_path, const char *fami
 	pthread_mutex_init(&r->lock, NULL);
 	r->family = family;
 	r->app = app;
-	if (snprintf(r->dir, sizeof(r->dir), "%s/runs", data_dir) >= PATH_MAX)
-		return error_set(err, -ENAMETOOLONG, "run record");
-	gmtime_r(&now, &parts);
-	n = strftime(r->id, sizeof(r->id), "%Y%m%d-%H%M%S", &parts);
-	snprintf(r->id + n, sizeof(r->id) - n, "-%d", (int)getpid());
+	r->data_dir = data_dir;
+	runs_new_id(r->id);
 	if (audit_path) {
 		r->audit_fd = fd_open_report(audit_path, O_APPEND, 0600);
 		if (r->audit_fd < 0)
@@ -68,51 +61,16 @@ const char *recorder_run_id(const struct recorder *r)
 	return r->id;
 }
 
-static int newest_last(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int is_record(const struct dirent *d)
-{
-	size_t n = strlen(d->d_name);
-
-	return n > 6 && strcmp(d->d_name + n - 6, ".jsonl") == 0;
-}
-
-static void remove_old(const char *dir)
-{
-	struct dirent **list;
-	int n = scandir(dir, &list, is_record, newest_last);
-	char path[PATH_MAX + 256];
-
-	for (int i = 0; i < n; i++) {
-		if (i < n - RECORD_RUNS_KEPT) {
-			snprintf(path, sizeof(path), "%s/%s", dir, list[i]->d_name);
-			unlink(path);
-		}
-		free(list[i]);
-	}
-	if (n >= 0)
-		free(list);
-}
-
 /* The record is made at the first denial: a run without one leaves nothing. */
 static int run_file(struct recorder *r)
 {
-	char path[PATH_MAX + 64];
-
 	if (r->run_fd >= 0 || r->failed)
 		return r->run_fd;
-	(void)mkdir(r->dir, 0700); /* exists, or the open below says why not */
-	snprintf(path, sizeof(path), "%s/%s.jsonl", r->dir, r->id);
-	r->run_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	r->run_fd = runs_create(r->data_dir, r->id);
 	if (r->run_fd < 0) {
 		r->failed = true;
-		log_warning("cannot write %s: %s; appsilo why will not know this run", path,
-			    strerror(errno));
-	} else {
-		remove_old(r->dir);
+		log_warning("cannot write %s/runs/%s.jsonl: %s; appsilo why will not know this run",
+			    r->data_dir, r->id, strerror(-r->run_fd));
 	}
 	return r->run_fd;
 }

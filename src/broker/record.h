@@ -9,13 +9,10 @@
 #include "base/error.h"
 #include "consent/decide.h"
 
-#define RECORD_RUNS_KEPT 100
-#define RECORD_ID_MAX 40
-
 struct recorder;
 
 /**
- * @data_dir    appsilo's own directory; the record is made at the first denial
+ * @data_dir    appsilo's own directory, borrowed; the record is made at the first denial
  * @audit_path  NULL: no audit file
  * Returns 0; -errno with the line when the audit file cannot be opened.
  */

@@ -85,6 +85,31 @@ static void print_denial(const json_t *line)
 	printf("    allow: %s\n", text_show(member(line, "allow"), allow, sizeof(allow)));
 }
 
+/* No broker saw the calls: say what was there, and that the rest was not. */
+static void print_server_run(const json_t *line)
+{
+	const json_t *places = json_object_get(line, "reachable");
+	char shown[8192];
+
+	printf("%s ran without questions (server mode) and ended with exit code %lld.\n",
+	       member(line, "app"),
+	       (long long)json_integer_value(json_object_get(line, "exit_code")));
+	printf("It could reach the system, read-only, its profile %s, and:\n",
+	       text_show(member(line, "profile"), shown, sizeof(shown)));
+	for (size_t i = 0; i < json_array_size(places); i++) {
+		const json_t *place = json_array_get(places, i);
+
+		printf("    %-6s %s\n", member(place, "access"),
+		       text_show(member(place, "path"), shown, sizeof(shown)));
+	}
+	if (json_array_size(places) == 0)
+		printf("    nothing else\n");
+	printf("Every other place of yours is denied (EACCES), the current directory %s too unless it is "
+	       "listed.\n", text_show(member(line, "cwd"), shown, sizeof(shown)));
+	printf("To allow: %s, or --allow-read PATH for one run. To be told each call, run it with "
+	       "--prompt tty.\n", member(line, "allow"));
+}
+
 static int print_run(FILE *file, const char *id, bool json, struct appsilo_error *err)
 {
 	char *line = NULL;
@@ -100,6 +125,9 @@ static int print_run(FILE *file, const char *id, bool json, struct appsilo_error
 		if (json) {
 			line[length - 1] = '\0';
 			printf("%s\n  %s", n ? "," : "", line);
+		} else if (object && strcmp(member(object, "kind"), "server-mode") == 0) {
+			print_server_run(object);
+			n--;
 		} else if (object) {
 			print_denial(object);
 		} else {
@@ -113,7 +141,7 @@ static int print_run(FILE *file, const char *id, bool json, struct appsilo_error
 	free(line);
 	if (json)
 		printf("%s]\n", n ? "\n" : "");
-	else
+	else if (n > 0)
 		printf("%zu denial%s in run %s\n", n, n == 1 ? "" : "s", id);
 	return ferror(file) ? error_set(err, -EIO, "why: read the record of %s", id) : 0;
 }

@@ -24,6 +24,46 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+const char *command_nearest(const char *word)
+{
+	const char *best = NULL;
+	size_t least = strlen(word) < 4 ? 2 : 3; /* a short word is near to anything */
+
+	for (size_t i = 0; commands[i]; i++) {
+		size_t d = text_distance(word, commands[i]->name);
+
+		if (d < least) {
+			least = d;
+			best = commands[i]->name;
+		}
+	}
+	return best;
+}
+
+/* "; did you mean X?", or where to look. */
+static int unknown_option(const char *command, const struct option_row *table, const char *word,
+			  struct appsilo_error *err)
+{
+	const char *best = NULL;
+	size_t least = 4;
+	char shown[256];
+
+	for (; table && table->name; table++) {
+		size_t d = text_distance(word, table->name);
+
+		if (d < least) {
+			least = d;
+			best = table->name;
+		}
+	}
+	text_show(word, shown, sizeof(shown));
+	if (best)
+		return error_say(err, -EINVAL, "%s: unknown option %s; did you mean %s?", command, shown,
+				 best);
+	return error_say(err, -EINVAL, "%s: unknown option %s; see appsilo %s --help", command, shown,
+			 command);
+}
+
 static const struct option_row *find_row(const struct option_row *table, const char *word)
 {
 	size_t n = strcspn(word, "=");
@@ -40,7 +80,6 @@ int command_options(int argc, char **argv, const struct option_row *table,
 {
 	int kept = 0;
 	bool only_words = false;
-	char shown[256];
 
 	for (int i = 1; i < argc; i++) {
 		const struct option_row *row;
@@ -55,10 +94,8 @@ int command_options(int argc, char **argv, const struct option_row *table,
 			continue;
 		}
 		row = find_row(table, argv[i]);
-		text_show(argv[i], shown, sizeof(shown));
 		if (!row)
-			return error_say(err, -EINVAL, "%s: unknown option %s; see appsilo %s --help",
-					 argv[0], shown, argv[0]);
+			return unknown_option(argv[0], table, argv[i], err);
 		if (strchr(argv[i], '='))
 			value = strchr(argv[i], '=') + 1;
 		else if (row->argument && i + 1 < argc)

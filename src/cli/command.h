@@ -36,6 +36,9 @@ extern const struct command *const commands[];
 
 const struct command *command_find(const char *name);
 
+/** The command whose name is nearly @word; NULL: none. */
+const char *command_nearest(const char *word);
+
 /**
  * Read options of @table from argv[1..]; the rest is compacted to the front.
  * @take  called for each option with its row and value (NULL without one); non-zero stops

@@ -11,7 +11,9 @@
 #include "cli/prepare.h"
 #include "cli/programs.h"
 #include "cli/result.h"
+#include "cli/server_record.h"
 #include "cli/stored.h"
+#include "consent/runs.h"
 #include "isolation/control.h"
 #include "isolation/launch.h"
 #include "isolation/monitor.h"
@@ -137,6 +139,7 @@ static int run_server_mode(struct prepared *p)
 	struct monitor_outcome outcome = {0};
 	struct result_counts none = {0};
 	cleanup_close int result_fd = -EBADF;
+	char run_id[RUNS_ID_MAX];
 	int exit_code = 125;
 
 	if (p->options.result) {
@@ -148,8 +151,9 @@ static int run_server_mode(struct prepared *p)
 		return complain(&err, exit_code);
 	if (outcome.text[0])
 		log_error("%s", outcome.text);
-	if (result_fd >= 0 &&
-	    result_write(result_fd, &outcome, p->identity.family, NULL, &none, &err) < 0)
+	server_record(p, &outcome, run_id);
+	if (result_fd >= 0 && result_write(result_fd, &outcome, p->identity.family,
+					   run_id[0] ? run_id : NULL, &none, &err) < 0)
 		return complain(&err, 125);
 	return outcome.exit_code;
 }

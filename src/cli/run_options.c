@@ -131,33 +131,6 @@ static const struct option_row *find_row(const char *word, const char **ret_inli
 	return NULL;
 }
 
-/* Edit distance of short words, for "did you mean". */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[64], n = strlen(b);
-
-	if (n >= ARRAY_SIZE(row) || strlen(a) >= ARRAY_SIZE(row))
-		return ARRAY_SIZE(row);
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			diagonal = row[j];
-			row[j] = best;
-		}
-	}
-	return row[n];
-}
-
 static int unknown_option(const char *word, struct appsilo_error *err)
 {
 	const char *best = NULL;
@@ -165,7 +138,7 @@ static int unknown_option(const char *word, struct appsilo_error *err)
 	char shown[256];
 
 	for (const struct option_row *row = run_option_table; row->name; row++) {
-		size_t d = distance(word, row->name);
+		size_t d = text_distance(word, row->name);
 
 		if (d < least) {
 			least = d;

@@ -25,8 +25,16 @@ static int dispatch(int argc, char **argv, struct appsilo_error *err)
 		name = "version";
 	c = command_find(name);
 	if (!c) {
-		error_say(err, -EINVAL, "there is no command %s; see appsilo --help",
-			  text_show(name, shown, sizeof(shown)));
+		const char *near = command_nearest(name);
+
+		text_show(name, shown, sizeof(shown));
+		if (near)
+			error_say(err, -EINVAL, "there is no command %s; did you mean %s?", shown, near);
+		else
+			error_say(err, -EINVAL,
+				  "there is no command %s; see appsilo --help, or to start a program "
+				  "isolated: appsilo run -- %s",
+				  shown, shown);
 		return EXIT_USAGE;
 	}
 	if (argc > 2 && wants_help(argc - 1, argv + 1)) {

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consent/runs.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+void runs_new_id(char ret[RUNS_ID_MAX])
+{
+	time_t now = time(NULL);
+	struct tm parts;
+	size_t n;
+
+	gmtime_r(&now, &parts);
+	n = strftime(ret, RUNS_ID_MAX, "%Y%m%d-%H%M%S", &parts);
+	snprintf(ret + n, RUNS_ID_MAX - n, "-%d", (int)getpid());
+}
+
+static int newest_last(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_record(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+
+	return n > 6 && strcmp(d->d_name + n - 6, ".jsonl") == 0;
+}
+
+static void remove_old(const char *dir)
+{
+	struct dirent **list;
+	int n = scandir(dir, &list, is_record, newest_last);
+	char path[PATH_MAX + 256];
+
+	for (int i = 0; i < n; i++) {
+		if (i < n - RUNS_KEPT) {
+			snprintf(path, sizeof(path), "%s/%s", dir, list[i]->d_name);
+			unlink(path);
+		}
+		free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
+}
+
+int runs_create(const char *data_dir, const char *id)
+{
+	char dir[PATH_MAX], path[PATH_MAX + RUNS_ID_MAX + 8];
+	int fd;
+
+	if (snprintf(dir, sizeof(dir), "%s/runs", data_dir) >= (int)sizeof(dir))
+		return -ENAMETOOLONG;
+	(void)mkdir(dir, 0700); /* exists, or the open below says why not */
+	snprintf(path, sizeof(path), "%s/%s.jsonl", dir, id);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	remove_old(dir);
+	return fd;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The folder of run records, one file a run: what `appsilo why` reads. The newest are kept.
+ * Compiled for the front too. Thread-safe: no state.
+ */
+#ifndef APPSILO_CONSENT_RUNS_H
+#define APPSILO_CONSENT_RUNS_H
+
+#include "base/error.h"
+
+#define RUNS_KEPT 100
+#define RUNS_ID_MAX 40
+
+/** The id of this process's run: its time, so that ids sort by age, and its pid. */
+void runs_new_id(char ret[RUNS_ID_MAX]);
+
+/**
+ * Make the record of run @id below @data_dir and forget the oldest.
+ * Returns a descriptor to append JSON lines to; -errno.
+ */
+int runs_create(const char *data_dir, const char *id) must_check;
+
+#endif
