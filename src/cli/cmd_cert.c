@@ -169,7 +169,7 @@ static int show(const char *path, struct wishes *w, struct appsilo_error *err)
 
 static int run_cert(int argc, char **argv, struct appsilo_error *err)
 {
-	struct wishes w = {.request = {.subject = CERT_DEFAULT_SUBJECT, .days = DEFAULT_DAYS},
+	struct wishes w = {.request = {.subject = PUBLISHER_DEFAULT, .days = DEFAULT_DAYS},
 			   .folder = ".", .pass = {.fd = -EBADF}, .err = err};
 	int words = command_options(argc, argv, cert_options, take, &w, err);
 	bool fresh = words == 1 && strcmp(argv[1], "new") == 0;

@@ -16,6 +16,8 @@
 #define PACKAGE_FULL_NAME_SIZE 160
 #define PUBLISHER_ID_SIZE 14	 /* 13 digits and a NUL */
 #define PUBLISHER_MAX 2048	 /* bytes */
+/* Of packages and certificates that are made without naming one: the two must agree. */
+#define PUBLISHER_DEFAULT "CN=appsilo"
 
 struct package_version {
 	uint16_t part[4]; /* major, minor, build, revision */

@@ -11,7 +11,6 @@
 #define CERT_FILE "certificate.pem"
 #define CERT_KEY_FILE "key.pem"
 #define CERT_PKCS12_FILE "key.pfx"
-#define CERT_DEFAULT_SUBJECT "CN=appsilo development"
 #define CERT_DAYS_MAX 3650
 #define CERT_FILE_CERTIFICATES_MAX 64
 

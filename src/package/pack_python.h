@@ -28,7 +28,7 @@ struct pack_python_options {
 	bool site_packages; /* the prefix's own third-party modules */
 };
 
-#define PACK_PUBLISHER "CN=appsilo"
+#define PACK_PUBLISHER PUBLISHER_DEFAULT
 
 /**
  * Fill the empty @stage with a Python.

@@ -8,7 +8,7 @@ import sys
 import zipfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import APPSILO, PLACE, main, read, write  # noqa: E402
+from common import APPSILO, HOME, PLACE, main, read, write  # noqa: E402
 from signed import AUTHORITY, DIR, KEYS, PUBLISHER, SIGNER, Packages, issue, openssl, put_signature, read_bytes, with_token  # noqa: E402
 
 
@@ -168,12 +168,55 @@ class Signed(Packages):
         self.assertIsNone(signature)
         self.assertIn("it is of another signature", said)
 
+    def assertNotInstalled(self, package, *because):
+        done = self.tool("install", package, check=False)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        for words in because:
+            self.assertIn(words, done.stderr)
+        self.assertEqual(json.loads(self.tool("list", "--json").stdout), [])
+        folder = HOME + "/.local/share/appsilo/packages"
+        self.assertEqual(os.listdir(folder) if os.path.exists(folder) else [], [])
+
+    def test_only_a_package_of_a_trusted_signer_is_installed(self):
+        self.assertNotInstalled(self.package, "is not signed", "appsilo sign")
+        self.sign()
+        self.assertNotInstalled(self.package, PUBLISHER, "not trusted", "appsilo trust add")
+        self.trust()
+        self.tool("install", self.package)
+        (one,) = json.loads(self.tool("list", "--json").stdout)
+        self.assertEqual(one["publisher"] if "publisher" in one else PUBLISHER, PUBLISHER)
+
+    def test_a_package_of_another_publisher_is_not_installed(self):
+        """Signed by a tool that does not compare: a signature made for this package by a stranger to it."""
+        issue("other", "/C=DE/O=Example Works/CN=Other", "middle", SIGNER)
+        tree = DIR + "/tree"
+        shutil.copytree(PLACE + "/tree", tree)
+        manifest = read(tree + "/AppxManifest.xml")
+        write(tree + "/AppxManifest.xml", manifest.replace("CN=Example,", "CN=Other,"))
+        write(DIR + "/chain.pem", read(KEYS + "/other.pem") + read(KEYS + "/middle.pem"))
+        self.tool("pack", tree, "-o", DIR + "/b.msix")
+        self.tool("sign", "--key", KEYS + "/other.key", "--cert", DIR + "/chain.pem", DIR + "/b.msix")
+        self.sign()
+        self.trust()
+        mixed = put_signature(self.package, DIR + "/c.msix", zipfile.ZipFile(DIR + "/b.msix").read("AppxSignature.p7x"))
+        self.assertNotInstalled(mixed, "signed for a package with other content")
+
+    def test_the_names_that_are_not_given_agree(self):
+        os.makedirs(DIR + "/k")
+        self.tool("pack-command", "/usr/bin/true", "-o", DIR + "/true.msix")
+        self.tool("cert", "new", "-o", DIR + "/k")
+        self.tool("sign", "--key", DIR + "/k/key.pem", DIR + "/true.msix")
+        self.tool("trust", "add", DIR + "/k/certificate.pem")
+        self.tool("install", DIR + "/true.msix")
+
     def test_bytes_after_the_signature_are_refused(self):
         self.sign()
         p7x = zipfile.ZipFile(self.package).read("AppxSignature.p7x")
         signature, said = self.verify(self.with_signature(p7x + b"\0"))
         self.assertIsNone(signature)
         self.assertIn("bytes after the end", said)
+        self.trust()
+        self.assertNotInstalled(DIR + "/stamped.msix", "bytes after the end")
 
     def with_signature(self, p7x):
         """The package with another signature in it, written by this test's own zip code."""

@@ -88,7 +88,7 @@ class Signing(Case):
         openssl("pkcs12", "-in", DIR + "/q/key.pfx", "-passin", "pass:horse", "-nodes")
         self.assertFalse(os.path.exists(DIR + "/q/key.pem"))
         shown = self.with_pass("horse", "cert", "show", DIR + "/q/key.pfx")
-        self.assertIn("CN=appsilo development", shown.stdout)
+        self.assertIn("CN=appsilo", shown.stdout)
         wrong = self.with_pass("cow", "cert", "show", DIR + "/q/key.pfx", check=False)
         self.assertEqual(wrong.returncode, 1)
         self.assertIn("pass phrase is wrong", wrong.stderr)
