@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packages signed here and verified by osslsigncode, and the other way round."""
+import json
 import os
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import main  # noqa: E402
-from signed import DIR, KEYS, PUBLISHER, Packages  # noqa: E402
+from signed import DIR, KEYS, PUBLISHER, SIGNER, Packages, issue  # noqa: E402
 
 
 def capable_osslsigncode():
@@ -46,6 +47,18 @@ class Interop(Packages):
         self.assertEqual(self.verify(out)[0]["signature"], "untrusted")
         self.trust()
         self.assertEqual(self.verify(out)[0]["signature"], "trusted")
+
+    def test_a_signer_who_is_not_the_publisher_is_refused_by_install(self):
+        """osslsigncode does not compare the two."""
+        issue("other", "/C=DE/O=Example Works/CN=Other", "root", SIGNER)
+        out = DIR + "/o.msix"
+        self.osslsigncode("sign", "-certs", KEYS + "/other.pem", "-key", KEYS + "/other.key", "-in", self.package, "-out", out)
+        self.trust()
+        done = self.tool("install", out, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("signed by CN=Other, O=Example Works, C=DE, but its manifest says Publisher=" + PUBLISHER, done.stderr)
+        said = json.loads(self.tool("verify", "--json", out).stdout)
+        self.assertIn("Publisher=" + PUBLISHER, said["signature_problem"])
 
     def test_each_replaces_the_signature_of_the_other(self):
         out = DIR + "/o.msix"

@@ -61,7 +61,8 @@ struct signing_key *test_key(const struct test_spec *spec, const struct signing_
 				  : EVP_EC_gen(spec->curve ? spec->curve : "P-256");
 	assert_non_null(key->key);
 	assert_int_equal(name_read(spec->subject, &name, NULL), 0);
-	X509_set_version(cert, X509_VERSION_3);
+	X509_set_version(cert, spec->constraints || spec->key_usage || spec->usage ? X509_VERSION_3
+										    : X509_VERSION_1);
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), serial_of(spec));
 	X509_set_subject_name(cert, name);
 	X509_set_issuer_name(cert, issuer ? X509_get_subject_name(above) : name);

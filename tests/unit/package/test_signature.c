@@ -328,6 +328,11 @@ static void authorities_must_be_such(void **state)
 	/* Not said to be an authority. */
 	assert_verdict(f, test_key(&test_signer, between), f->root, SIGNATURE_BAD_CHAIN, "");
 	key_free(between);
+	/* Of the time before there were extensions: the library takes such a root. */
+	between = test_key(&(struct test_spec){.subject = "CN=Old Root"}, NULL);
+	assert_verdict(f, test_key(&test_signer, between), between, SIGNATURE_BAD_CHAIN,
+		       "it is no authority");
+	key_free(between);
 	/* An authority for web sites. */
 	spec = test_middle;
 	spec.usage = "serverAuth";
@@ -632,6 +637,85 @@ static void versions_and_kinds_are_checked(void **state)
 	assert_frame_refused(f, plain, "no PKCS #7 signature");
 }
 
+static int find_attribute(PKCS7_SIGNER_INFO *si, int nid)
+{
+	for (int i = 0; i < sk_X509_ATTRIBUTE_num(si->auth_attr); i++)
+		if (OBJ_obj2nid(X509_ATTRIBUTE_get0_object(
+			    sk_X509_ATTRIBUTE_value(si->auth_attr, i))) == nid)
+			return i;
+	return -1;
+}
+
+/* The signer signs again, with other attributes: the signature is right, what it says is not. */
+static void signed_attributes_must_be_there_once(void **state)
+{
+	static const struct {
+		int nid;
+		bool twice;
+		const char *because;
+	} rows[] = {
+		{NID_pkcs9_contentType, false, "do not say what was signed"},
+		{NID_pkcs9_contentType, true, "do not say what was signed"},
+		{NID_pkcs9_messageDigest, false, "its digest is not the signed one"},
+		{NID_pkcs9_messageDigest, true, "its digest is not the signed one"},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup(PKCS7_freep) PKCS7 *p7 = frame_make(f->own, f->digests, sizeof(f->digests));
+		PKCS7_SIGNER_INFO *si = signer_of(p7);
+		int at = find_attribute(si, rows[i].nid);
+
+		assert_true(at >= 0);
+		if (rows[i].twice)
+			assert_true(sk_X509_ATTRIBUTE_push(
+				si->auth_attr,
+				X509_ATTRIBUTE_dup(sk_X509_ATTRIBUTE_value(si->auth_attr, at))));
+		else
+			X509_ATTRIBUTE_free(sk_X509_ATTRIBUTE_delete(si->auth_attr, at));
+		assert_true(PKCS7_SIGNER_INFO_sign(si));
+		assert_frame_refused(f, p7, rows[i].because);
+	}
+}
+
+static void the_content_is_of_a_package(void **state)
+{
+	static const struct {
+		const char *bytes, *instead, *because;
+		int n;
+	} rows[] = {
+		{"\x4b\xdf\xc5\x0a", "\x4b\xdf\xc5\x0b", "another kind of file", 4},
+		{"\x4b\xdf\xc5\x0a\x07\xce\xe2\x4d\xb7\x6e\x23\xc8\x39\xa0\x9f\xd1",
+		 "\xb3\x58\x5f\x0f\xde\xaa\x9a\x4b\xa4\x34\x95\x74\x2d\x92\xec\xeb", "a bundle", 16},
+		{"\x02\x01\x00\x02\x01\x00", "\x02\x01\x00\x02\x01\x01", "not 0", 6},
+		{"\x02\x04\x01\x01\x00\x00", "\x02\x04\x02\x01\x00\x00", "another kind", 6},
+		{"\x86\x48\x01\x65\x03\x04\x02\x01", "\x86\x48\x01\x65\x03\x04\x02\x03",
+		 "not SHA-256", 8},
+		{"AXCD", "AXCX", "not the digests of a package in their order", 4},
+	};
+	struct fixture *f = *state;
+	unsigned char *der = NULL;
+	size_t size;
+
+	assert_int_equal(spc_content_make(f->digests, sizeof(f->digests), &der, &size), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		unsigned char *at = memmem(der, size, rows[i].bytes, (size_t)rows[i].n);
+		struct appsilo_error err = {0};
+
+		assert_non_null(at);
+		memcpy(at, rows[i].instead, (size_t)rows[i].n);
+		assert_int_equal(spc_content_check(der, size, f->digests, sizeof(f->digests), &err),
+				 -EBADMSG);
+		if (!strstr(err.line, rows[i].because))
+			fail_msg("%s", err.line);
+		memcpy(at, rows[i].bytes, (size_t)rows[i].n);
+	}
+	assert_int_equal(spc_content_check(der, size, f->digests, sizeof(f->digests), NULL), 0);
+	assert_int_equal(spc_content_check(der, size - 1, f->digests, sizeof(f->digests), NULL),
+			 -EBADMSG);
+	OPENSSL_free(der);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -658,6 +742,8 @@ int main(void)
 		cmocka_unit_test(unsigned_attributes_are_refused),
 		cmocka_unit_test(confused_algorithms_are_refused),
 		cmocka_unit_test(versions_and_kinds_are_checked),
+		cmocka_unit_test(signed_attributes_must_be_there_once),
+		cmocka_unit_test(the_content_is_of_a_package),
 	};
 
 	return cmocka_run_group_tests(tests, make_fixture, free_fixture);

@@ -193,13 +193,13 @@ static void changed_tokens_are_refused(void **state)
 {
 	struct fixture *f = *state;
 
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 6; i++) {
 		cleanup(PKCS7_freep) PKCS7 *p7 = frame_make(f->fresh, f->digests, sizeof(f->digests));
 		cleanup(PKCS7_freep) PKCS7 *token = token_for(f, p7, i == 4 ? EVP_sha1() : EVP_sha256());
 		PKCS7_SIGNER_INFO *si = sk_PKCS7_SIGNER_INFO_value(token->d.sign->signer_info, 0);
 		static const char *const because[] = {"nobody signed", "version is not 3",
 						      "certificate of its signer", "its signature is wrong",
-						      "its digest is weak"};
+						      "its digest is weak", "no part in the signature"};
 		unsigned char *content = (unsigned char *)ASN1_STRING_get0_data(si->enc_digest);
 
 		if (i == 0)
@@ -213,6 +213,8 @@ static void changed_tokens_are_refused(void **state)
 		}
 		if (i == 3)
 			content[ASN1_STRING_length(si->enc_digest) - 1] ^= 1;
+		if (i == 5)
+			PKCS7_add_certificate(token, f->old->certificate);
 		put(p7, token);
 		assert_refused(f, p7, because[i]);
 	}

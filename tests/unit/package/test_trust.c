@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "certificates.h"
 
+#include <openssl/pem.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -120,6 +121,20 @@ static void put_file(const char *name, const char *text)
 	fclose(file);
 }
 
+static void put_certificate(const char *name)
+{
+	struct signing_key *key = test_key(&test_signer, NULL);
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *text;
+
+	assert_true(PEM_write_bio_X509(bio, key->certificate));
+	assert_true(BIO_write(bio, "", 1) == 1);
+	BIO_get_mem_data(bio, &text);
+	put_file(name, text);
+	BIO_free(bio);
+	key_free(key);
+}
+
 #define SIXTEEN "0123456789abcdef"
 #define WRONG_NAME SIXTEEN SIXTEEN SIXTEEN SIXTEEN ".pem"
 
@@ -137,6 +152,8 @@ static void a_file_that_is_not_what_its_name_says_stops_everything(void **state)
 	assert_int_equal(trust_remove(folder, SIXTEEN SIXTEEN SIXTEEN SIXTEEN, &err), 0);
 	assert_int_equal(count(TRUST_SIGNER), 0);
 	assert_int_equal(trust_remove(folder, "../../../../etc/passwd", &err), -EINVAL);
+	put_certificate(WRONG_NAME);
+	assert_int_equal(trust_load_folder(&trust, folder, false, &err), -EBADMSG);
 }
 
 static void what_others_can_write_is_refused(void **state)
