@@ -2,11 +2,12 @@
 # A thin front door; meson does the work.
 BUILD ?= build
 
-.PHONY: help setup build run test bench install picture clean
+.PHONY: help setup build run test debootstrap-test bench install picture clean
 
 help:
 	@echo "make run      install what is missing, build, start the isolated Python"
 	@echo "make test     build and run every test"
+	@echo "make debootstrap-test    by hand, as root: the packaged Python where there is none"
 	@echo "make bench    compare with other sandboxes on this machine"
 	@echo "make build    build only            make install   install with meson"
 	@echo "make setup    install what is missing, open /dev/fuse"
@@ -26,6 +27,11 @@ run: build
 
 test: build
 	@tools/test.sh $(BUILD)
+
+# As root, by hand: downloads a Debian tree without Python, and takes its time.
+debootstrap-test: build
+	@command -v debootstrap >/dev/null || { echo "install debootstrap first" >&2; exit 1; }
+	@python3 tests/debootstrap/run.py $(BUILD)
 
 bench: build
 	@tools/setup.sh bench
