@@ -176,6 +176,8 @@ int elf_set_loader(int fd, const char *interpreter, const char *folder)
 		return r;
 	if (!image.dynamic || !elf_image_program(&image, PT_INTERP, 0))
 		return -EINVAL;
+	if (!find_entry(&image, DT_STRTAB) || !find_entry(&image, DT_STRSZ))
+		return -EBADMSG;
 	spare = take_header(&image);
 	entry = take_entry(&image);
 	if (!spare || !entry)

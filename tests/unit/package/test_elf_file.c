@@ -157,6 +157,23 @@ static void damaged_headers_do_no_harm(void **state)
 	close(fd);
 }
 
+static void a_damaged_program_is_changed_or_refused(void **state)
+{
+	unsigned int seed = 2;
+
+	(void)state;
+	for (int i = 0; i < 150; i++) {
+		unsigned char byte = (unsigned char)rand_r(&seed);
+		int fd = copy_self(), r;
+
+		assert_int_equal(pwrite(fd, &byte, 1, 16 + rand_r(&seed) % 800), 1);
+		r = elf_set_loader(fd, "/loader", "/folder");
+		assert_true(r == 0 || r == -EBADMSG || r == -ENOEXEC || r == -ENOTSUP ||
+			    r == -EINVAL || r == -ENOSPC);
+		close(fd);
+	}
+}
+
 static int run_copy(void)
 {
 	char command[256];
@@ -294,6 +311,7 @@ int main(int argc, char **argv)
 		CASE(what_is_no_program_is_told_apart),
 		CASE(a_cut_off_file_is_refused),
 		CASE(damaged_headers_do_no_harm),
+		CASE(a_damaged_program_is_changed_or_refused),
 		CASE(a_program_with_another_loader_runs),
 		CASE(a_library_follows_its_program),
 		CASE(needs_of_a_program),
