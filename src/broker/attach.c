@@ -15,6 +15,7 @@
 #include "isolation/kernel.h"
 #include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 struct mount_entry {
@@ -31,8 +32,7 @@ struct job {
 struct attach {
 	const struct decider *decider; /* borrowed */
 	bool read_only; /* read consents may be attached; set before the app runs */
-	pthread_mutex_t helper_lock;   /* guards helper_fd: one request, one reply */
-	int helper_fd;		       /* owned */
+	int helper_fd;		       /* owned; a message is sent whole or not at all */
 	pthread_mutex_t change_lock;   /* one change of mounts at a time */
 	pthread_mutex_t lock;	       /* guards everything below; never held over a request */
 	struct mount_entry mounts[ATTACH_MAX];
@@ -49,7 +49,7 @@ struct attach {
 	pthread_cond_t arrived;
 	pthread_t thread; /* started with the first job */
 	bool running, stopping;
-	bool idle;
+	bool idle, review_due;
 };
 
 /* How long a mount that was in the way of a rename stays off: programs rename in storms. */
@@ -58,17 +58,24 @@ struct attach {
 /* Hints beyond this are dropped: they come again with the next use. */
 #define JOBS_MAX 64
 
-static int request(struct attach *a, const struct helper_request *q, const int *fds, size_t n_fds)
+static int request(struct attach *a, struct helper_request *q, const int *fds, size_t n_fds)
 {
 	struct helper_reply reply;
-	int none[FD_PASS_MAX];
+	int all[FD_PASS_MAX], none[FD_PASS_MAX], pair[2];
+	cleanup_close int reply_fd = -EBADF;
 	int r;
 
-	pthread_mutex_lock(&a->helper_lock);
-	r = fd_send(a->helper_fd, q, sizeof(*q), fds, n_fds);
-	if (r == 0 && fd_receive(a->helper_fd, &reply, sizeof(reply), 0, none) != sizeof(reply))
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	reply_fd = pair[0];
+	for (size_t i = 0; i < n_fds; i++)
+		all[i] = fds[i];
+	all[n_fds] = pair[1];
+	q->n_fds = (uint32_t)n_fds;
+	r = fd_send(a->helper_fd, q, sizeof(*q), all, n_fds + 1);
+	close(pair[1]);
+	if (r == 0 && fd_receive(reply_fd, &reply, sizeof(reply), 0, none) != sizeof(reply))
 		r = -EPIPE;
-	pthread_mutex_unlock(&a->helper_lock);
 	return r < 0 ? r : reply.result;
 }
 
@@ -376,6 +383,13 @@ static void *work(void *data)
 	while (!a->stopping) {
 		struct job *job = a->jobs;
 
+		if (a->review_due) {
+			a->review_due = false;
+			pthread_mutex_unlock(&a->lock);
+			attach_review(a);
+			pthread_mutex_lock(&a->lock);
+			continue;
+		}
 		if (!job) {
 			pthread_cond_wait(&a->arrived, &a->lock);
 			continue;
@@ -393,11 +407,30 @@ static void *work(void *data)
 	return NULL;
 }
 
-/* Under the lock. A thread that cannot be made only means that folders stay on FUSE. */
-static void add_job(struct attach *a, struct job *job)
+/* Under the lock. */
+static bool has_thread(struct attach *a)
 {
 	if (!a->running)
 		a->running = pthread_create(&a->thread, NULL, work, a) == 0;
+	return a->running;
+}
+
+void attach_review_later(struct attach *a)
+{
+	bool later;
+
+	pthread_mutex_lock(&a->lock);
+	later = a->review_due = has_thread(a);
+	pthread_cond_signal(&a->arrived);
+	pthread_mutex_unlock(&a->lock);
+	if (!later)
+		attach_review(a);
+}
+
+/* Under the lock. A thread that cannot be made only means that folders stay on FUSE. */
+static void add_job(struct attach *a, struct job *job)
+{
+	(void)has_thread(a);
 	*a->end = job;
 	a->end = &job->next;
 	a->n_jobs++;
@@ -432,7 +465,6 @@ int attach_new(int helper_fd, const struct decider *decider, bool idle, struct a
 	a->decider = decider;
 	a->idle = idle;
 	a->end = &a->jobs;
-	pthread_mutex_init(&a->helper_lock, NULL);
 	pthread_mutex_init(&a->change_lock, NULL);
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->arrived, NULL);

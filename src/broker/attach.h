@@ -2,7 +2,7 @@
 /*
  * Live attach: consented folders become mounts in the sandbox, so that the kernel serves
  * them with no broker in the way. docs/ARCHITECTURE.md, Live attach. Threads: any; one
- * request to the helper at a time.
+ * change of mounts at a time.
  */
 #ifndef APPSILO_BROKER_ATTACH_H
 #define APPSILO_BROKER_ATTACH_H
@@ -67,6 +67,10 @@ void attach_release(struct attach *a, const char *path);
 
 /** Rules changed: bring every attached mount to what the rules now say. */
 void attach_review(struct attach *a);
+
+/** As attach_review(), from a thread that must not wait, which the prompt thread is one of: a
+ * change of mounts may wait for a call of the app, and that call for an answer. */
+void attach_review_later(struct attach *a);
 
 /** Is @path below an attached mount, and which? @ret_root may be NULL. */
 enum attach_state attach_find(struct attach *a, const char *path, char ret_root[PATH_MAX]);

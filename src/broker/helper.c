@@ -18,12 +18,33 @@
 #endif
 
 struct helper {
-	int home_ns_fd;	   /* M1 */
 	int sandbox_ns_fd; /* M2 */
 	int idmap_fd;
 	char *const *envp; /* of prompters; borrowed */
 	pid_t prompter;	   /* process group of the last one; 0: none */
 };
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+void helper_close_others(const int *keep, size_t n)
+{
+	unsigned int from = 3;
+	int sorted[8];
+
+	memcpy(sorted, keep, n * sizeof(*keep));
+	qsort(sorted, n, sizeof(*sorted), by_number);
+	for (size_t i = 0; i < n; i++) {
+		if (sorted[i] < (int)from)
+			continue;
+		if (sorted[i] > (int)from)
+			k_close_range(from, (unsigned int)sorted[i] - 1, 0);
+		from = (unsigned int)sorted[i] + 1;
+	}
+	k_close_range(from, ~0U, 0);
+}
 
 static int enter(int ns_fd)
 {
@@ -79,7 +100,7 @@ static int attach(const struct helper *h, const struct helper_request *q, int so
 {
 	uint64_t flags = K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV;
 	cleanup_close int tree_fd = clone_source(h, source_fd);
-	int r, back;
+	int r;
 
 	if (tree_fd < 0)
 		return tree_fd;
@@ -88,11 +109,7 @@ static int attach(const struct helper *h, const struct helper_request *q, int so
 		r = enter(h->sandbox_ns_fd);
 	if (r < 0)
 		return r;
-	r = move_onto(q, tree_fd);
-	back = enter(h->home_ns_fd);
-	if (back < 0)
-		_exit(1);
-	return r;
+	return move_onto(q, tree_fd);
 }
 
 /* Act on the mount attached at q->path. */
@@ -115,8 +132,6 @@ static int change(const struct helper *h, const struct helper_request *q)
 		r = tree_attributes(target_fd, 0, K_MOUNT_ATTR_RDONLY);
 	else if (umount2(q->path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
 		r = -errno;
-	if (enter(h->home_ns_fd) < 0)
-		_exit(1);
 	return r;
 }
 
@@ -136,26 +151,53 @@ static int spawn(struct helper *h, const struct helper_request *q, const int fds
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	for (int i = 0; i < 3; i++)
-		if (fds[i] >= 0 && dup2(fds[i], i) < 0)
+		if (dup2(fds[i], i) < 0)
 			_exit(126);
 	k_close_range(3, ~0U, 0);
 	execle("/bin/sh", "sh", "-c", q->path, (char *)NULL, h->envp);
 	_exit(127);
 }
 
-static int serve(struct helper *h, struct helper_request *q, const int fds[FD_PASS_MAX])
+static void reply(int fd, int result)
 {
+	struct helper_reply reply = {.result = result};
+
+	(void)!fd_send(fd, &reply, sizeof(reply), NULL, 0); /* the broker is gone: so are we */
+}
+
+static int change_mounts(const struct helper *h, const struct helper_request *q, int source_fd)
+{
+	if (q->kind == HELPER_ATTACH)
+		return source_fd < 0 ? -EINVAL : attach(h, q, source_fd);
+	return change(h, q);
+}
+
+static void serve(struct helper *h, struct helper_request *q, const int fds[FD_PASS_MAX])
+{
+	int reply_fd = q->n_fds < FD_PASS_MAX ? fds[q->n_fds] : -EBADF;
+	pid_t pid;
+
 	q->path[sizeof(q->path) - 1] = '\0';
 	switch ((enum helper_kind)q->kind) {
 	case HELPER_ATTACH:
-		return fds[0] < 0 ? -EINVAL : attach(h, q, fds[0]);
 	case HELPER_SET_WRITABLE:
 	case HELPER_DETACH:
-		return change(h, q);
+		pid = fork();
+		if (pid == 0) {
+			const int keep[] = {reply_fd, fds[0], h->sandbox_ns_fd, h->idmap_fd};
+
+			/* Not /dev/fuse: while this waits, it must not keep the view alive. */
+			helper_close_others(keep, ARRAY_SIZE(keep));
+			reply(reply_fd, change_mounts(h, q, q->n_fds ? fds[0] : -EBADF));
+			_exit(0);
+		}
+		if (pid < 0)
+			reply(reply_fd, -errno);
+		return;
 	case HELPER_SPAWN:
-		return spawn(h, q, fds);
+		reply(reply_fd, q->n_fds == 3 ? spawn(h, q, fds) : -EINVAL);
+		return;
 	}
-	return -EINVAL;
 }
 
 /* With the broker gone nobody waits for the prompter, nor for what it has started. */
@@ -180,20 +222,14 @@ void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd, char *const *env
 	 * process the run could attach nothing any more. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	h.home_ns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	if (h.home_ns_fd < 0)
-		_exit(1);
 	for (;;) {
 		struct helper_request request;
-		struct helper_reply reply;
 		int fds[FD_PASS_MAX];
 
 		if (fd_receive(socket_fd, &request, sizeof(request), 0, fds) != sizeof(request))
 			leave(&h);
-		reply.result = serve(&h, &request, fds);
+		serve(&h, &request, fds);
 		for (size_t i = 0; i < FD_PASS_MAX; i++)
 			close_keep_errno(fds[i]);
-		if (fd_send(socket_fd, &reply, sizeof(reply), NULL, 0) < 0)
-			leave(&h);
 	}
 }

@@ -4,7 +4,10 @@
  * setns to another mount namespace needs that. It clones host subtrees, enters the
  * sandbox's mount namespace, moves them into place, and comes back. It also starts
  * prompter programs, so that the broker itself needs no right to execute.
- * One request, one reply, in order, over a SOCK_SEQPACKET pair the app never holds.
+ * Requests come over a SOCK_SEQPACKET pair the app never holds; each brings, as its last
+ * descriptor, the socket for its reply. Mounts are changed in a child: move_mount waits for
+ * the folder's lock, which a call of the app may hold as long as a person thinks about it,
+ * and the prompter that asks that person may have to be started meanwhile.
  */
 #ifndef APPSILO_BROKER_HELPER_H
 #define APPSILO_BROKER_HELPER_H
@@ -26,12 +29,16 @@ struct helper_request {
 	uint32_t writable;    /* HELPER_ATTACH */
 	uint32_t make_target; /* HELPER_ATTACH below a private place: make the way to it */
 	uint32_t is_file;     /* HELPER_ATTACH with make_target */
+	uint32_t n_fds;	      /* descriptors before the reply's socket */
 	char path[PATH_MAX];  /* place in the sandbox, absolute and clean; or the command */
 };
 
 struct helper_reply {
 	int32_t result; /* 0 or pid; negative errno */
 };
+
+/** Close all descriptors above 2 but @n (at most 8) ones of @keep; negative ones are ignored. */
+void helper_close_others(const int *keep, size_t n);
 
 /**
  * Life of H; never returns. Ends when @socket_fd does.

@@ -218,15 +218,31 @@ static void reply(struct notify *n, uint64_t id, int code)
 	(void)ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
-/* Yes: the rule is there, and attach_review() has made the mount follow it. */
+static void *follow(void *data)
+{
+	struct pending *p = data;
+
+	attach_review(p->notify->attach);
+	reply(p->notify, p->id, 0);
+	free(p);
+	return NULL;
+}
+
+/* Yes: the mount must follow the new rule before the call goes on. The prompt thread does
+ * not wait for that: see attach_review_later(). */
 static void answered(struct gate_ticket *ticket, enum consent_verdict verdict)
 {
 	struct pending *p = (struct pending *)ticket; /* its first member */
+	pthread_t thread;
 
 	pthread_mutex_lock(&p->notify->lock);
 	list_remove(p);
 	pthread_mutex_unlock(&p->notify->lock);
-	reply(p->notify, p->id, verdict == CONSENT_ALLOW ? 0 : -EACCES);
+	if (verdict == CONSENT_ALLOW && pthread_create(&thread, NULL, follow, p) == 0) {
+		pthread_detach(thread);
+		return;
+	}
+	reply(p->notify, p->id, -EACCES);
 	free(p);
 }
 

@@ -92,9 +92,9 @@ static void on_change(void *data, const char *path)
 {
 	struct broker *b = data;
 
-	attach_review(b->attach);
+	attach_review_later(b->attach);
 	if (path)
-		attach_consider(b->attach, path);
+		attach_consider_later(b->attach, path);
 	bfs_invalidate(b->bfs, path);
 }
 

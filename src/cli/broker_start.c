@@ -298,29 +298,6 @@ static int start_init(struct prepared *p, struct handoff *h, struct appsilo_erro
 	return r;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-/* However many the caller left open: the ones to keep may have any number. */
-static void close_all_but(const int *keep, size_t n)
-{
-	unsigned int from = 3;
-	int sorted[8];
-
-	memcpy(sorted, keep, n * sizeof(*keep));
-	qsort(sorted, n, sizeof(*sorted), by_number);
-	for (size_t i = 0; i < n; i++) {
-		if (sorted[i] < (int)from)
-			continue;
-		if (sorted[i] > (int)from)
-			k_close_range(from, (unsigned int)sorted[i] - 1, 0);
-		from = (unsigned int)sorted[i] + 1;
-	}
-	k_close_range(from, ~0U, 0);
-}
-
 /* The builder becomes H, which ends when the broker's end of the socket does: with the last
  * of its threads, so that what takes long to take down (the mount namespace, inotify) goes
  * with H and the broker's exit does not wait for it. /dev/fuse is not kept: H may itself wait
@@ -335,7 +312,7 @@ static void become_helper(const struct handoff *h, int socket_fd, int idmap_fd, 
 	if (keep[1] < 0)
 		_exit(125);
 	/* Nothing of the sandbox may stay open in H: init watches for the broker's end. */
-	close_all_but(keep, ARRAY_SIZE(keep));
+	helper_close_others(keep, ARRAY_SIZE(keep));
 	helper_run(socket_fd, keep[1], idmap_fd, envp);
 }
 
