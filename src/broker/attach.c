@@ -202,6 +202,20 @@ static enum attach_state find_top(const struct attach *a, const char *folder, ch
 	return state;
 }
 
+static void forget(struct attach *a, const char *path)
+{
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; i < a->n; i++) {
+		if (strcmp(a->mounts[i].path, path) != 0)
+			continue;
+		free(a->mounts[i].path);
+		a->mounts[i] = a->mounts[--a->n];
+		break;
+	}
+	recount(a);
+	pthread_mutex_unlock(&a->lock);
+}
+
 static void attach_top(struct attach *a, const char *folder)
 {
 	char top[PATH_MAX];
@@ -214,11 +228,14 @@ static void attach_top(struct attach *a, const char *folder)
 	pthread_mutex_unlock(&a->lock);
 	if (state == ATTACH_NONE || full)
 		return;
+	/* Known before it is there: a call that writes to a read-only mount nobody knows of would
+	 * get the kernel's EROFS instead of a question. */
+	note(a, top, state);
 	r = add_mount(a, top, state == ATTACH_WRITE);
 	if (r == 0)
-		note(a, top, state);
-	else
-		log_debug("attach %s: %s; it stays on FUSE", top, strerror(-r));
+		return;
+	forget(a, top);
+	log_debug("attach %s: %s; it stays on FUSE", top, strerror(-r));
 }
 
 void attach_allow_read_only(struct attach *a, bool allowed)
