@@ -2,12 +2,13 @@
 # A thin front door; meson does the work.
 BUILD ?= build
 
-.PHONY: help setup build run test debootstrap-test bench install picture clean
+.PHONY: help setup build run test mutants debootstrap-test bench install picture clean
 
 help:
 	@echo "make run      install what is missing, build, start the isolated Python"
 	@echo "make test     build and run every test"
 	@echo "make debootstrap-test    by hand, as root: the packaged Python where there is none"
+	@echo "make mutants  switch each defence off in a copy: its hostile test must fail"
 	@echo "make bench    compare with other sandboxes on this machine"
 	@echo "make build    build only            make install   install with meson"
 	@echo "make setup    install what is missing, open /dev/fuse"
@@ -32,6 +33,9 @@ test: build
 debootstrap-test: build
 	@command -v debootstrap >/dev/null || { echo "install debootstrap first" >&2; exit 1; }
 	@python3 tests/debootstrap/run.py $(BUILD)
+
+mutants: setup
+	@python3 tools/mutants.py --table docs/MUTANTS.md
 
 bench: build
 	@tools/setup.sh bench

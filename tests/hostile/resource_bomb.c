@@ -35,19 +35,17 @@ static int bomb(void)
 
 static int storm(void)
 {
+	for (int s = 1; s < 65; s++)
+		signal(s, SIG_IGN);
 	for (int i = 0; i < 20; i++) {
 		if (fork() != 0)
 			continue;
-		for (int s = 1; s < 65; s++)
-			signal(s, SIG_IGN);
 		for (;;)
 			for (int s = 1; s < 65; s++)
 				if (s != SIGKILL && s != SIGSTOP)
 					kill(-1, s);
 	}
-	for (int s = 1; s < 65; s++)
-		signal(s, SIG_IGN);
-	for (long i = 0; i < 20000; i++) {
+	for (long i = 0; i < 5000; i++) {
 		kill(1, i % 64 + 1);
 		kill(-1, SIGUSR1);
 	}
