@@ -67,8 +67,13 @@ class Replaced(Attack):
             "else:\n"
             "    answer(q)\n")
         done, _ = self.audited(
+            "import time\n"
             f"say(attempt(lambda: os.listdir('{deep}')))\n"
-            f"say(attempt(lambda: open('{deep}/x').read()))", prompt=prompt)
+            "for _ in range(30):\n"  # attaching is another thread's work
+            f"    got = attempt(lambda: open('{deep}/x').read())\n"
+            "    if got == 'ok': break\n"
+            "    time.sleep(0.05)\n"
+            "say(got)", prompt=prompt)
         self.assertIn(done.stdout.split()[-1], ("EACCES", "ENOENT"), done.stdout + done.stderr)
         self.assertNotAudited(SECRET + "/deep/x")
 
