@@ -3,12 +3,10 @@
 fences that are not there (N13), the environment (N17, N18)."""
 import os
 import re
-import shutil
 import subprocess
 import sys
 
-from lab import (APPSILO, BIN, BOTH, CALL, CANARY, DATA, HOME, PLACE, SECRET, STATE, WORK, Attack, facts,
-                 main, read, write)
+from lab import APPSILO, BIN, BOTH, CALL, CANARY, DATA, PLACE, WORK, Attack, facts, main, read, write
 
 SCENES = os.path.dirname(os.path.abspath(__file__)) + "/own_mounts.py"
 ASK_NOBODY = "exec:false"

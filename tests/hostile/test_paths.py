@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from lab import (APPSILO, AUDIT, BIN, BOTH, CALL, CANARY, DATA, HOME, PLACE, SECRET, STATE, WORK,
+from lab import (APPSILO, BIN, BOTH, CALL, CANARY, DATA, HOME, PLACE, SECRET, STATE, WORK,
                  Attack, exchange, facts, flipping, main, racing, read, tree, write)
 
 

@@ -2,11 +2,10 @@
 """Resource attacks (C12): the limit is hit, the host is fine, nothing is left behind."""
 import json
 import os
-import shutil
 import subprocess
 import time
 
-from lab import APPSILO, BIN, BOTH, CALL, DATA, HOME, PLACE, WORK, Attack, children_of, main, read
+from lab import BIN, BOTH, CALL, DATA, PLACE, WORK, Attack, children_of, main, read
 
 OWN = ("--allow-read", BIN, "--allow-read", WORK)
 
