@@ -4,6 +4,7 @@
 #include "config.h"
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/statfs.h>
 
@@ -15,13 +16,14 @@ int programs_find(const char *name, char ret[PATH_MAX], struct appsilo_error *er
 	struct statfs fs;
 	ssize_t n;
 	char *slash;
+	bool front = strcmp(name, "appsilo") == 0;
 
 	/* A fake /proc would name another program to execute (CVE-2025-52881). */
 	if (proc_fd < 0 || fstatfs(proc_fd, &fs) < 0)
 		return error_set(err, -errno, "/proc/self");
 	if (fs.f_type != PROC_SUPER_MAGIC)
 		return error_say(err, -ENODEV, "/proc is not procfs; mount it");
-	n = readlinkat(proc_fd, "exe", ret, PATH_MAX - 64);
+	n = readlinkat(proc_fd, "exe", ret, PATH_MAX - 128);
 	if (n < 0)
 		return error_set(err, -errno, "/proc/self/exe");
 	ret[n] = '\0';
@@ -29,10 +31,14 @@ int programs_find(const char *name, char ret[PATH_MAX], struct appsilo_error *er
 	*slash = '\0';
 	if (strcmp(ret, APPSILO_BINDIR) == 0)
 		snprintf(ret, PATH_MAX, "%s/%s", APPSILO_LIBEXECDIR, name);
-	else if (strcmp(ret, APPSILO_LIBEXECDIR) == 0 && strcmp(name, "appsilo") == 0)
+	else if (strcmp(ret, APPSILO_LIBEXECDIR) == 0 && front)
 		snprintf(ret, PATH_MAX, "%s/%s", APPSILO_BINDIR, name);
 	else
 		snprintf(slash, 64, "/%s", name);
+	/* Not a build tree, where all are in one folder: installed, and moved as a whole. */
+	if (access(ret, X_OK) < 0 && slash - ret < PATH_MAX - 128)
+		snprintf(slash, 128, "/%s/%s",
+			 front ? APPSILO_LIBEXEC_TO_BIN : APPSILO_BIN_TO_LIBEXEC, name);
 	if (access(ret, X_OK) < 0)
 		return error_set(err, -errno, "%s is missing; install appsilo again", ret);
 	return 0;

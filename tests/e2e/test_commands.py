@@ -93,6 +93,23 @@ class Why(Case):
         self.assertEqual(len(os.listdir(runs)), 100)
 
 
+class Installed(Case):
+    def test_a_moved_installation_finds_its_helpers(self):
+        prefix = PLACE + "/moved here/usr"
+        built = os.path.dirname(APPSILO)
+        os.makedirs(prefix + "/bin")
+        os.makedirs(prefix + "/libexec/appsilo")
+        shutil.copy(APPSILO, prefix + "/bin/appsilo")
+        for name in ("appsilo-broker", "appsilo-tool"):
+            shutil.copy(f"{built}/{name}", f"{prefix}/libexec/appsilo/{name}")
+        self.answers({"path": HOME + "/data"})
+        for words in (["--version"], ["run", "--prompt", "never", "--", "true"],
+                      ["run", "--prompt", self.prompter(), "--", "cat", FILE]):
+            done = subprocess.run([prefix + "/bin/appsilo", *words], capture_output=True, text=True,
+                                  cwd=HOME + "/work", check=False, timeout=60)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), words)
+
+
 class Completion(Case):
     def complete(self, *words):
         """What bash offers for the last of @words."""
