@@ -88,8 +88,8 @@ class Case(unittest.TestCase):
     def python(self, code, **more):
         return self.run_app("python3", "-c", code, **more)
 
-    def tool(self, *words, check=True, env=None):
-        done = subprocess.run([APPSILO, *words], capture_output=True, text=True, timeout=30,
+    def tool(self, *words, check=True, env=None, timeout=120):
+        done = subprocess.run([APPSILO, *words], capture_output=True, text=True, timeout=timeout,
                               cwd=HOME, env={**os.environ, **(env or {})}, check=False)
         if check:
             self.assertEqual(done.returncode, 0, done.stderr)
