@@ -197,12 +197,14 @@ static void a_trusted_signer_makes_nobody_else_trusted(void **state)
 {
 	struct fixture *f = *state;
 	cleanup(file_done) struct file file = {0};
+	cleanup(PKCS7_freep) PKCS7 *p7 = NULL;
 	struct signing_key *child = test_key(&(struct test_spec){
 		.subject = "CN=Child", .usage = "codeSigning"}, f->own);
 	struct signature_facts facts;
 
 	/* The signer's certificate is no authority's: what it issues is worth nothing. */
-	write_file(frame_make(child, f->digests, sizeof(f->digests)), &file);
+	p7 = frame_make(child, f->digests, sizeof(f->digests));
+	write_file(p7, &file);
 	assert_int_not_equal(judge(f, &file, &f->own_trust, &facts), SIGNATURE_TRUSTED);
 	key_free(child);
 }
