@@ -176,6 +176,18 @@ class PackedCommand(Case):
         self.assertEqual(read(file, "rb"), first)
         self.assertEqual(pack("verify", file).returncode, 0)
 
+    def test_from_program_to_alias(self):
+        file, keys = PLACE + "/echo.msix", PLACE + "/keys"
+        os.makedirs(keys, exist_ok=True)
+        for words in (("pack-command", "echo", "-o", file), ("cert", "new", "-o", keys),
+                      ("sign", "--key", keys + "/key.pem", "--cert", keys + "/certificate.pem", file),
+                      ("trust", "add", keys + "/certificate.pem"), ("install", file)):
+            done = pack(*words)
+            self.assertEqual(done.returncode, 0, (words, done.stderr))
+        done = subprocess.run([DATA + "/aliases/echo", "hello"], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, cwd="/usr", timeout=60, check=False)
+        self.assertEqual((done.stdout, done.returncode), ("hello\n", 0), done.stderr)
+
     def test_a_script_with_its_interpreter(self):
         stage, script = PLACE + "/script", write(PLACE + "/greet", "#!/usr/bin/env -S bash -e\n"
                                                  "echo hello from $BASH\n")
