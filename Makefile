@@ -2,7 +2,9 @@
 # A thin front door; meson does the work.
 BUILD ?= build
 
-.PHONY: help setup build run test mutants debootstrap-test bench install picture clean
+.PHONY: help setup build run test mutants debootstrap-test bench fuzz install picture clean
+
+SECONDS ?= 60
 
 help:
 	@echo "make run      install what is missing, build, start the isolated Python"
@@ -10,6 +12,7 @@ help:
 	@echo "make debootstrap-test    by hand, as root: the packaged Python where there is none"
 	@echo "make mutants  switch each defence off in a copy: its hostile test must fail"
 	@echo "make bench    compare with other sandboxes on this machine"
+	@echo "make fuzz     fuzz each parser for SECONDS=60 (clang)"
 	@echo "make build    build only            make install   install with meson"
 	@echo "make setup    install what is missing, open /dev/fuse"
 	@echo "make clean    remove $(BUILD)/            make picture   record docs/prompt.svg again"
@@ -41,6 +44,12 @@ bench: build
 	@tools/setup.sh bench
 	@python3 bench/start.py $(BUILD)
 	@python3 bench/files.py $(BUILD)
+	@$(BUILD)/bench/bench-decide
+	@python3 bench/memory.py $(BUILD)
+
+fuzz:
+	@tools/setup.sh fuzz
+	@tools/fuzz.sh $(BUILD)-fuzz $(SECONDS)
 
 install: build
 	meson install -C $(BUILD)
@@ -50,4 +59,4 @@ picture: build
 	@/usr/bin/python3 tools/picture.py $(BUILD) docs/prompt.svg
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(BUILD)-fuzz

@@ -33,6 +33,7 @@ def fill(place, build, test):
     os.makedirs(place + "/home/data")
     for name in PROGRAMS:
         shutil.copy(os.path.join(build, "src/cli", name), place + "/bin/" + name)
+    shutil.copy(os.path.join(build, "tests/host-without"), place + "/bin/host-without")
     here = os.path.dirname(os.path.abspath(__file__))
     shutil.copytree(here, place + "/tests", ignore=shutil.ignore_patterns("__pycache__"))
     for folder in ("hostile", "posix"):

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import unittest
 
 APPSILO = os.environ["APPSILO"]
@@ -99,6 +100,13 @@ class Case(unittest.TestCase):
         result = PLACE + "/result.json"
         self.run_app(*command, prompt="never", options=("--result", result))
         return json.loads(read(result))["package"]
+
+    def wait_until(self, holds, message, seconds=30):
+        """For what the kernel does a moment after the event that is waited for."""
+        end = time.monotonic() + seconds
+        while not holds():
+            self.assertLess(time.monotonic(), end, message)
+            time.sleep(0.01)
 
     def assertDenied(self, done, where=""):
         self.assertIn("PermissionError", done.stdout + done.stderr, where)

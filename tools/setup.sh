@@ -17,6 +17,7 @@ less vim-tiny python3-pyte
 ca-certificates tzdata python3-venv
 "
 [ "${1:-}" = bench ] && packages="$packages bubblewrap firejail fuse3"
+[ "${1:-}" = fuzz ] && packages="$packages clang libclang-rt-14-dev"
 
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then

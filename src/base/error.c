@@ -50,3 +50,14 @@ int error_prefix(struct appsilo_error *err, const char *format, ...)
 		snprintf(err->line + length, sizeof(err->line) - (size_t)length, ": %s", old);
 	return err->code;
 }
+
+void error_advise_doctor(struct appsilo_error *err)
+{
+	size_t used;
+
+	if (!err || !err->line[0] || (err->code != -ENOSYS && err->code != -EPERM) ||
+	    strstr(err->line, "appsilo doctor"))
+		return;
+	used = strlen(err->line);
+	snprintf(err->line + used, sizeof(err->line) - used, "; run appsilo doctor");
+}

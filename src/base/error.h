@@ -26,6 +26,12 @@ int error_set(struct appsilo_error *err, int code, const char *format, ...) prin
 /** As error_set(), but the line stands alone: no errno text is added. Returns @code. */
 int error_say(struct appsilo_error *err, int code, const char *format, ...) printf_like(3, 4);
 
+/**
+ * For failures that tell of the host and not of a file (a call that the kernel lacks or a
+ * container forbids): add what finds out more. Lines that already say so stay as they are.
+ */
+void error_advise_doctor(struct appsilo_error *err);
+
 /** Put "@format: " before the line already in @err. Returns the code in @err. */
 int error_prefix(struct appsilo_error *err, const char *format, ...) printf_like(2, 3);
 

@@ -52,7 +52,7 @@ bool path_is_under(const char *path, const char *folder)
 {
 	size_t n = strlen(folder);
 
-	if (n == 1)
+	if (n == 1 && folder[0] == '/')
 		return true;
 	return strncmp(path, folder, n) == 0 && (path[n] == '\0' || path[n] == '/');
 }

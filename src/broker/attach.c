@@ -517,7 +517,6 @@ int attach_spawn(void *attach, const char *command, const int fds[3])
 {
 	struct helper_request q = {.kind = HELPER_SPAWN};
 
-	if (snprintf(q.path, sizeof(q.path), "%s", command) >= (int)sizeof(q.path))
-		return -ENAMETOOLONG;
+	(void)command; /* the helper has it from the command line, and takes none from us */
 	return request(attach, &q, fds, 3);
 }

@@ -80,7 +80,7 @@ bool attach_any_read_only(struct attach *a);
  * another? Cheap. */
 bool attach_any_in_way(struct attach *a);
 
-/** Start `sh -c command` in the helper. Returns pid; -errno. For prompters. */
+/** Start the `exec:` prompter of this run in the helper. Returns pid; -errno. */
 int attach_spawn(void *attach, const char *command, const int fds[3]);
 
 #endif

@@ -424,6 +424,10 @@ int gate_new(const struct gate_config *config, struct gate **ret, struct appsilo
 	g->config = *config;
 	g->end = &g->first;
 	g->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (g->cancel_fd < 0) {
+		free(g);
+		return error_set(err, -errno, "broker: event descriptor");
+	}
 	pthread_mutex_init(&g->lock, NULL);
 	pthread_cond_init(&g->arrived, NULL);
 	if (config->decider.store)

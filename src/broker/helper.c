@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "isolation/kernel.h"
 #include "isolation/tree.h"
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 struct helper {
 	int sandbox_ns_fd; /* M2 */
 	int idmap_fd;
+	const char *command; /* the prompter's; borrowed; may be NULL */
 	char *const *envp; /* of prompters; borrowed */
 	pid_t prompter;	   /* process group of the last one; 0: none */
 };
@@ -135,11 +137,13 @@ static int change(const struct helper *h, const struct helper_request *q)
 	return r;
 }
 
-static int spawn(struct helper *h, const struct helper_request *q, const int fds[FD_PASS_MAX])
+static int spawn(struct helper *h, const int fds[FD_PASS_MAX])
 {
-	pid_t pid = fork();
+	pid_t pid = h->command ? fork() : -1;
 	sigset_t none;
 
+	if (!h->command)
+		return -EPERM;
 	if (pid > 0) {
 		(void)setpgid(pid, pid); /* the child does it too: whoever comes first */
 		h->prompter = pid;
@@ -154,7 +158,7 @@ static int spawn(struct helper *h, const struct helper_request *q, const int fds
 		if (dup2(fds[i], i) < 0)
 			_exit(126);
 	k_close_range(3, ~0U, 0);
-	execle("/bin/sh", "sh", "-c", q->path, (char *)NULL, h->envp);
+	execle("/bin/sh", "sh", "-c", h->command, (char *)NULL, h->envp);
 	_exit(127);
 }
 
@@ -195,9 +199,22 @@ static void serve(struct helper *h, struct helper_request *q, const int fds[FD_P
 			reply(reply_fd, -errno);
 		return;
 	case HELPER_SPAWN:
-		reply(reply_fd, q->n_fds == 3 ? spawn(h, q, fds) : -EINVAL);
+		reply(reply_fd, q->n_fds == 3 ? spawn(h, fds) : -EINVAL);
 		return;
 	}
+}
+
+/* Mounts, namespaces, and the way to a mount's place through folders of others; nothing else
+ * of what root, here or on the host, may do. A prompter of root gets root's rights back when
+ * it is executed. */
+static int keep_mount_rights(void)
+{
+	const uint32_t kept = 1u << CAP_SYS_ADMIN | 1u << CAP_SYS_CHROOT | 1u << CAP_DAC_OVERRIDE |
+			      1u << CAP_DAC_READ_SEARCH;
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {{kept, kept, 0}};
+
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
 /* With the broker gone nobody waits for the prompter, nor for what it has started. */
@@ -210,10 +227,11 @@ static void leave(const struct helper *h)
 	_exit(0);
 }
 
-void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd, char *const *envp)
+void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd, const char *command,
+		char *const *envp)
 {
 	struct helper h = {
-		.sandbox_ns_fd = sandbox_ns_fd, .idmap_fd = idmap_fd, .envp = envp};
+		.sandbox_ns_fd = sandbox_ns_fd, .idmap_fd = idmap_fd, .command = command, .envp = envp};
 	sigset_t all;
 
 	prctl(PR_SET_NAME, "appsilo-attach", 0, 0, 0);
@@ -222,6 +240,8 @@ void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd, char *const *env
 	 * process the run could attach nothing any more. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (keep_mount_rights() < 0)
+		_exit(1);
 	for (;;) {
 		struct helper_request request;
 		int fds[FD_PASS_MAX];

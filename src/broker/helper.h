@@ -3,7 +3,8 @@
  * The attach helper H: a single-threaded process in the broker's mount namespace, because
  * setns to another mount namespace needs that. It clones host subtrees, enters the
  * sandbox's mount namespace, moves them into place, and comes back. It also starts
- * prompter programs, so that the broker itself needs no right to execute.
+ * the prompter program, so that the broker itself needs no right to execute; which program
+ * that is, H knows from the command line, and no broker can tell it another.
  * Requests come over a SOCK_SEQPACKET pair the app never holds; each brings, as its last
  * descriptor, the socket for its reply. Mounts are changed in a child: move_mount waits for
  * the folder's lock, which a call of the app may hold as long as a person thinks about it,
@@ -21,7 +22,7 @@ enum helper_kind {
 	HELPER_ATTACH = 1,  /* one descriptor: the host directory (O_PATH) */
 	HELPER_SET_WRITABLE, /* clear the read-only flag of the attached mount at path */
 	HELPER_DETACH,
-	HELPER_SPAWN, /* three descriptors: stdin, stdout, stderr of `sh -c path` */
+	HELPER_SPAWN, /* three descriptors: stdin, stdout, stderr of the prompter */
 };
 
 struct helper_request {
@@ -30,7 +31,7 @@ struct helper_request {
 	uint32_t make_target; /* HELPER_ATTACH below a private place: make the way to it */
 	uint32_t is_file;     /* HELPER_ATTACH with make_target */
 	uint32_t n_fds;	      /* descriptors before the reply's socket */
-	char path[PATH_MAX];  /* place in the sandbox, absolute and clean; or the command */
+	char path[PATH_MAX];  /* place in the sandbox, absolute and clean */
 };
 
 struct helper_reply {
@@ -44,9 +45,11 @@ void helper_close_others(const int *keep, size_t n);
  * Life of H; never returns. Ends when @socket_fd does.
  * @sandbox_ns_fd  the sandbox's mount namespace
  * @idmap_fd  root runs: user namespace for idmapped mounts, else -EBADF
+ * @command  of the prompter, which HELPER_SPAWN starts by `sh -c`; NULL: none
  * @envp      environment of the prompters it starts; borrowed
  */
-void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd, char *const *envp)
+void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd, const char *command,
+		char *const *envp)
 	__attribute__((noreturn));
 
 #endif

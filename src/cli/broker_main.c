@@ -16,6 +16,7 @@
 #include "cli/run_options.h"
 #include "cli/view.h"
 #include "isolation/confine.h"
+#include "isolation/guard.h"
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <string.h>
@@ -45,8 +46,10 @@ struct broker {
 	bool report;	   /* calls of the app that write are reported */
 };
 
-static int complain(const struct appsilo_error *err, int exit_code)
+static int complain(struct appsilo_error *err, int exit_code)
 {
+	if (err->code == -ENOSYS)
+		error_advise_doctor(err);
 	log_error("%s", err->line);
 	return exit_code;
 }
@@ -322,6 +325,14 @@ static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsi
 	return r < 0 ? error_set(err, r, "run: start a thread") : 0;
 }
 
+/* Our own fences, while init builds the root: a filter takes a moment to compile. */
+static int seal(const struct broker *b, struct appsilo_error *err)
+{
+	const char *how = b->options.prompt;
+
+	return guard_seal(how && strncmp(how, "agent:", 6) == 0, err);
+}
+
 static int finish(struct broker *b, const struct monitor_outcome *outcome)
 {
 	struct appsilo_error err = {0};
@@ -423,7 +434,7 @@ int main(int argc, char **argv)
 	static struct broker b = {.result_fd = -EBADF};
 	struct appsilo_error err = {0};
 	struct monitor_outcome outcome;
-	int exit_code;
+	int exit_code, r;
 
 	if (getenv("APPSILO_DEBUG"))
 		log_setup(LOG_LEVEL_DEBUG, STDERR_FILENO);
@@ -434,7 +445,11 @@ int main(int argc, char **argv)
 		return complain(&err, exit_code);
 	watch_store(&b);
 	setup_monitor(&b);
-	if (monitor_init(&b.monitor) < 0 || start_services(&b, &err) < 0 || tell_init(&b, &err) < 0)
+	r = monitor_init(&b.monitor);
+	if (r < 0)
+		error_set(&err, r, "run: watch over the sandbox");
+	if (r < 0 || start_services(&b, &err) < 0 || tell_init(&b, &err) < 0 ||
+	    seal(&b, &err) < 0)
 		return complain(&err, 125);
 	monitor_run(&b.monitor, &outcome);
 	monitor_done(&b.monitor);

@@ -46,6 +46,8 @@ static int mount_fuse(int *ret_device_fd, int *ret_mount_fd, struct appsilo_erro
 		return error_set(err, -errno,
 				 "run: /dev/fuse (modprobe fuse, or use --prompt never)");
 	fs_fd = k_fsopen("fuse");
+	if (fs_fd < 0 && errno == ENOSYS)
+		return error_set(err, -errno, "run: mount FUSE (Linux 5.2)");
 	if (fs_fd < 0)
 		return error_set(err, -errno, "run: this kernel has no FUSE; use --prompt never");
 	snprintf(fd_word, sizeof(fd_word), "%d", device_fd);
@@ -302,10 +304,12 @@ static int start_init(struct prepared *p, struct handoff *h, struct appsilo_erro
  * of its threads, so that what takes long to take down (the mount namespace, inotify) goes
  * with H and the broker's exit does not wait for it. /dev/fuse is not kept: H may itself wait
  * for the brokered view, and only its closing ends that when the broker is killed. */
-static void become_helper(const struct handoff *h, int socket_fd, int idmap_fd, char *const *envp)
+static void become_helper(const struct handoff *h, int socket_fd, const struct prepared *p,
+			  char *const *envp)
 {
+	const char *prompt = p->options.prompt;
 	char path[48];
-	int keep[] = {socket_fd, -EBADF, idmap_fd, h->fds[HANDOFF_WATCH]};
+	int keep[] = {socket_fd, -EBADF, p->idmap_fd, h->fds[HANDOFF_WATCH]};
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)h->init_pid);
 	keep[1] = open(path, O_RDONLY | O_CLOEXEC);
@@ -313,7 +317,8 @@ static void become_helper(const struct handoff *h, int socket_fd, int idmap_fd, 
 		_exit(125);
 	/* Nothing of the sandbox may stay open in H: init watches for the broker's end. */
 	helper_close_others(keep, ARRAY_SIZE(keep));
-	helper_run(socket_fd, keep[1], idmap_fd, envp);
+	helper_run(socket_fd, keep[1], p->idmap_fd,
+		   prompt && strncmp(prompt, "exec:", 5) == 0 ? prompt + 5 : NULL, envp);
 }
 
 int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct appsilo_error *err)
@@ -338,6 +343,6 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 	if (r == 0 && (r = handoff_send(socket_fd, &h)) < 0)
 		error_set(err, r, "run: hand over to the broker");
 	if (r == 0)
-		become_helper(&h, socket_fd, p->idmap_fd, env.entries);
+		become_helper(&h, socket_fd, p, env.entries);
 	return r;
 }

@@ -4,16 +4,13 @@
 
 #include "base/fd.h"
 #include "base/json.h"
-#include "isolation/init.h"
-#include "isolation/kernel.h"
+#include "cli/host_config.h"
+#include "config.h"
 #include "isolation/landlock.h"
-#include "isolation/tree.h"
+#include "isolation/probe.h"
 #include <fcntl.h>
-#include <linux/seccomp.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 
 enum {
 	OPT_JSON,
@@ -24,10 +21,12 @@ static const struct option_row doctor_options[] = {
 	{0, NULL, NULL, NULL},
 };
 
+#define CHECKS_MAX 16
+
 struct check {
 	const char *name;
 	bool ok, required;
-	char found[160];
+	char found[256];
 	const char *cost; /* when missing */
 	const char *todo;
 };
@@ -48,62 +47,13 @@ static bool setting_is(const char *path, const char *value)
 	       strncmp(text, value, strlen(value)) == 0 && text[strlen(value)] == '\n';
 }
 
-/* Run @try in a child; its exit code 0 means it worked, else it is the errno. */
-static int in_child(int (*try)(void))
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid < 0)
-		return errno;
-	if (pid == 0)
-		_exit(try());
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
-}
-
-static int try_user_namespace(void)
-{
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
-
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-		return errno;
-	return -init_write_id_maps(0, uid, gid, true);
-}
-
-static int try_fuse(void)
-{
-	int r = geteuid() == 0 ? 0 : try_user_namespace();
-
-	if (r != 0)
-		return r;
-	return open("/dev/fuse", O_RDWR | O_CLOEXEC) < 0 ? errno : 0;
-}
-
-static int try_proc(void)
-{
-	int r = try_user_namespace();
-	pid_t pid;
-	int status;
-
-	if (r != 0 || unshare(CLONE_NEWPID) < 0)
-		return r ? r : errno;
-	pid = fork();
-	if (pid == 0)
-		_exit(tree_new_fs("proc", NULL, 0) < 0 ? EPERM : 0);
-	if (pid < 0 || waitpid(pid, &status, 0) < 0)
-		return errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
-}
-
 static const char *namespace_todo(void)
 {
 	if (setting_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
-		return "install data/apparmor/appsilo in /etc/apparmor.d and reload, or set "
-		       "sysctl kernel.apparmor_restrict_unprivileged_userns=0";
+		return "AppArmor restricts them: load the profile " APPSILO_DATADIR
+		       "/apparmor/appsilo (copy it to /etc/apparmor.d and run apparmor_parser -r "
+		       "/etc/apparmor.d/appsilo), or set sysctl "
+		       "kernel.apparmor_restrict_unprivileged_userns=0";
 	if (setting_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
 		return "sysctl kernel.unprivileged_userns_clone=1";
 	if (setting_is("/proc/sys/user/max_user_namespaces", "0"))
@@ -112,38 +62,66 @@ static const char *namespace_todo(void)
 	       "CONFIG_USER_NS";
 }
 
+static const char *fuse_todo(int code)
+{
+	if (access("/dev/fuse", F_OK) < 0)
+		return "modprobe fuse; in a container, pass it in (--device /dev/fuse)";
+	return code == -ENODEV || code == -ENOSYS
+		       ? "use a kernel with CONFIG_FUSE_FS, Linux 5.2 or newer"
+		       : "as root: chmod 666 /dev/fuse (make setup does); in a container, allow the "
+			 "device (--device /dev/fuse)";
+}
+
 static struct check result(const char *name, int code, bool required, const char *cost,
 			   const char *todo)
 {
 	struct check c = {.name = name, .ok = code == 0, .required = required, .cost = cost,
 			  .todo = todo};
 
-	snprintf(c.found, sizeof(c.found), "%s", code == 0 ? "works" : strerror(code));
+	snprintf(c.found, sizeof(c.found), "%s", code == 0 ? "works" : strerror(-code));
 	return c;
 }
+
+#define NOT_WITHOUT "appsilo does not run without "
+#define CONTAINER "; in a container, allow it in its seccomp profile"
+
+/* What is simply tried. */
+static const struct {
+	enum probe probe;
+	bool required;
+	const char *name, *cost, *todo;
+} tried[] = {
+	{PROBE_CLONE3, true, "clone3", NOT_WITHOUT "it", "use Linux 5.3 or newer" CONTAINER},
+	{PROBE_NAMESPACES, true, "namespaces", NOT_WITHOUT "pid, ipc, uts, cgroup and net namespaces",
+	 "use a kernel with CONFIG_NAMESPACES" CONTAINER},
+	{PROBE_MOUNT_API, true, "mount-api", NOT_WITHOUT "fsopen, open_tree, move_mount, mount_setattr",
+	 "use Linux 5.12 or newer" CONTAINER},
+	{PROBE_PROC, true, "proc-mount", NOT_WITHOUT "a /proc of its own",
+	 "this host masks parts of /proc (a container): unmask it (podman: --security-opt "
+	 "unmask=ALL)"},
+	{PROBE_CALLS, true, "calls", NOT_WITHOUT "openat2, close_range and statx",
+	 "use Linux 5.9 or newer" CONTAINER},
+	{PROBE_SECCOMP, true, "seccomp", NOT_WITHOUT "its filter",
+	 "use a kernel with CONFIG_SECCOMP_FILTER; in a container, allow seccomp(2)"},
+	{PROBE_SECCOMP_NOTIFY, false, "seccomp-notify", "asking for files; only --prompt never works",
+	 "use Linux 5.5 or newer; in a container, allow seccomp(2) with a listener (another program "
+	 "may hold the only one)"},
+};
 
 static struct check check_landlock(void)
 {
-	int abi = landlock_abi();
-	struct check c = result("landlock", abi > 0 ? 0 : -abi, true,
-				"the second layer; appsilo does not run without it",
-				"boot with landlock in lsm=, Linux 5.13 or newer");
+	int code = probe(PROBE_LANDLOCK), abi = landlock_abi();
+	struct check c = result("landlock", code, true, "the second layer; " NOT_WITHOUT "it",
+				code == -EOPNOTSUPP ? "boot with landlock in lsm= (kernel command line)"
+						    : "use Linux 5.13 or newer with "
+						      "CONFIG_SECURITY_LANDLOCK" CONTAINER);
 
-	if (abi > 0)
+	if (code == 0)
 		snprintf(c.found, sizeof(c.found), "ABI %d%s", abi,
-			 abi < 6 ? "; newer kernels add signal and socket scopes" : "");
+			 abi < 2	? "; moving files to another folder fails (needs Linux 5.19)"
+			 : abi < 6 ? "; newer kernels add signal and socket scopes (Linux 6.12)"
+				   : "");
 	return c;
-}
-
-static struct check check_seccomp(void)
-{
-	struct seccomp_notif_sizes sizes;
-	long r = syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes);
-
-	return result("seccomp", r < 0 ? errno : 0, true,
-		      "the filter and its notifications; appsilo does not run without them",
-		      "use a kernel with CONFIG_SECCOMP_FILTER, Linux 5.5 or newer; in a container, "
-		      "allow seccomp(2)");
 }
 
 static struct check check_cgroup(void)
@@ -156,28 +134,53 @@ static struct check check_cgroup(void)
 	return c;
 }
 
-static size_t examine(struct check checks[8])
+static struct check check_io_uring(void)
 {
+	static const char path[] = "/sys/module/fuse/parameters/enable_uring";
+	struct check c = result("fuse-io-uring", 0, false, "", "");
+
+	snprintf(c.found, sizeof(c.found), "%s; this version serves FUSE by read and write",
+		 access(path, F_OK) < 0 ? "not offered" : setting_is(path, "Y") ? "on" : "off");
+	return c;
+}
+
+static struct check check_config(struct appsilo_error *err)
+{
+	unsigned int first = 0, count = 0;
+	int code = config_uid_range(&first, &count, err);
+	struct check c = result("uid-range", code, true, "runs that root starts",
+				"repair or remove " CONFIG_FILE);
+
+	if (code == 0)
+		snprintf(c.found, sizeof(c.found), "%u-%u", first, first + count - 1);
+	else
+		snprintf(c.found, sizeof(c.found), "%.200s", err->line);
+	return c;
+}
+
+static size_t examine(struct check checks[CHECKS_MAX])
+{
+	struct appsilo_error err = {0};
 	struct utsname uts;
 	size_t n = 0;
+	int code;
 
 	uname(&uts);
 	checks[n] = result("kernel", 0, false, "", "");
 	snprintf(checks[n++].found, sizeof(checks[0].found), "%.60s %.60s", uts.release, uts.machine);
-	checks[n++] = result("user-namespaces", in_child(try_user_namespace), true,
-			     "the sandbox itself; appsilo does not run without them",
-			     namespace_todo());
-	checks[n++] = result("proc-mount", in_child(try_proc), true,
-			     "the sandbox's own /proc; appsilo does not run without it",
-			     "this host masks parts of /proc (a container): unmask it "
-			     "(podman: --security-opt unmask=ALL)");
+	checks[n++] = result("user-namespaces", probe(PROBE_USER_NAMESPACE), true,
+			     "the sandbox itself; " NOT_WITHOUT "them", namespace_todo());
+	for (size_t i = 0; i < ARRAY_SIZE(tried); i++)
+		checks[n++] = result(tried[i].name, probe(tried[i].probe), tried[i].required,
+				     tried[i].cost, tried[i].todo);
 	checks[n++] = check_landlock();
-	checks[n++] = check_seccomp();
-	checks[n++] = result("fuse", in_child(try_fuse), false,
-			     "asking for files; only --prompt never works",
-			     access("/dev/fuse", F_OK) < 0 ? "modprobe fuse"
-							   : "chmod 666 /dev/fuse (make setup does)");
+	code = probe(PROBE_FUSE);
+	checks[n++] = result("fuse", code, false, "asking for files; only --prompt never works",
+			     fuse_todo(code));
+	checks[n++] = check_io_uring();
 	checks[n++] = check_cgroup();
+	if (geteuid() == 0)
+		checks[n++] = check_config(&err);
 	return n;
 }
 
@@ -205,9 +208,9 @@ static void add_json(struct json_writer *w, const struct check *c)
 
 static int run_doctor(int argc, char **argv, struct appsilo_error *err)
 {
-	struct check checks[8];
+	struct check checks[CHECKS_MAX];
 	struct json_writer w;
-	char text[8192];
+	char text[16384];
 	bool json = false, works = true;
 	int words = command_options(argc, argv, doctor_options, take, &json, err);
 	size_t n;

@@ -3,8 +3,8 @@
 #include "cli/command.h"
 
 #include "base/text.h"
+#include "cli/why_line.h"
 #include <dirent.h>
-#include <jansson.h>
 #include <string.h>
 
 enum {
@@ -46,70 +46,6 @@ static int find_last(const char *dir, char ret[NAME_MAX + 1])
 	return 0;
 }
 
-static const char *member(const json_t *line, const char *key)
-{
-	const char *word = json_string_value(json_object_get(line, key));
-
-	return word ? word : "?";
-}
-
-static const char *reason(const json_t *line, char *buffer, size_t size)
-{
-	const char *source = member(line, "source");
-	const char *rule = json_string_value(json_object_get(line, "rule"));
-	char shown[2048];
-
-	if (strcmp(source, "never-list") == 0)
-		return "it is on the never list";
-	if (strcmp(source, "no-prompter") == 0)
-		return "no rule allows it, and nobody could be asked";
-	if (strcmp(source, "denied-all") == 0)
-		return "everything else of this run was refused";
-	if (rule) {
-		snprintf(buffer, size, "the rule on %s (%s) refuses it",
-			 text_show(rule, shown, sizeof(shown)), member(line, "rule_source"));
-		return buffer;
-	}
-	return "no rule allows it, and the question was answered no or not at all";
-}
-
-static void print_denial(const json_t *line)
-{
-	char shown[8192], why[4096], allow[16384];
-
-	printf("%s %s: %s (%s, pid %lld)\n", member(line, "call"),
-	       text_show(member(line, "path"), shown, sizeof(shown)), member(line, "error"),
-	       member(line, "access"),
-	       (long long)json_integer_value(json_object_get(line, "pid")));
-	printf("    %s\n", reason(line, why, sizeof(why)));
-	printf("    allow: %s\n", text_show(member(line, "allow"), allow, sizeof(allow)));
-}
-
-/* No broker saw the calls: say what was there, and that the rest was not. */
-static void print_server_run(const json_t *line)
-{
-	const json_t *places = json_object_get(line, "reachable");
-	char shown[8192];
-
-	printf("%s ran without questions (server mode) and ended with exit code %lld.\n",
-	       member(line, "app"),
-	       (long long)json_integer_value(json_object_get(line, "exit_code")));
-	printf("It could reach the system, read-only, its profile %s, and:\n",
-	       text_show(member(line, "profile"), shown, sizeof(shown)));
-	for (size_t i = 0; i < json_array_size(places); i++) {
-		const json_t *place = json_array_get(places, i);
-
-		printf("    %-6s %s\n", member(place, "access"),
-		       text_show(member(place, "path"), shown, sizeof(shown)));
-	}
-	if (json_array_size(places) == 0)
-		printf("    nothing else\n");
-	printf("Every other place of yours is denied (EACCES), the current directory %s too unless it is "
-	       "listed.\n", text_show(member(line, "cwd"), shown, sizeof(shown)));
-	printf("To allow: %s, or --allow-read PATH for one run. To be told each call, run it with "
-	       "--prompt tty.\n", member(line, "allow"));
-}
-
 static int print_run(FILE *file, const char *id, bool json, struct appsilo_error *err)
 {
 	char *line = NULL;
@@ -119,24 +55,14 @@ static int print_run(FILE *file, const char *id, bool json, struct appsilo_error
 	if (json)
 		printf("[");
 	while ((length = getline(&line, &size, file)) > 0) {
-		/* Lines may hold the escapes of names that are not UTF-8; show them as they are. */
-		json_t *object = json ? NULL : json_loadb(line, (size_t)length, 0, NULL);
+		bool denial;
 
-		if (json) {
-			line[length - 1] = '\0';
-			printf("%s\n  %s", n ? "," : "", line);
-		} else if (object && strcmp(member(object, "kind"), "server-mode") == 0) {
-			print_server_run(object);
-			n--;
-		} else if (object) {
-			print_denial(object);
-		} else {
-			char shown[8192];
-
-			printf("%s\n", text_show(line, shown, sizeof(shown)));
-		}
-		json_decref(object);
-		n++;
+		if (line[length - 1] == '\n')
+			line[--length] = '\0';
+		if (json)
+			printf("%s\n  ", n ? "," : "");
+		denial = why_line_show(line, (size_t)length, json, stdout);
+		n += json || denial;
 	}
 	free(line);
 	if (json)

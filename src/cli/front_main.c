@@ -24,8 +24,10 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-static int complain(const struct appsilo_error *err, int exit_code)
+static int complain(struct appsilo_error *err, int exit_code)
 {
+	if (err->code == -ENOSYS)
+		error_advise_doctor(err);
 	log_error("%s", err->line);
 	return exit_code;
 }
@@ -174,6 +176,8 @@ static int build(struct builder *builder)
 		r = broker_build(a->prepared, a->argv, builder->socket_fd, &err);
 		exit_code = r == -ENOEXEC ? 126 : 125;
 	}
+	if (err.code == -ENOSYS)
+		error_advise_doctor(&err);
 	handoff_send_failure(builder->socket_fd, exit_code, &err);
 	return exit_code;
 }

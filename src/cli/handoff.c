@@ -8,6 +8,8 @@
 /* One header with the descriptors, then @text_size bytes of NUL-ended strings: the facts,
  * then the words. A failure is a header alone. */
 #define MESSAGE_MAX 65536
+/* More than the kernel takes as arguments of a program. */
+#define TEXT_MAX (16 * 1024 * 1024)
 
 struct header {
 	int32_t exit_code; /* of a failure, else 0 */
@@ -123,8 +125,11 @@ int handoff_receive(int socket_fd, struct handoff *ret, int *ret_exit_code,
 	if (r == 0 && header.exit_code) {
 		header.line[sizeof(header.line) - 1] = '\0';
 		*ret_exit_code = header.exit_code;
-		return error_say(err, -ECANCELED, "%s", header.line);
+		return error_say(err, -ECANCELED, "%s",
+				 header.line[0] ? header.line : "run: the sandbox was not built");
 	}
+	if (r == 0 && (header.text_size > TEXT_MAX || header.n_words > header.text_size))
+		r = -EBADMSG;
 	if (r == 0)
 		ret->text = malloc(header.text_size + 1);
 	if (r == 0)

@@ -5,17 +5,13 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "cli/host_config.h"
 #include "isolation/idmap.h"
 #include "isolation/pty.h"
 #include "manifest/names.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* Without a configured range: above every id in common use, one for each possible pid. */
-#define DEFAULT_UID_BASE 1879048192u
-#define DEFAULT_UID_COUNT 4194304u
-#define CONFIG_FILE "/etc/appsilo/appsilo.conf"
 
 static int refuse_unsupported(const struct run_options *o, struct appsilo_error *err)
 {
@@ -263,32 +259,6 @@ int prepare_rules(struct prepared *p, struct appsilo_error *err)
 	return 0;
 }
 
-/* "uid-range = FIRST-LAST" in the configuration, else the default. */
-static int uid_range(unsigned int *ret_first, unsigned int *ret_count, struct appsilo_error *err)
-{
-	char text[4096];
-	unsigned int first, last;
-	const char *line;
-	ssize_t n = fd_read_file(AT_FDCWD, CONFIG_FILE, text, sizeof(text));
-
-	*ret_first = DEFAULT_UID_BASE;
-	*ret_count = DEFAULT_UID_COUNT;
-	if (n == -ENOENT)
-		return 0;
-	if (n < 0)
-		return error_set(err, (int)n, "%s", CONFIG_FILE);
-	line = strncmp(text, "uid-range", 9) == 0 ? text : strstr(text, "\nuid-range");
-	if (!line)
-		return 0;
-	if (sscanf(line + (*line == '\n'), "uid-range = %u-%u", &first, &last) != 2 ||
-	    first < 1000 || last <= first)
-		return error_say(err, -EINVAL, "%s: uid-range must be FIRST-LAST, FIRST above 999",
-				 CONFIG_FILE);
-	*ret_first = first;
-	*ret_count = last - first + 1;
-	return 0;
-}
-
 static int map_ids(struct plan_mount *m, bool links, int idmap_fd, struct appsilo_error *err)
 {
 	m->tree_fd = idmap_clone(m->path, links, idmap_fd);
@@ -305,15 +275,18 @@ int prepare_root_run(struct prepared *p, struct appsilo_error *err)
 
 	if (geteuid() != 0)
 		return 0;
-	r = uid_range(&first, &count, err);
+	r = config_uid_range(&first, &count, err);
 	if (r < 0)
 		return r;
 	/* One sandbox is one launcher is one pid: runs at the same time differ. */
 	p->plan.uid = p->plan.gid = first + (unsigned int)getpid() % count;
 	p->plan.change_ids = true;
 	p->idmap_fd = idmap_open(p->plan.uid, p->plan.gid);
-	if (p->idmap_fd < 0)
-		return error_set(err, p->idmap_fd, "run: map uid %u", p->plan.uid);
+	if (p->idmap_fd < 0) {
+		r = error_set(err, p->idmap_fd, "run: make a user namespace for uid %u", p->plan.uid);
+		error_advise_doctor(err);
+		return r;
+	}
 	r = p->plan.package.path ? map_ids(&p->plan.package, true, p->idmap_fd, err) : 0;
 	for (size_t i = 0; r == 0 && i < p->plan.n_mounts; i++)
 		r = map_ids(&p->plan.mounts[i], strcmp(p->plan.mounts[i].path, p->home) == 0,

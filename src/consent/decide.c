@@ -28,8 +28,11 @@ static int weigh(void *data, const struct consent_rule *rule)
 		return 0;
 	if (!speaks_of(rule, level->access) || (level->any && level->denied))
 		return 0;
-	if (level->any && rule->verdict != CONSENT_DENY)
+	if (level->any && rule->verdict != CONSENT_DENY) {
+		/* The order of rules on one path must not matter. */
+		level->override = level->override || rule->source == CONSENT_FROM_OVERRIDE;
 		return 0;
+	}
 	level->any = true;
 	level->denied = rule->verdict == CONSENT_DENY;
 	level->override = rule->source == CONSENT_FROM_OVERRIDE;
@@ -40,8 +43,8 @@ static int weigh(void *data, const struct consent_rule *rule)
 	return 0;
 }
 
-/* Walk from @path up; the first level that speaks decides. Returns 1 when it did. */
-static int walk(const struct decider *d, const char *path, enum consent_access access,
+/* From @path up; the first level that speaks decides. Returns 1 when it did. */
+static int climb(const struct decider *d, const char *path, enum consent_access access,
 		bool overrides_only, struct decision *ret)
 {
 	char at[4096];
@@ -59,7 +62,7 @@ static int walk(const struct decider *d, const char *path, enum consent_access a
 		if (d->session)
 			(void)session_at(d->session, at, weigh, &level);
 		if (d->store)
-			r = consent_store_at(d->store, d->family, at, weigh, &level);
+			r = consent_store_at(d->store, at, weigh, &level);
 		if (r < 0)
 			return r;
 		if (level.any && (!overrides_only || (level.override && !level.denied))) {
@@ -70,6 +73,26 @@ static int walk(const struct decider *d, const char *path, enum consent_access a
 		exact = false;
 	}
 	return 0;
+}
+
+/* Commits that come between more often than this are no accident; then: deny. */
+#define RETRIES_MAX 100
+
+static int walk(const struct decider *d, const char *path, enum consent_access access,
+		bool overrides_only, struct decision *ret)
+{
+	int r = -ESTALE;
+
+	if (!d->store)
+		return climb(d, path, access, overrides_only, ret);
+	for (int i = 0; r == -ESTALE && i < RETRIES_MAX; i++) {
+		r = consent_store_begin(d->store, d->family);
+		if (r < 0)
+			return r;
+		r = climb(d, path, access, overrides_only, ret);
+		consent_store_end(d->store);
+	}
+	return r;
 }
 
 void decide(const struct decider *d, const char *path, enum consent_access access,

@@ -2,6 +2,8 @@
 #include "consent/store.h"
 
 #include "base/fd.h"
+#include "consent/levels.h"
+#include "consent/wal_header.h"
 #include "consent/words.h"
 #include <fcntl.h>
 #include <limits.h>
@@ -30,6 +32,9 @@ enum query {
 	QUERY_BELOW,
 	QUERY_PUT,
 	QUERY_VERSION,
+	QUERY_BEGIN,
+	QUERY_END,
+	QUERY_ANY_FOR_ALL,
 	N_QUERIES,
 };
 
@@ -42,6 +47,9 @@ static const char *const queries[N_QUERIES] = {
 		      " verdict = excluded.verdict, source = excluded.source,"
 		      " time_ms = excluded.time_ms",
 	[QUERY_VERSION] = "PRAGMA data_version",
+	[QUERY_BEGIN] = "BEGIN",
+	[QUERY_END] = "ROLLBACK", /* of a transaction that only read */
+	[QUERY_ANY_FOR_ALL] = "SELECT 1 FROM rules WHERE family = '*' LIMIT 1",
 };
 
 struct consent_store {
@@ -49,6 +57,12 @@ struct consent_store {
 	pthread_mutex_t lock; /* guards everything below */
 	sqlite3 *db;	      /* owned; NULL while the store does not exist */
 	sqlite3_stmt *statements[N_QUERIES];
+	struct levels levels; /* true for levels_version, levels_family and our own writes */
+	int64_t levels_version;
+	char levels_family[CONSENT_FAMILY_MAX];
+	bool any_for_all;
+	struct wal_header header;
+	bool header_noted; /* it was like this when levels_version was read */
 };
 
 static int code_of(int sqlite_code)
@@ -161,6 +175,10 @@ static void close_database(struct consent_store *store)
 		store->statements[i] = NULL;
 	}
 	sqlite3_close(TAKE_PTR(store->db));
+	levels_clear(&store->levels);
+	store->levels_version = -1;
+	store->header_noted = false;
+	store->header.shared = NULL;
 }
 
 /* Open the existing file if there is one: it may have been made since the last call. */
@@ -221,6 +239,7 @@ int consent_store_open(const char *dir, enum store_mode mode, struct consent_sto
 
 	if (!store)
 		return error_set(err, -ENOMEM, "consent store");
+	store->levels_version = -1;
 	pthread_mutex_init(&store->lock, NULL);
 	if (snprintf(store->file, sizeof(store->file), "%s/consent.db", dir) >= PATH_MAX)
 		return error_set(err, -ENAMETOOLONG, "consent store: %s", dir);
@@ -301,20 +320,124 @@ static void unlock(pthread_mutex_t **lock)
 	cleanup(unlock) pthread_mutex_t *held_ __attribute__((unused)) = &(store)->lock;           \
 	pthread_mutex_lock(held_)
 
-int consent_store_at(struct consent_store *store, const char *family, const char *path,
-		     consent_rule_fn visit, void *data)
+/* One step of a statement without arguments. Returns its first column; -errno. */
+static int64_t step_number(struct consent_store *store, enum query query)
 {
-	const char *const families[] = {family, CONSENT_ALL_FAMILIES};
+	sqlite3_stmt *s = store->statements[query];
+	int rc = sqlite3_step(s), r = code_of(rc);
+	int64_t number = rc == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+
+	sqlite3_reset(s);
+	return r < 0 ? r : number;
+}
+
+/* Begin a transaction on the store as it is now, and forget what was known of another state.
+ * Returns 1 when that was so; 0; -errno. */
+static int open_snapshot(struct consent_store *store, const char *family)
+{
+	bool noted = wal_header_note(&store->header);
+	int64_t version = step_number(store, QUERY_BEGIN), any;
+
+	if (version == 0)
+		version = step_number(store, QUERY_VERSION);
+	if (version < 0)
+		return (int)version;
+	/* The same before and after: this is the header of what the transaction sees. */
+	store->header_noted = noted && wal_header_is_known(&store->header);
+	if (version == store->levels_version && strcmp(family, store->levels_family) == 0)
+		return 0;
+	levels_clear(&store->levels);
+	store->levels_version = -1;
+	any = step_number(store, QUERY_ANY_FOR_ALL);
+	if (any < 0)
+		return (int)any;
+	if (strlen(family) >= CONSENT_FAMILY_MAX)
+		return -ENAMETOOLONG;
+	memmove(store->levels_family, family, strlen(family) + 1);
+	store->any_for_all = any == 1;
+	store->levels_version = version;
+	if (!store->header.shared)
+		wal_header_find(&store->header, store->db);
+	return 1;
+}
+
+static bool is_unchanged(const struct consent_store *store, const char *family)
+{
+	return store->levels_version >= 0 && store->header_noted &&
+	       wal_header_is_known(&store->header) && strcmp(family, store->levels_family) == 0;
+}
+
+int consent_store_begin(struct consent_store *store, const char *family)
+{
 	int r;
 
-	hold(store);
+	pthread_mutex_lock(&store->lock);
 	r = ensure_open(store, false);
-	for (size_t i = 0; r == 0 && store->db && i < ARRAY_SIZE(families); i++) {
+	if (r == 0 && store->db && !is_unchanged(store, family))
+		r = open_snapshot(store, family);
+	if (r < 0)
+		consent_store_end(store);
+	return r < 0 ? r : 0;
+}
+
+void consent_store_end(struct consent_store *store)
+{
+	if (store->db && !sqlite3_get_autocommit(store->db))
+		(void)step_number(store, QUERY_END); /* cannot fail: nothing was written */
+	pthread_mutex_unlock(&store->lock);
+}
+
+static int collect(void *data, const struct consent_rule *rule)
+{
+	struct level_rules *level = data;
+
+	if (level->n == LEVELS_RULES_MAX)
+		return -EUCLEAN;
+	level->all_families[level->n] = strcmp(rule->family, CONSENT_ALL_FAMILIES) == 0;
+	level->rules[level->n++] = *rule;
+	return 0;
+}
+
+static int read_level(struct consent_store *store, const char *path, struct level_rules *ret)
+{
+	const char *const families[] = {store->levels_family, CONSENT_ALL_FAMILIES};
+	size_t n = store->any_for_all ? 2 : 1;
+	int r = 0;
+
+	ret->n = 0;
+	/* So far all was answered from memory. What is read now must be of the same state. */
+	if (sqlite3_get_autocommit(store->db))
+		r = open_snapshot(store, store->levels_family);
+	if (r == 1)
+		return -ESTALE;
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		sqlite3_stmt *s = store->statements[QUERY_AT];
 
 		bind_text(s, 1, families[i]);
 		bind_bytes(s, 2, path);
-		r = visit_rows(s, visit, data);
+		r = visit_rows(s, collect, ret);
+	}
+	if (r == 0)
+		levels_put(&store->levels, path, ret);
+	return r;
+}
+
+int consent_store_at(struct consent_store *store, const char *path, consent_rule_fn visit,
+		     void *data)
+{
+	struct level_rules level;
+	int r = 0;
+
+	if (!store->db)
+		return 0;
+	if (!levels_find(&store->levels, path, &level))
+		r = read_level(store, path, &level);
+	for (size_t i = 0; r == 0 && i < level.n; i++) {
+		struct consent_rule *rule = &level.rules[i];
+
+		rule->family = level.all_families[i] ? CONSENT_ALL_FAMILIES : store->levels_family;
+		rule->path = path;
+		r = visit(data, rule);
 	}
 	return r;
 }
@@ -350,6 +473,13 @@ static void announce(const struct consent_store *store)
 	(void)utimensat(AT_FDCWD, store->file, NULL, 0); /* late news at worst */
 }
 
+/* Our own commits do not change our own data_version. */
+static void forget_levels(struct consent_store *store)
+{
+	levels_clear(&store->levels);
+	store->levels_version = -1;
+}
+
 int consent_store_put(struct consent_store *store, const struct consent_rule *rule,
 		      struct appsilo_error *err)
 {
@@ -360,6 +490,7 @@ int consent_store_put(struct consent_store *store, const struct consent_rule *ru
 	r = ensure_open(store, true);
 	if (r < 0)
 		return explain(store, r, "open", err);
+	forget_levels(store);
 	s = store->statements[QUERY_PUT];
 	bind_text(s, 1, rule->family);
 	bind_bytes(s, 2, rule->path);
@@ -411,6 +542,7 @@ int consent_store_remove(struct consent_store *store, const char *family, const 
 
 	*ret_count = 0;
 	hold(store);
+	forget_levels(store);
 	r = ensure_open(store, false);
 	if (r == 0 && !store->db)
 		return 0;

@@ -31,9 +31,21 @@ int consent_store_put(struct consent_store *store, const struct consent_rule *ru
 
 typedef int (*consent_rule_fn)(void *data, const struct consent_rule *rule);
 
-/** Rules on exactly @path of @family and of all families. Stops when @visit returns non-zero. */
-int consent_store_at(struct consent_store *store, const char *family, const char *path,
-		     consent_rule_fn visit, void *data) must_check;
+/**
+ * Hold the store as it is now for the consent_store_at() calls of one decision, so that they
+ * cannot see half of a change. Takes the store's lock: no other call until consent_store_end().
+ * Returns 0; -errno, and then nothing is held.
+ */
+int consent_store_begin(struct consent_store *store, const char *family) must_check;
+void consent_store_end(struct consent_store *store);
+
+/**
+ * Rules on exactly @path of the family of consent_store_begin() and of all families. Their
+ * ids and times are not told. Stops when @visit returns non-zero. Returns that; 0; -errno;
+ * -ESTALE when the store has changed since consent_store_begin(): end, and begin again.
+ */
+int consent_store_at(struct consent_store *store, const char *path, consent_rule_fn visit,
+		     void *data) must_check;
 
 /** Rules of @family and of all families strictly below @folder. */
 int consent_store_below(struct consent_store *store, const char *family, const char *folder,

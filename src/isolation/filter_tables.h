@@ -71,4 +71,44 @@ static const char *const writing_calls[] = {
 /* fchmodat2, setxattrat, removexattrat. */
 static const int writing_numbers[] = {452, 463, 466};
 
+/* The broker, once it serves: files of every kind, threads, its terminal, open sockets. */
+static const char *const broker_calls[] = {
+	"access", "brk", "chmod", "chown", "clock_getres", "clock_gettime", "clock_nanosleep",
+	"close", "close_range", "copy_file_range", "dup", "dup2", "dup3", "eventfd2",
+	"exit", "exit_group", "faccessat", "faccessat2", "fadvise64", "fallocate", "fchmod",
+	"fchmodat", "fchown", "fchownat", "fcntl", "fdatasync", "fgetxattr", "flistxattr", "flock",
+	"fremovexattr", "fsetxattr", "fstat", "fstatfs", "fsync", "ftruncate", "futex",
+	"futex_waitv", "futimesat", "getcpu", "getcwd", "getdents", "getdents64", "getegid",
+	"geteuid", "getgid", "getpeername", "getpgid", "getpgrp", "getpid", "getppid", "getrandom",
+	"getresgid", "getresuid", "getrlimit", "getrusage", "getsid", "getsockname", "getsockopt",
+	"gettid", "gettimeofday", "getuid", "getxattr", "inotify_add_watch", "inotify_rm_watch",
+	"kill", "lchown", "lgetxattr", "link", "linkat", "listxattr", "llistxattr", "lremovexattr",
+	"lseek", "lsetxattr", "lstat", "madvise", "membarrier", "mincore", "mkdir", "mkdirat",
+	"mremap", "munmap", "nanosleep", "newfstatat", "open", "openat",
+	"openat2", "pause", "pidfd_send_signal", "pipe", "pipe2", "poll", "ppoll", "pread64", "preadv", "preadv2",
+	"process_vm_readv", "pselect6", "pwrite64", "pwritev", "pwritev2", "read", "readahead",
+	"readlink", "readlinkat", "readv", "recvfrom", "recvmsg", "removexattr", "rename",
+	"renameat", "renameat2", "restart_syscall", "rmdir", "rseq", "rt_sigaction",
+	"rt_sigpending", "rt_sigprocmask", "rt_sigreturn", "rt_sigsuspend", "rt_sigtimedwait",
+	"sched_getaffinity", "sched_yield", "select", "sendfile", "sendmsg", "sendto",
+	"set_robust_list", "set_tid_address", "setxattr", "shutdown", "sigaltstack", "signalfd4",
+	"splice", "stat", "statfs", "statx", "symlink", "symlinkat", "sync_file_range", "syncfs",
+	"sysinfo", "tee", "tgkill", "time", "times", "truncate", "umask", "uname", "unlink",
+	"unlinkat", "utime", "utimensat", "utimes", "vmsplice", "wait4", "waitid", "write",
+	"writev", NULL};
+
+/* fchmodat2, futex_wake, futex_wait, futex_requeue, setxattrat, getxattrat, listxattrat,
+ * removexattrat. */
+static const int broker_numbers[] = {452, 454, 455, 456, 463, 464, 465, 466};
+
+/* No broker makes these: whoever does is not the broker any more. The process is killed,
+ * and the sandbox with it. */
+static const char *const broker_deadly_calls[] = {
+	"add_key", "bpf", "chroot", "delete_module", "execve", "execveat", "finit_module",
+	"fsconfig", "fsmount", "fsopen", "fspick", "init_module", "io_uring_enter",
+	"io_uring_register", "io_uring_setup", "ioperm", "iopl", "kexec_file_load", "kexec_load",
+	"keyctl", "mount", "mount_setattr", "move_mount", "open_by_handle_at", "open_tree",
+	"perf_event_open", "pidfd_getfd", "pivot_root", "process_vm_writev", "ptrace", "reboot",
+	"request_key", "setns", "swapoff", "swapon", "umount2", "unshare", "userfaultfd", NULL};
+
 #endif

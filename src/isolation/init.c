@@ -29,12 +29,13 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-static void fail(const struct plan *plan, const struct appsilo_error *err) __attribute__((noreturn));
+static void fail(const struct plan *plan, struct appsilo_error *err) __attribute__((noreturn));
 
-static void fail(const struct plan *plan, const struct appsilo_error *err)
+static void fail(const struct plan *plan, struct appsilo_error *err)
 {
 	struct control_message m = {.kind = CONTROL_FAILED, .value = 125};
 
+	error_advise_doctor(err);
 	memcpy(m.text, err->line, sizeof(err->line));
 	/* With the parent gone there is nobody left to tell. */
 	(void)!fd_send(plan->control_fd, &m, sizeof(m), NULL, 0);
@@ -123,6 +124,10 @@ static int confine(const struct plan *plan, bool report, int *ret_listener_fd,
 	if (r < 0)
 		return error_set(err, r, "init: enforce Landlock");
 	r = confine_seccomp(report, ret_listener_fd);
+	if (r == -EINVAL && report)
+		return error_say(err, r,
+				 "init: this kernel has no seccomp notification (Linux 5.5); use "
+				 "--prompt never, or see appsilo doctor");
 	return r < 0 ? error_set(err, r, "init: seccomp filter") : 0;
 }
 

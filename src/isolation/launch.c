@@ -25,8 +25,8 @@ static int explain_refusal(int code, struct appsilo_error *err)
 			 sizeof(value)) > 0 &&
 	    value[0] == '1')
 		return error_say(err, code,
-				 "run: AppArmor restricts user namespaces; install the profile "
-				 "data/apparmor/appsilo or set "
+				 "run: AppArmor restricts user namespaces; load the profile that "
+				 "appsilo doctor names, or set "
 				 "kernel.apparmor_restrict_unprivileged_userns=0");
 	if (fd_read_file(AT_FDCWD, "/proc/sys/kernel/unprivileged_userns_clone", value,
 			 sizeof(value)) > 0 &&

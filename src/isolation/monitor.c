@@ -192,6 +192,9 @@ static bool take_message(struct monitor *m, struct monitor_outcome *ret)
 	int fds[FD_PASS_MAX];
 	ssize_t n = fd_receive(m->control_fd, &message, sizeof(message), MSG_DONTWAIT, fds);
 
+	/* Init ended without reading all we sent: that is told first, its last words after. */
+	if (n == -ECONNRESET)
+		n = fd_receive(m->control_fd, &message, sizeof(message), MSG_DONTWAIT, fds);
 	if (n == -EAGAIN)
 		return false;
 	if (n != sizeof(message)) {

@@ -2,6 +2,7 @@
 #include "isolation/reaper.h"
 
 #include "base/fd.h"
+#include "base/text.h"
 #include "isolation/confine.h"
 #include "isolation/control.h"
 #include "isolation/kernel.h"
@@ -65,11 +66,14 @@ static void report_not_started(const struct plan *plan, const struct app *app)
 {
 	struct control_message m = {.kind = CONTROL_FAILED, .value = 125};
 	bool exec = strcmp(app->failed_step, "execute") == 0;
+	char shown[1024];
 
 	if (exec)
 		m.value = app->failed_errno == ENOENT || app->failed_errno == ENOTDIR ? 127 : 126;
-	snprintf(m.text, sizeof(m.text), "run: cannot %s %s: %s", app->failed_step,
-		 exec ? plan->exe : "for the program", strerror(app->failed_errno));
+	snprintf(m.text, sizeof(m.text), "run: cannot %s %s: %s%s", app->failed_step,
+		 exec ? text_show(plan->exe, shown, sizeof(shown)) : "for the program",
+		 strerror(app->failed_errno),
+		 app->failed_errno == ENOSYS ? "; run appsilo doctor" : "");
 	(void)!fd_send(plan->control_fd, &m, sizeof(m), NULL, 0);
 	_exit(m.value);
 }

@@ -159,7 +159,8 @@ int package_full_name_parse(const char *full_name, struct package_identity *ret)
 	rest = take_field(rest, id.architecture, sizeof(id.architecture));
 	rest = take_field(rest, id.resource_id, sizeof(id.resource_id));
 	rest = take_field(rest, id.publisher_id, sizeof(id.publisher_id));
-	if (!rest || *rest || !package_name_is_valid(id.name) ||
+	/* Nothing behind the last field, not even an empty one. */
+	if (!rest || *rest || rest[-1] == '_' || !package_name_is_valid(id.name) ||
 	    package_version_parse(version, &id.version) < 0 ||
 	    !package_architecture_is_valid(id.architecture) ||
 	    !package_resource_is_valid(id.resource_id) || !is_publisher_id(id.publisher_id))

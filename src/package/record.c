@@ -19,10 +19,15 @@ static char *cut(char *text, char separator)
 	return mark + 1;
 }
 
-static int take_lines(struct record *record)
+int record_parse(struct record *record, size_t size)
 {
-	char *line = record->text + strlen(HEADER);
+	char *line = record->text;
 
+	record->n = 0;
+	if (strlen(line) != size || strncmp(line, HEADER, strlen(HEADER)) != 0 ||
+	    line[size - 1] != '\n')
+		return -EBADMSG;
+	line += strlen(HEADER);
 	while (*line) {
 		struct record_line *l = &record->lines[record->n];
 		char *next = cut(line, '\n'), *value;
@@ -52,7 +57,8 @@ static int check_owner(int fd)
 	return 0;
 }
 
-static int read_all(int dir_fd, char *text)
+/* Returns the bytes read; -errno. */
+static ssize_t read_all(int dir_fd, char *text)
 {
 	cleanup_close int fd =
 		openat(dir_fd, RECORD_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -70,21 +76,18 @@ static int read_all(int dir_fd, char *text)
 	if (n < 0)
 		return -errno;
 	text[used] = '\0';
-	return used == RECORD_SIZE_MAX || strlen(text) != used ||
-			       strncmp(text, HEADER, strlen(HEADER)) != 0 || text[used - 1] != '\n'
-		       ? -EBADMSG
-		       : 0;
+	return used == RECORD_SIZE_MAX ? -EBADMSG : (ssize_t)used;
 }
 
 int record_read(int dir_fd, const char *dir, struct record *ret, struct appsilo_error *err)
 {
+	ssize_t size;
 	int r;
 
 	ret->n = 0;
 	ret->text = malloc(RECORD_SIZE_MAX + 1);
-	r = ret->text ? read_all(dir_fd, ret->text) : -ENOMEM;
-	if (r == 0)
-		r = take_lines(ret);
+	size = ret->text ? read_all(dir_fd, ret->text) : -ENOMEM;
+	r = size < 0 ? (int)size : record_parse(ret, (size_t)size);
 	if (r == 0)
 		return 0;
 	record_done(ret);

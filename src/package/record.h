@@ -35,6 +35,12 @@ struct record {
  */
 int record_read(int dir_fd, const char *dir, struct record *ret, struct appsilo_error *err) must_check;
 
+/**
+ * Cut record->text, @size bytes and a NUL, into lines; it is changed.
+ * Returns 0; -EBADMSG.
+ */
+int record_parse(struct record *record, size_t size) must_check;
+
 /** First value of @key, or NULL. */
 const char *record_get(const struct record *record, const char *key);
 /** The line with @key and @value, or NULL. */

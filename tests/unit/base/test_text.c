@@ -67,6 +67,7 @@ static void under_is_by_component(void **state)
 	assert_true(path_is_under("/a", "/"));
 	assert_false(path_is_under("/ab", "/a"));
 	assert_false(path_is_under("/", "/a"));
+	assert_false(path_is_under(".ssh", "x")); /* one letter is not the root */
 }
 
 static void sha256_vectors(void **state)

@@ -231,6 +231,59 @@ static void store_is_private(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+/* Another process, as far as SQLite is concerned. */
+static void commits_of_others_count_at_once(void **state)
+{
+	struct world *w = *state, other = *w;
+	int removed;
+
+	assert_int_equal(consent_store_open(w->dir, STORE_READ, &other.store, NULL), 0);
+	for (int i = 0; i < 50; i++) {
+		put(&other, "A_x", "/data", CONSENT_FOLDER, CONSENT_WRITE, CONSENT_ALLOW);
+		assert_int_equal(ask(w, "/data/a/b/f", CONSENT_READ), CONSENT_ALLOW);
+		put(&other, "*", "/data/a", CONSENT_FOLDER, CONSENT_READ, CONSENT_DENY);
+		assert_int_equal(ask(w, "/data/a/b/f", CONSENT_READ), CONSENT_DENY);
+		assert_int_equal(ask(w, "/data/c", CONSENT_READ), CONSENT_ALLOW);
+		assert_int_equal(consent_store_remove(other.store, "A_x", "/data", false, &removed,
+						      NULL), 0);
+		assert_int_equal(ask(w, "/data/c", CONSENT_READ), CONSENT_ASK);
+		/* and our own, which change no version that we see */
+		assert_int_equal(consent_store_remove(w->store, "*", "/data", true, &removed, NULL), 0);
+		assert_int_equal(removed, 1);
+		assert_int_equal(ask(w, "/data/a/b/f", CONSENT_READ), CONSENT_ASK);
+		put(w, "A_x", "/data/a/b/f", CONSENT_FILE, CONSENT_READ, CONSENT_ALLOW);
+		assert_int_equal(ask(w, "/data/a/b/f", CONSENT_READ), CONSENT_ALLOW);
+		assert_int_equal(consent_store_remove(w->store, NULL, NULL, false, &removed, NULL), 0);
+	}
+	consent_store_close(other.store);
+}
+
+static void each_family_has_its_own_answers(void **state)
+{
+	struct world *w = *state;
+
+	put(w, "A_x", "/data", CONSENT_FOLDER, CONSENT_READ, CONSENT_ALLOW);
+	for (int i = 0; i < 3; i++) {
+		w->d.family = "A_x";
+		assert_int_equal(ask(w, "/data/f", CONSENT_READ), CONSENT_ALLOW);
+		w->d.family = "B_y";
+		assert_int_equal(ask(w, "/data/f", CONSENT_READ), CONSENT_ASK);
+	}
+}
+
+static void override_counts_beside_other_rules(void **state)
+{
+	struct world *w = *state;
+	struct consent_rule rule = {.family = "A_x", .path = "/h/.ssh/config", .target = CONSENT_FILE,
+				    .access = CONSENT_WRITE, .verdict = CONSENT_ALLOW,
+				    .scope = CONSENT_ALWAYS, .source = CONSENT_FROM_OVERRIDE};
+
+	put(w, "A_x", "/h/.ssh/config", CONSENT_FILE, CONSENT_READ, CONSENT_ALLOW);
+	assert_int_equal(ask(w, "/h/.ssh/config", CONSENT_READ), CONSENT_ABSENT);
+	assert_int_equal(consent_store_put(w->store, &rule, NULL), 0);
+	assert_int_equal(ask(w, "/h/.ssh/config", CONSENT_READ), CONSENT_ALLOW);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -249,6 +302,9 @@ int main(void)
 		CASE(damaged_store_denies),
 		CASE(missing_store_is_empty_and_not_made),
 		CASE(store_is_private),
+		CASE(commits_of_others_count_at_once),
+		CASE(each_family_has_its_own_answers),
+		CASE(override_counts_beside_other_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/why_line.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include <jansson.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Any field, escaped: each byte may become four. */
+#define SHOWN_MAX 65536
+
+/*
+ * Names are bytes; those that are no UTF-8 stand in the record as lone surrogates \udcNN
+ * (base/json.h), which no JSON library takes. While the line is parsed they are private
+ * characters U+F8NN instead; the record holds none of those itself, or it is not parsed.
+ */
+static char *hide_bytes(const char *line, size_t length)
+{
+	char *copy = strndup(line, length);
+
+	for (char *at = copy; copy && (at = strstr(at, "\\udc")); at += 4) {
+		size_t slashes = 0;
+
+		while (at - slashes > copy && at[-1 - (ptrdiff_t)slashes] == '\\')
+			slashes++;
+		if (slashes % 2 == 0 && (at[4] == '8' || at[4] == '9' || (at[4] >= 'a' && at[4] <= 'f')))
+			memcpy(at + 2, "f8", 2);
+	}
+	return copy;
+}
+
+static bool holds_private(const char *line)
+{
+	/* U+F880 to U+F8FF, as UTF-8 and as escapes */
+	return strstr(line, "\xef\xa2") || strstr(line, "\xef\xa3") || strstr(line, "\\uf8") ||
+	       strstr(line, "\\uF8");
+}
+
+/* Back to the bytes they stand for. */
+static void show_bytes(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from;) {
+		const unsigned char *p = (const unsigned char *)from;
+
+		if (p[0] == 0xef && (p[1] == 0xa2 || p[1] == 0xa3) && p[2]) {
+			*to++ = (char)((p[1] == 0xa3 ? 0xc0 : 0x80) | (p[2] & 0x3f));
+			from += 3;
+		} else {
+			*to++ = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+static bool holds_controls(const char *line, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static json_t *parse(const char *line, size_t length)
+{
+	cleanup_free char *copy = NULL;
+	json_t *object;
+
+	/* Our writer escapes both. */
+	if (holds_controls(line, length) || holds_private(line))
+		return NULL;
+	copy = hide_bytes(line, length);
+	object = copy ? json_loadb(copy, length, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	if (json_is_object(object))
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+/* A member for people, in @buffer of SHOWN_MAX bytes. */
+static const char *member(const json_t *object, const char *key, char *buffer)
+{
+	const char *word = json_string_value(json_object_get(object, key));
+	cleanup_free char *bytes = word ? strdup(word) : NULL;
+
+	if (!bytes)
+		return "?";
+	show_bytes(bytes);
+	return text_show(bytes, buffer, SHOWN_MAX);
+}
+
+static void print_reason(const json_t *object, char *buffer, FILE *out)
+{
+	char shown[64];
+	const char *source = json_string_value(json_object_get(object, "source"));
+	const char *from = json_string_value(json_object_get(object, "rule_source"));
+
+	source = source ? source : "";
+	if (strcmp(source, "never-list") == 0)
+		fprintf(out, "it is on the never list");
+	else if (strcmp(source, "no-prompter") == 0)
+		fprintf(out, "no rule allows it, and nobody could be asked");
+	else if (strcmp(source, "denied-all") == 0)
+		fprintf(out, "everything else of this run was refused");
+	else if (json_is_string(json_object_get(object, "rule")))
+		fprintf(out, "the rule on %s (%s) refuses it", member(object, "rule", buffer),
+			text_show(from ? from : "?", shown, sizeof(shown)));
+	else
+		fprintf(out, "no rule allows it, and the question was answered no or not at all");
+}
+
+static void print_denial(const json_t *object, char *buffer, FILE *out)
+{
+	static const struct {
+		const char *key, *after;
+	} parts[] = {{"call", " "}, {"path", ": "}, {"error", " ("}, {"access", ", pid "}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		fprintf(out, "%s%s", member(object, parts[i].key, buffer), parts[i].after);
+	fprintf(out, "%lld)\n    ", (long long)json_integer_value(json_object_get(object, "pid")));
+	print_reason(object, buffer, out);
+	fprintf(out, "\n    allow: %s\n", member(object, "allow", buffer));
+}
+
+/* No broker saw the calls: say what was there, and that the rest was not. */
+static void print_server_run(const json_t *object, char *buffer, FILE *out)
+{
+	const json_t *places = json_object_get(object, "reachable");
+
+	fprintf(out, "%s ran without questions (server mode) and ended with exit code %lld.\n",
+		member(object, "app", buffer),
+		(long long)json_integer_value(json_object_get(object, "exit_code")));
+	fprintf(out, "It could reach the system, read-only, its profile %s, and:\n",
+		member(object, "profile", buffer));
+	for (size_t i = 0; i < json_array_size(places); i++) {
+		const json_t *place = json_array_get(places, i);
+
+		fprintf(out, "    %-6s ", member(place, "access", buffer));
+		fprintf(out, "%s\n", member(place, "path", buffer));
+	}
+	if (json_array_size(places) == 0)
+		fprintf(out, "    nothing else\n");
+	fprintf(out, "Every other place of yours is denied (EACCES), the current directory %s too unless "
+		     "it is listed.\n", member(object, "cwd", buffer));
+	fprintf(out, "To allow: %s, or --allow-read PATH for one run. To be told each call, run it with "
+		     "--prompt tty.\n", member(object, "allow", buffer));
+}
+
+static void print_damaged_json(const char *line, char *buffer, FILE *out)
+{
+	struct json_writer w;
+
+	jsonw_init(&w, buffer, SHOWN_MAX);
+	jsonw_open(&w, NULL, '{');
+	jsonw_string(&w, "damaged", line);
+	jsonw_close(&w, '}');
+	fprintf(out, "%s", w.overflow ? "{\"damaged\":null}" : buffer);
+}
+
+bool why_line_show(const char *line, size_t length, bool json, FILE *out)
+{
+	cleanup_free char *buffer = malloc(SHOWN_MAX);
+	json_t *object = buffer ? parse(line, length) : NULL;
+	const char *kind = json_string_value(json_object_get(object, "kind"));
+	bool server = kind && strcmp(kind, "server-mode") == 0;
+
+	if (object && json)
+		fprintf(out, "%s", line);
+	else if (server)
+		print_server_run(object, buffer, out);
+	else if (object)
+		print_denial(object, buffer, out);
+	else if (json && buffer)
+		print_damaged_json(line, buffer, out);
+	else if (json)
+		fprintf(out, "{\"damaged\":null}");
+	else
+		fprintf(out, "damaged line: %s\n",
+			buffer ? text_show(line, buffer, SHOWN_MAX) : "(out of memory)");
+	json_decref(object);
+	return !server;
+}
