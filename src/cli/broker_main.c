@@ -19,6 +19,7 @@
 #include "isolation/guard.h"
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
@@ -440,6 +441,7 @@ int main(int argc, char **argv)
 		log_setup(LOG_LEVEL_DEBUG, STDERR_FILENO);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(0);
+	signal(SIGPIPE, SIG_IGN); /* a prompter may die before it has read its question */
 	raise_descriptor_limit();
 	if (prepare(&b, argc, argv, &exit_code, &err) < 0)
 		return complain(&err, exit_code);
