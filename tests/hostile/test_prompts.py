@@ -264,20 +264,23 @@ class Scripted(Attack):
         self.assertEqual(done.stdout.split(), ["EACCES", "EACCES"], done.stderr)
         self.assertIn("more than one line", done.stderr)
         # In advance: bytes that lie there when the question is put are nobody's answer.
-        script = write(PLACE + "/ahead.py", "import json, os, sys\n"
+        script = write(PLACE + "/ahead.py", "import json, os, sys, time\n"
                        "line = sys.stdin.readline()\n"
                        "q = json.loads(line)\n"
                        "print(json.dumps({'v': 1, 'id': q['id'], 'decision': 'deny', 'scope': 'once'}), flush=True)\n"
+                       f"while not os.path.exists({PLACE + '/go'!r}): time.sleep(0.02)\n"
                        "print(json.dumps({'v': 1, 'id': q['id'] + 1, 'decision': 'allow', 'scope': 'always'}), flush=True)\n"
                        f"open({PLACE + '/ahead'!r}, 'w').close()\n"
                        "line = sys.stdin.readline()\n"
                        "print(json.dumps({'v': 1, 'id': json.loads(line)['id'], 'decision': 'deny', 'scope': 'once'}), flush=True)\n"
                        "sys.stdin.read()\n")
-        if os.path.exists(PLACE + "/ahead"):
-            os.unlink(PLACE + "/ahead")
+        for name in ("/ahead", "/go"):
+            if os.path.exists(PLACE + name):
+                os.unlink(PLACE + name)
         app = self.start("python3", "-c", CALL + f"say(attempt(lambda: open({TARGET!r}))); input(); say(attempt(lambda: open({CANARY!r})))",
                          prompt=f"exec:python3 {script}", options=QUIET)
         self.assertEqual(app.stdout.readline(), "EACCES\n")
+        write(PLACE + "/go", "")
         wait_until(lambda: os.path.exists(PLACE + "/ahead"), "the early answer")
         out, err = app.communicate("\n", timeout=30)
         self.assertEqual(out, "EACCES\n", err)
