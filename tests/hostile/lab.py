@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -140,7 +141,8 @@ class Attack(Case):
         def stop():
             if app.poll() is None:
                 app.kill()
-            app.communicate()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # what is left holds the pipes
+                app.communicate(timeout=10)
 
         self.addCleanup(stop)
         return app
@@ -178,6 +180,13 @@ def flipping(a, b, least=0):
         yield rounds
     finally:
         rounds.append(int(flipper.communicate(timeout=120)[0]))
+
+
+def kill_all(pids):
+    """What should not be there any more must not stay on this host either."""
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def children_of(pid):

@@ -12,7 +12,7 @@ import subprocess
 import time
 
 from lab import (APPSILO, BIN, BOTH, CALL, CANARY, DATA, HOME, PLACE, SECRET, WORK, Attack, children_of, facts,
-                 main, read, write)
+                 kill_all, main, read, write)
 from person import Screen
 
 
@@ -61,6 +61,7 @@ class Leaks(Attack):
                 if not alive:
                     break
                 time.sleep(0.05)
+            kill_all(alive)
             self.assertEqual(alive, [])
         finally:
             for fd in opened:
@@ -261,6 +262,7 @@ class BrokerInTrouble(Attack):
                 if not alive:
                     break
                 time.sleep(0.05)
+            kill_all(alive)
             self.assertEqual(alive, [], "nothing is left")
 
     def test_n14_store_that_fails_is_a_denial(self):
