@@ -327,6 +327,7 @@ class Rewritten(Attack):
             "stop = True\nsay(opened > 0)\n")
         done = self.python(CALL + code, options=("--allow-read", DATA, "--allow-read", WORK), timeout=120)
         self.assertEqual(done.stdout, "True\n", done.stderr)
+        self.assertTrue(os.path.exists(target), "it was removed")
         self.assertEqual(facts(target), before)
 
     def test_n15_descriptor_exchanged_under_the_write_question(self):
@@ -348,6 +349,7 @@ class Rewritten(Attack):
             "stop = True; t.join(); say(made > 0)\n",
             options=("--allow-read", DATA, "--allow-read", WORK), timeout=120)
         self.assertEqual(done.stdout, "True\n", done.stderr)
+        self.assertTrue(os.path.exists(target), "it was removed")
         self.assertEqual(facts(target), before)
         self.assertEqual(sorted(os.listdir(DATA)), ["target", "test.txt"])
 
