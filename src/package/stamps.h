@@ -3,7 +3,7 @@
  * A cheap check on start that an installed package is as it was installed: inode, size, mode
  * and change time of every file and folder. The kernel sets the change time at each change
  * of content or mode and gives no call to set it back, so nobody short of root changes a
- * byte unseen, and a start reads no content. Plain C without libraries; threads inside.
+ * byte unseen, and a start reads no content. Plain C without libraries. Thread-safe.
  */
 #ifndef APPSILO_PACKAGE_STAMPS_H
 #define APPSILO_PACKAGE_STAMPS_H
