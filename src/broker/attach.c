@@ -31,8 +31,9 @@ struct job {
 
 struct attach {
 	const struct decider *decider; /* borrowed */
-	bool read_only; /* read consents may be attached; set before the app runs */
-	int helper_fd;		       /* owned; a message is sent whole or not at all */
+	bool read_only; /* read consents may be attached, calls that write being reported; set before
+			 * the app runs */
+	int helper_fd;	/* owned; a message is sent whole or not at all */
 	pthread_mutex_t change_lock;   /* one change of mounts at a time */
 	pthread_mutex_t lock;	       /* guards everything below; never held over a request */
 	struct mount_entry mounts[ATTACH_MAX];
@@ -150,18 +151,26 @@ static void recount(struct attach *a)
 	__atomic_store_n(&a->in_way, in_way, __ATOMIC_RELEASE);
 }
 
-static void note(struct attach *a, const char *path, enum attach_state state)
+/* Is the folder above @path allowed for writing? It stays on FUSE, or would be attached itself. */
+static bool is_in_spine(const struct attach *a, const char *path)
 {
-	char *copy = strdup(path);
 	char parent[PATH_MAX];
 	struct decision d;
 
 	snprintf(parent, sizeof(parent), "%.*s", (int)path_parent_length(path, strlen(path)), path);
 	decide(a->decider, parent, CONSENT_WRITE, &d);
+	return d.verdict == CONSENT_ALLOW;
+}
+
+static void note(struct attach *a, const char *path, enum attach_state state)
+{
+	char *copy = strdup(path);
+	bool in_spine = is_in_spine(a, path);
+
 	pthread_mutex_lock(&a->lock);
 	if (copy && a->n < ATTACH_MAX)
 		a->mounts[a->n++] = (struct mount_entry){TAKE_PTR(copy), state,
-							 d.verdict == CONSENT_ALLOW};
+							 in_spine};
 	recount(a);
 	pthread_mutex_unlock(&a->lock);
 	free(copy);
@@ -227,6 +236,9 @@ static void attach_top(struct attach *a, const char *folder)
 	full = a->n >= ATTACH_MAX || (state != ATTACH_NONE && is_released(a, top));
 	pthread_mutex_unlock(&a->lock);
 	if (state == ATTACH_NONE || full)
+		return;
+	/* Nobody would take the mount off for a rename. */
+	if (!a->read_only && is_in_spine(a, top))
 		return;
 	/* Known before it is there: a call that writes to a read-only mount nobody knows of would
 	 * get the kernel's EROFS instead of a question. */
