@@ -2,7 +2,7 @@
 # A thin front door; meson does the work.
 BUILD ?= build
 
-.PHONY: help setup build run test mutants debootstrap-test bench fuzz install picture clean
+.PHONY: help setup build run test cpython mutants debootstrap-test bench fuzz install picture clean
 
 SECONDS ?= 60
 
@@ -11,6 +11,7 @@ help:
 	@echo "make test     build and run every test"
 	@echo "make debootstrap-test    by hand, as root: the packaged Python where there is none"
 	@echo "make mutants  switch each defence off in a copy: its hostile test must fail"
+	@echo "make cpython  run CPython's whole test suite outside and inside, and compare (an hour)"
 	@echo "make bench    compare with other sandboxes on this machine"
 	@echo "make fuzz     fuzz each parser for SECONDS=60 (clang)"
 	@echo "make build    build only            make install   install with meson"
@@ -39,6 +40,9 @@ debootstrap-test: build
 
 mutants: setup
 	@python3 tools/mutants.py --table docs/MUTANTS.md
+cpython: build
+	@python3 tests/as_user.py user $(BUILD) tests/cpython/test_cpython.py all
+	@python3 tests/as_user.py user $(BUILD) tests/cpython/test_cpython.py all prompt
 
 bench: build
 	@tools/setup.sh bench

@@ -13,6 +13,7 @@ zlib1g-dev libminizip-dev
 libcmocka-dev
 scdoc
 util-linux procps git sqlite3 bash coreutils
+make nodejs python3-pip libpython3.11-testsuite
 less vim-tiny python3-pyte
 ca-certificates tzdata python3-venv
 "
