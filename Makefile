@@ -40,6 +40,7 @@ debootstrap-test: build
 
 mutants: setup
 	@python3 tools/mutants.py --table docs/MUTANTS.md
+
 cpython: build
 	@python3 tests/as_user.py user $(BUILD) tests/cpython/test_cpython.py all
 	@python3 tests/as_user.py user $(BUILD) tests/cpython/test_cpython.py all prompt

@@ -55,6 +55,8 @@ struct attach {
 
 /* How long a mount that was in the way of a rename stays off: programs rename in storms. */
 #define RELEASE_MS 1000
+/* How long a call waits at most for other changes of mounts before it goes on as it is. */
+#define RELEASE_WAIT_S 2
 
 /* Hints beyond this are dropped: they come again with the next use. */
 #define JOBS_MAX 64
@@ -364,9 +366,14 @@ static void take_off(struct attach *a, struct mount_entry *m)
 void attach_release(struct attach *a, const char *path)
 {
 	struct mount_entry *m;
+	struct timespec end;
 	char root[PATH_MAX];
 
-	pthread_mutex_lock(&a->change_lock);
+	/* A mount under way may wait for a folder that waits for a person; the caller does not. */
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += RELEASE_WAIT_S;
+	if (pthread_mutex_timedlock(&a->change_lock, &end) != 0)
+		return;
 	if (attach_find(a, path, root) != ATTACH_NONE &&
 	    change_mount(a, HELPER_DETACH, root) == 0) {
 		pthread_mutex_lock(&a->lock);
