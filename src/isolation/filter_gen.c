@@ -228,6 +228,8 @@ static void add_broker_rest(scmp_filter_ctx ctx, bool sockets)
 	struct scmp_arg_cmp unix_family = low32(0, 0xffffffff, AF_UNIX);
 	struct scmp_arg_cmp own = low32(0, 0xffffffff, 0);
 
+	/* Pairs lead nowhere: replies of the helper come over one. */
+	rule(ctx, SCMP_ACT_ALLOW, "socketpair", 1, &unix_family);
 	if (sockets) {
 		rule(ctx, SCMP_ACT_ALLOW, "socket", 1, &unix_family);
 		rule(ctx, SCMP_ACT_ALLOW, "connect", 0, NULL);
