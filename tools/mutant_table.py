@@ -9,6 +9,9 @@ DESCRIPTORS, PROMPTS, RESOURCES = "test_descriptors.py:", "test_prompts.py:", "t
 NO_LINKS = "K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);"
 
 MUTANTS = [
+    ("set-id files may be made", "N9",
+     [("src/isolation/filter_gen.c", "\t\t{SCMP_ACT_ERRNO(EPERM), S_ISUID, S_ISUID},", "\t\t{action, S_ISUID, S_ISUID},")],
+     LAUNCHER + "test_n9_no_call_makes", "user"),
     ("grants may be links", "P1", [("src/isolation/tree.c", NO_LINKS, "0);")], PATHS + "test_p1_granted_folder", "user"),
     ("profile may be a link", "P1",
      [("src/cli/places.c", "fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW", "fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY")],

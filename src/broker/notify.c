@@ -43,7 +43,6 @@ struct call_shape {
 
 static const struct call_shape shapes[] = {
 	{SYS_openat, "open", {0, UNUSED}, {1, UNUSED}},
-	{SYS_openat2 /* flags are in memory: always looked at */, "open", {0, UNUSED}, {1, UNUSED}},
 	{SYS_unlinkat, "unlink", {0, UNUSED}, {1, UNUSED}},
 	{SYS_mkdirat, "mkdir", {0, UNUSED}, {1, UNUSED}},
 	{SYS_mknodat, "mknod", {0, UNUSED}, {1, UNUSED}},

@@ -21,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,9 +30,9 @@
 #define NAMESPACE_FLAGS                                                                            \
 	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
 	 0x02000000u /* CLONE_NEWCGROUP */ | 0x80u /* CLONE_NEWTIME */)
-/* O_WRONLY, O_RDWR, O_CREAT, O_TRUNC: an open that can change something. O_TMPFILE needs
- * one of the first two. */
-static const unsigned int write_flags[] = {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC};
+/* What an open can change something by, and what it makes a file by, with a mode. */
+#define WRITE_FLAGS ((uint32_t)(O_WRONLY | O_RDWR | O_TRUNC))
+#define MAKE_FLAGS ((uint32_t)(O_CREAT | 020000000 /* of O_TMPFILE, without O_DIRECTORY */))
 
 static void check(int r, const char *what)
 {
@@ -151,31 +152,65 @@ static void add_personality(scmp_filter_ctx ctx)
 	}
 }
 
+/* A set-id file made in a granted folder would give whoever runs it on the host its owner's
+ * rights; in a root run that is root. So no call sets these bits. Three cases that exclude
+ * each other, because libseccomp keeps no order between rules. */
+static void add_by_mode(scmp_filter_ctx ctx, uint32_t action, int number, unsigned int arg,
+			const struct scmp_arg_cmp *more)
+{
+	const struct {
+		uint32_t action, mask, value;
+	} cases[] = {
+		{action, S_ISUID | S_ISGID, 0},
+		{SCMP_ACT_ERRNO(EPERM), S_ISUID, S_ISUID},
+		{SCMP_ACT_ERRNO(EPERM), S_ISUID | S_ISGID, S_ISGID},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct scmp_arg_cmp args[2] = {low32(arg, cases[i].mask, cases[i].value)};
+
+		if (more)
+			args[1] = *more;
+		check(seccomp_rule_add_array(ctx, cases[i].action, number, more ? 2 : 1, args),
+		      "mode");
+	}
+}
+
+static void add_mode_calls(scmp_filter_ctx ctx, uint32_t on_write)
+{
+	for (size_t i = 0; i < sizeof(mode_calls) / sizeof(mode_calls[0]); i++) {
+		int number = mode_calls[i].name ? seccomp_syscall_resolve_name(mode_calls[i].name)
+						: mode_calls[i].number;
+
+		if (number >= 0)
+			add_by_mode(ctx, on_write, number, mode_calls[i].arg, NULL);
+	}
+}
+
+/* openat2, whose flags and mode are in memory, is not there: ENOSYS, and programs fall back. */
+static void add_open(scmp_filter_ctx ctx, uint32_t on_write, const char *name, unsigned int arg)
+{
+	int number = seccomp_syscall_resolve_name(name);
+	struct scmp_arg_cmp reads = low32(arg, WRITE_FLAGS | MAKE_FLAGS, 0);
+
+	if (number < 0)
+		return;
+	check(seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, number, 1, &reads), name);
+	for (uint32_t bit = 1; bit; bit <<= 1) {
+		struct scmp_arg_cmp writes = low32(arg, bit | MAKE_FLAGS, bit);
+		struct scmp_arg_cmp makes = low32(arg, bit, bit);
+
+		if (bit & WRITE_FLAGS)
+			check(seccomp_rule_add_array(ctx, on_write, number, 1, &writes), name);
+		if (bit & MAKE_FLAGS)
+			add_by_mode(ctx, on_write, number, arg + 1, &makes);
+	}
+}
+
 static void add_opens(scmp_filter_ctx ctx, uint32_t on_write)
 {
-	static const struct {
-		const char *name;
-		unsigned int arg;
-	} opens[] = {{"open", 1}, {"openat", 2}};
-	uint32_t mask = 0;
-
-	for (size_t i = 0; i < sizeof(write_flags) / sizeof(write_flags[0]); i++)
-		mask |= write_flags[i];
-	for (size_t o = 0; o < sizeof(opens) / sizeof(opens[0]); o++) {
-		struct scmp_arg_cmp reads = low32(opens[o].arg, mask, 0);
-
-		if (on_write == SCMP_ACT_ALLOW) {
-			rule(ctx, SCMP_ACT_ALLOW, opens[o].name, 0, NULL);
-			continue;
-		}
-		rule(ctx, SCMP_ACT_ALLOW, opens[o].name, 1, &reads);
-		for (size_t i = 0; i < sizeof(write_flags) / sizeof(write_flags[0]); i++) {
-			struct scmp_arg_cmp writes =
-				low32(opens[o].arg, write_flags[i], write_flags[i]);
-
-			rule(ctx, on_write, opens[o].name, 1, &writes);
-		}
-	}
+	add_open(ctx, on_write, "open", 1);
+	add_open(ctx, on_write, "openat", 2);
 }
 
 static void emit(scmp_filter_ctx ctx, const char *name)
@@ -285,6 +320,7 @@ static void make(const char *name, uint32_t on_write)
 	each(ctx, on_write, writing_calls);
 	for (size_t i = 0; i < sizeof(writing_numbers) / sizeof(writing_numbers[0]); i++)
 		check(seccomp_rule_add(ctx, on_write, writing_numbers[i], 0), "number");
+	add_mode_calls(ctx, on_write);
 	add_opens(ctx, on_write);
 	add_clone(ctx);
 	add_sockets(ctx);

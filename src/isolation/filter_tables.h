@@ -60,16 +60,26 @@ static const char *const refused_calls[] = {
 	"setdomainname", "sethostname", "setns", "settimeofday", "swapoff", "swapon", "syslog",
 	"umount2", "unshare", "userfaultfd", NULL};
 
-/* Calls that change files by name or metadata by descriptor; opens are handled apart. */
+/* Calls that change files by name or metadata by descriptor; opens, and those that set a
+ * mode, are handled apart. */
 static const char *const writing_calls[] = {
-	"chmod", "chown", "creat", "fchmod", "fchmodat", "fchown", "fchownat", "fremovexattr",
-	"fsetxattr", "futimesat", "lchown", "link", "linkat", "lremovexattr", "lsetxattr", "mkdir",
-	"mkdirat", "mknod", "mknodat", "openat2", "removexattr", "rename", "renameat",
-	"renameat2", "rmdir", "setxattr", "symlink", "symlinkat", "truncate", "unlink",
+	"chown", "fchown", "fchownat", "fremovexattr", "fsetxattr", "futimesat", "lchown", "link",
+	"linkat", "lremovexattr", "lsetxattr", "mkdir", "mkdirat", "removexattr", "rename",
+	"renameat", "renameat2", "rmdir", "setxattr", "symlink", "symlinkat", "truncate", "unlink",
 	"unlinkat", "utime", "utimensat", "utimes", NULL};
 
-/* fchmodat2, setxattrat, removexattrat. */
-static const int writing_numbers[] = {452, 463, 466};
+/* setxattrat, removexattrat. */
+static const int writing_numbers[] = {463, 466};
+
+/* Calls that set a mode, and which argument it is. */
+static const struct {
+	const char *name;
+	int number; /* without a name in the libseccomp of Debian 12 */
+	unsigned int arg;
+} mode_calls[] = {
+	{"chmod", 0, 1}, {"fchmod", 0, 1}, {"fchmodat", 0, 2}, {NULL, 452 /* fchmodat2 */, 2},
+	{"creat", 0, 1}, {"mknod", 0, 1},  {"mknodat", 0, 2},
+};
 
 /* The broker, once it serves: files of every kind, threads, its terminal, open sockets. */
 static const char *const broker_calls[] = {

@@ -57,6 +57,26 @@ class Calls(Attack):
                                 options=("--allow-read", BIN, "--allow-read", WORK))
             self.assertEqual(done.stdout, "holes: 0\n", f"{prompt} {done.stderr}")
 
+    def test_n9_no_call_makes_a_set_id_file(self):
+        """It would give whoever runs it on the host its owner's rights: in a root run, root's."""
+        code = CALL + (
+            "os.umask(0)\n"
+            f"d = '{WORK}'; p = d + '/plain'; os.close(os.open(p, os.O_CREAT | os.O_WRONLY, 0o1755))\n"
+            "fd = os.open(p, os.O_RDONLY)\n"
+            "for m in (0o4755, 0o2755, 0o6755):\n"
+            "    say(attempt(lambda: os.chmod(p, m)), attempt(lambda: os.fchmod(fd, m)),\n"
+            "        call(452, -100, p.encode(), m, 0), call(85, (d + '/creat').encode(), m),\n"
+            "        attempt(lambda: os.open(d + '/open', os.O_CREAT | os.O_RDWR, m)),\n"
+            "        attempt(lambda: os.open(d, os.O_TMPFILE | os.O_RDWR, m)),\n"
+            "        attempt(lambda: os.mknod(d + '/mknod', 0o100000 | m)), call(437, -100, p.encode(), 0, 0))\n"
+            "os.chmod(p, 0o700); os.close(os.open(p, os.O_WRONLY, 0o6755)); say('done')\n")
+        for prompt in BOTH:
+            done = self.python(code, prompt=prompt, options=("--allow-write", WORK))
+            self.assertEqual(done.stdout.splitlines(), ["EPERM " * 7 + "ENOSYS"] * 3 + ["done"], done.stderr)
+            self.assertEqual(os.listdir(WORK), ["plain"])
+            self.assertEqual(os.stat(WORK + "/plain").st_mode & 0o7777, 0o700)
+            os.unlink(WORK + "/plain")
+
     def test_n9_foreign_calls_are_killed(self):
         for prompt in BOTH:
             done = self.python(CALL + "call(0x40000000 + 39)", prompt=prompt)
