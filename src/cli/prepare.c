@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/host_config.h"
 #include "isolation/idmap.h"
+#include "isolation/launch.h"
 #include "isolation/pty.h"
 #include "manifest/names.h"
 #include <fcntl.h>
@@ -282,11 +283,8 @@ int prepare_root_run(struct prepared *p, struct appsilo_error *err)
 	p->plan.uid = p->plan.gid = first + (unsigned int)getpid() % count;
 	p->plan.change_ids = true;
 	p->idmap_fd = idmap_open(p->plan.uid, p->plan.gid);
-	if (p->idmap_fd < 0) {
-		r = error_set(err, p->idmap_fd, "run: make a user namespace for uid %u", p->plan.uid);
-		error_advise_doctor(err);
-		return r;
-	}
+	if (p->idmap_fd < 0)
+		return launch_explain(p->idmap_fd, err);
 	r = p->plan.package.path ? map_ids(&p->plan.package, true, p->idmap_fd, err) : 0;
 	for (size_t i = 0; r == 0 && i < p->plan.n_mounts; i++)
 		r = map_ids(&p->plan.mounts[i], strcmp(p->plan.mounts[i].path, p->home) == 0,

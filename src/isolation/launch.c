@@ -13,7 +13,7 @@
 #define SANDBOX_NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID)
 
 /* Which of the known switches forbids user namespaces here? */
-static int explain_refusal(int code, struct appsilo_error *err)
+int launch_explain(int code, struct appsilo_error *err)
 {
 	char value[16];
 
@@ -54,7 +54,7 @@ int launch_init(struct plan *plan, pid_t *ret_pid, int *ret_pidfd, struct appsil
 	if (pid == 0)
 		init_run(plan);
 	if (pid < 0)
-		return explain_refusal(-errno, err);
+		return launch_explain(-errno, err);
 	/* By us, while the child is being scheduled. */
 	r = init_write_id_maps((pid_t)pid, plan->uid, plan->gid, !plan->change_ids);
 	if (r == 0)
@@ -75,7 +75,7 @@ int launch_enter_outer(uid_t uid, gid_t gid, struct appsilo_error *err)
 	int r;
 
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-		return explain_refusal(-errno, err);
+		return launch_explain(-errno, err);
 	r = init_write_id_maps(0, uid, gid, true);
 	return r < 0 ? error_set(err, r, "run: map ids of the broker's user namespace") : 0;
 }

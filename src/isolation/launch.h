@@ -21,4 +21,7 @@ int launch_init(struct plan *plan, pid_t *ret_pid, int *ret_pidfd,
  */
 int launch_enter_outer(uid_t uid, gid_t gid, struct appsilo_error *err) must_check;
 
+/** Fill @err with why namespaces were refused with @code: which setting, what to do. Returns @code. */
+int launch_explain(int code, struct appsilo_error *err);
+
 #endif
