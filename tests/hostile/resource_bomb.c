@@ -33,6 +33,12 @@ static int bomb(void)
 	return 0;
 }
 
+/* The C library keeps these two for itself and lets nobody ignore them. */
+static int is_the_libraries(int s)
+{
+	return s == 32 || s == 33;
+}
+
 static int storm(void)
 {
 	for (int s = 1; s < 65; s++)
@@ -42,7 +48,7 @@ static int storm(void)
 			continue;
 		for (;;)
 			for (int s = 1; s < 65; s++)
-				if (s != SIGKILL && s != SIGSTOP)
+				if (s != SIGKILL && s != SIGSTOP && !is_the_libraries(s))
 					kill(-1, s);
 	}
 	for (long i = 0; i < 5000; i++) {
