@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/progress.h"
+#include "package/alias.h"
 #include "package/folder.h"
 #include "package/record.h"
 #include <fcntl.h>
@@ -103,6 +104,14 @@ static bool is_on_path(const char *folder)
 	return false;
 }
 
+static void print_command(const struct record *record)
+{
+	for (size_t i = 0; i < record->n; i++)
+		if (strcmp(record->lines[i].key, "app") == 0)
+			printf("  start it with: appsilo run -p %s --app %s\n",
+			       record_get(record, "family"), record->lines[i].value);
+}
+
 static void print_aliases(const struct package_places *places, const struct record *record)
 {
 	char folder[PATH_MAX + 16];
@@ -110,13 +119,14 @@ static void print_aliases(const struct package_places *places, const struct reco
 
 	snprintf(folder, sizeof(folder), "%s/" INSTALLED_ALIASES, places->install.data_dir);
 	for (size_t i = 0; i < record->n; i++) {
-		if (strcmp(record->lines[i].key, "alias") != 0)
-			continue;
+		if (strcmp(record->lines[i].key, "alias") != 0 ||
+		    !alias_is_of(folder, record->lines[i].value, record_get(record, "family")))
+			continue; /* the name was taken, as the warning said */
 		printf("%s%s", any ? ", " : "  start it with: ", record->lines[i].value);
 		any = true;
 	}
 	if (!any)
-		printf("  start it with: appsilo run -p %s\n", record_get(record, "family"));
+		print_command(record);
 	else if (is_on_path(folder))
 		printf("\n");
 	else
@@ -143,6 +153,7 @@ static int print_report(const struct package_places *places, const struct instal
 		if (strcmp(record.lines[i].key, "capability") == 0)
 			printf("  may: %s\n", record.lines[i].value);
 	print_aliases(places, &record);
+	printf("  remove it with: appsilo uninstall %s\n", report->package.identity.name);
 	return EXIT_OK;
 }
 

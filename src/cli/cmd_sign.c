@@ -63,9 +63,11 @@ static int print_report(const char *path, const struct wishes *w, const struct s
 	struct json_writer j;
 
 	if (!w->json) {
-		printf("%s: signed by %s%s\n", text_show(path, shown, sizeof(shown)),
+		printf("%s: signed by %s%s\n"
+		       "  next: appsilo trust add CERTIFICATE, unless it is trusted; appsilo install %s\n",
+		       text_show(path, shown, sizeof(shown)),
 		       text_show(report->subject, signer, sizeof(signer)),
-		       report->replaced ? "; the signature it had is replaced" : "");
+		       report->replaced ? "; the signature it had is replaced" : "", shown);
 		return EXIT_OK;
 	}
 	jsonw_init(&j, text, sizeof(text));

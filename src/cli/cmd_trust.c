@@ -131,6 +131,8 @@ static int add(const char *path, const struct wishes *w, struct appsilo_error *e
 	printf("trusted with %s%s:\n", w->timestamp ? "time stamps" : "packages",
 	       w->machine ? ", for all users" : "");
 	certificates_print(&facts);
+	printf("no longer:   appsilo trust remove%s %.16s\n", w->machine ? " --machine" : "",
+	       facts.thumbprint);
 	return EXIT_OK;
 }
 

@@ -138,10 +138,11 @@ static int pack(const struct packing_wishes *w, const struct manifest *manifest,
 	r = msix_pack(stage->path, w->output, &options, &counts, err);
 	progress_end(&bar);
 	if (r == 0)
-		printf("%s: %s, %llu files, %llu MiB in %llu\n",
+		printf("%s: %s, %llu files, %llu MiB packed into %llu MiB\n"
+		       "  not signed yet: appsilo sign --key KEY.pem %s; appsilo cert new makes a key\n",
 		       text_show(w->output, shown, sizeof(shown)), manifest->identity.full_name,
 		       (unsigned long long)counts.files, (unsigned long long)counts.bytes >> 20,
-		       (unsigned long long)counts.packed_bytes >> 20);
+		       (unsigned long long)counts.packed_bytes >> 20, shown);
 	return r;
 }
 

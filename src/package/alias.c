@@ -108,6 +108,15 @@ int alias_make(const char *folder, const char *name, const char *family, const c
 	return r < 0 ? error_set(err, r, "alias %s/%s", folder, name) : 0;
 }
 
+bool alias_is_of(const char *folder, const char *name, const char *family)
+{
+	cleanup_close int folder_fd = open(folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char owner[PACKAGE_FAMILY_SIZE];
+
+	return folder_fd >= 0 && read_family(folder_fd, name, owner) == 0 &&
+	       strcmp(owner, family) == 0;
+}
+
 int alias_sweep(const char *folder, int (*is_gone)(void *data, const char *family), void *data,
 		struct appsilo_error *err)
 {

@@ -7,6 +7,7 @@
 #define APPSILO_PACKAGE_ALIAS_H
 
 #include "base/error.h"
+#include <stdbool.h>
 
 /**
  * Make alias @name in @folder for application @app of @family.
@@ -15,6 +16,9 @@
  */
 int alias_make(const char *folder, const char *name, const char *family, const char *app,
 	       const char *program, struct appsilo_error *err) must_check;
+
+/** Is @name in @folder an alias of @family? */
+bool alias_is_of(const char *folder, const char *name, const char *family);
 
 /**
  * Remove the aliases in @folder whose family @is_gone says so of.

@@ -260,6 +260,19 @@ static int make_way(struct install *in, struct appsilo_error *err)
 	return r < 0 ? error_set(err, r, "install: replace %s", old->path) : 0;
 }
 
+/* Whoever installs it again wants it to start: aliases and menu entries that were removed, or
+ * that name a program that has moved, are made again. */
+static int renew(struct install *in, struct appsilo_error *err)
+{
+	const struct installed_package *package = &in->report->package;
+	char done[NAME_MAX + sizeof("/" INSTALL_DONE_FILE)];
+
+	snprintf(done, sizeof(done), "%s/" INSTALL_DONE_FILE, package->identity.full_name);
+	if (unlinkat(in->folder_fd, done, 0) < 0 && errno != ENOENT)
+		return error_set(err, -errno, "%s/" INSTALL_DONE_FILE, package->path);
+	return install_finish(in->places, in->folder_fd, in->warn, err);
+}
+
 int install_package(const char *file, const struct install_places *places,
 		    const struct install_options *options, void (*warn)(const char *line),
 		    struct install_report *ret, struct appsilo_error *err)
@@ -285,7 +298,9 @@ int install_package(const char *file, const struct install_places *places,
 		r = install_finish(places, in.folder_fd, warn, err);
 	if (r == 0)
 		r = compare_installed(&in, err);
-	if (r < 0 || ret->outcome == INSTALL_PRESENT)
+	if (r == 0 && ret->outcome == INSTALL_PRESENT)
+		return renew(&in, err);
+	if (r < 0)
 		return r;
 	r = unpack(&in, err);
 	if (r == 0)

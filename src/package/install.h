@@ -11,8 +11,12 @@
 #include "base/error.h"
 #include "package/installed.h"
 #include "package/msix.h"
+#include "package/record.h"
 #include "package/signature.h"
 #include <stdbool.h>
+
+/* Made when aliases and menu entries are there; a person may remove those afterwards. */
+#define INSTALL_DONE_FILE RECORD_DIR "/done"
 
 struct install_places {
 	const char *data_dir;	 /* the user's, or INSTALLED_MACHINE_DIR */
@@ -31,7 +35,7 @@ enum install_outcome {
 	INSTALL_NEW,
 	INSTALL_UPGRADED,
 	INSTALL_DOWNGRADED,
-	INSTALL_PRESENT,  /* the very same package is there, undamaged */
+	INSTALL_PRESENT,  /* the very same package is there, undamaged; its aliases are renewed */
 	INSTALL_REPAIRED, /* it was there, damaged */
 };
 

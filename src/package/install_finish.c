@@ -13,8 +13,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* Made when aliases and menu entries are there; a person may remove those afterwards. */
-#define DONE_FILE RECORD_DIR "/done"
 #define ASIDE ".aside-"
 
 struct finish {
@@ -117,8 +115,8 @@ static int complete(const struct finish *f, int dir_fd, const struct installed_p
 		r = menu_make(f->places->desktop_dir, &record, f->places->program, f->err);
 	if (r < 0)
 		return r;
-	done_fd = openat(dir_fd, DONE_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	return done_fd < 0 ? error_set(f->err, -errno, "%s/" DONE_FILE, package->path) : 0;
+	done_fd = openat(dir_fd, INSTALL_DONE_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	return done_fd < 0 ? error_set(f->err, -errno, "%s/" INSTALL_DONE_FILE, package->path) : 0;
 }
 
 /* Newest first: what follows of the same family is older. */
@@ -140,7 +138,7 @@ static int finish_package(void *data, const struct installed_package *package)
 			f->warn(f->err->line);
 		return 0;
 	}
-	if (faccessat(dir_fd, DONE_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (faccessat(dir_fd, INSTALL_DONE_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	return complete(f, dir_fd, package);
 }
