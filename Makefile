@@ -7,7 +7,7 @@ BUILD ?= build
 SECONDS ?= 60
 
 help:
-	@echo "make run      install what is missing, build, start the isolated Python"
+	@echo "make run      install what is missing, build, package this system's Python, install and start it"
 	@echo "make test     build and run every test"
 	@echo "make debootstrap-test    by hand, as root: the packaged Python where there is none"
 	@echo "make mutants  switch each defence off in a copy: its hostile test must fail"
@@ -19,16 +19,15 @@ help:
 	@echo "make clean    remove $(BUILD)/            make picture   record docs/prompt.svg again"
 
 setup:
-	@tools/setup.sh
+	@tools/setup.sh </dev/null
 
+# What comes on the standard input is for the program that make run starts.
 build: setup
-	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
-	@ninja -C $(BUILD)
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) </dev/null
+	@ninja -C $(BUILD) </dev/null
 
 run: build
-	@echo
-	@echo "The isolated Python: it asks before it touches a file of yours. Leave it with Ctrl-D."
-	@$(BUILD)/src/cli/appsilo python
+	@tools/run.sh $(BUILD)
 
 test: build
 	@tools/test.sh $(BUILD)

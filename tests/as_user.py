@@ -35,6 +35,8 @@ def fill(place, build, test):
         shutil.copy(os.path.join(build, "src/cli", name), place + "/bin/" + name)
     shutil.copy(os.path.join(build, "tests/host-without"), place + "/bin/host-without")
     here = os.path.dirname(os.path.abspath(__file__))
+    os.makedirs(place + "/tools")
+    shutil.copy(here + "/../tools/run.sh", place + "/tools/run.sh")
     shutil.copytree(here, place + "/tests", ignore=shutil.ignore_patterns("__pycache__"))
     for folder in ("hostile", "posix"):
         made = os.path.join(build, "tests", folder)

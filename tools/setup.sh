@@ -26,17 +26,25 @@ as_root() {
 	elif command -v sudo >/dev/null; then
 		sudo "$@"
 	else
-		echo "setup: this needs root: $*" >&2
+		echo "setup: no sudo here; let root do this, then try again: $*" >&2
 		return 1
 	fi
 }
 
+# shellcheck disable=SC2086,SC2016 # a list of words; dpkg-query's own variables
+installed=$(dpkg-query -W -f='${Package}:${db:Status-Status} ' $packages 2>/dev/null) || true
 missing=
 for package in $packages; do
-	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
-		missing="$missing $package"
+	case " $installed " in
+	*" $package:installed "*) ;;
+	*) missing="$missing $package" ;;
+	esac
 done
 if [ -n "$missing" ]; then
+	if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+		echo "setup: no sudo here; as root: apt-get install$missing" >&2
+		exit 1
+	fi
 	echo "setup: installing$missing"
 	as_root apt-get update -qq
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
