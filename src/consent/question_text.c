@@ -11,6 +11,7 @@
 /* Where two columns of choices fit. */
 #define WIDE_COLUMNS 66
 #define COMMAND_MAX 160
+#define ALIAS_OPTION "--alias=" /* in the first line of an alias file */
 
 /*
  * Undo what the app may have done to the terminal: a half sequence (CAN, ST), VT52 mode,
@@ -126,19 +127,37 @@ static int write_path(FILE *f, const struct style *s, const char *path)
 	return r;
 }
 
+/* Before the program starts its words are those of appsilo, and of an alias the kernel's: what
+ * was typed begins with the third. */
+static char *skip_alias(char *words, ssize_t *n)
+{
+	char *second = memchr(words, '\0', *n > 0 ? (size_t)*n : 0), *third;
+	ssize_t left = second ? *n - (++second - words) : 0;
+
+	if (left < (ssize_t)strlen(ALIAS_OPTION) ||
+	    memcmp(second, ALIAS_OPTION, strlen(ALIAS_OPTION)) != 0)
+		return words;
+	third = memchr(second, '\0', (size_t)left);
+	if (!third)
+		return words;
+	*n -= ++third - words;
+	return third;
+}
+
 /* The program's own words: only a hint, it can change them. */
 static void write_command(FILE *f, const struct style *s, pid_t pid)
 {
-	char path[48], raw[COMMAND_MAX + 1], shown[4 * sizeof(raw)];
+	char path[48], words[2 * PATH_MAX], shown[4 * (COMMAND_MAX + 1)], *raw;
 	ssize_t n;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, raw, sizeof(raw));
+	n = fd < 0 ? -1 : read(fd, words, sizeof(words));
 	close_keep_errno(fd);
-	while (n > 0 && raw[n - 1] == '\0')
+	while (n > 0 && words[n - 1] == '\0')
 		n--;
+	raw = skip_alias(words, &n);
 	for (ssize_t i = 0; i < n; i++)
 		if (raw[i] == '\0')
 			raw[i] = ' ';
