@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # make run: package this system's Python, sign it, install it, start its alias; each command is
 # shown before it runs, as a person would type it. What is done already is not done again.
-# Everything made here is in BUILD/python, but for what install and trust are for.
+# The package is made in BUILD/python. The key is not: whoever says yes to the checkout would give
+# it away, and it signs what this user installs; appsilo's own directory is on the never list.
 #
 # usage: tools/run.sh BUILD [PYTHON-ARG...]
 set -eu
@@ -11,8 +12,6 @@ build=$1
 shift
 appsilo=$build/src/cli/appsilo
 made=$build/python
-key=$made/key/key.pem
-certificate=$made/key/certificate.pem
 package=$made/python.msix
 publisher="CN=appsilo development"
 system_python=$(readlink -f /usr/bin/python3)
@@ -23,6 +22,9 @@ case $data in
 *) data=$HOME/.local/share ;; # as the programs read it
 esac
 alias=$data/appsilo/aliases/$name
+keys=$data/appsilo/development
+key=$keys/key.pem
+certificate=$keys/certificate.pem
 step=0
 
 say() {
@@ -76,9 +78,9 @@ prepare() {
 		run "$appsilo" pack-python --from /usr --publisher "$publisher" -o "$package"
 	fi
 	if [ ! -e "$key" ]; then
-		say "Make a certificate for development. Its key never leaves $made/key."
-		[ -d "$made/key" ] || run mkdir -p "$made/key"
-		run "$appsilo" cert new --subject "$publisher" -o "$made/key"
+		say "Make a certificate for development. Its key is where no isolated program can be let in."
+		(umask 077 && run mkdir -p "$keys")
+		run "$appsilo" cert new --subject "$publisher" -o "$keys"
 	fi
 	say "Sign the package. Its Publisher is who the certificate says."
 	run "$appsilo" sign --key "$key" "$package"
@@ -102,6 +104,7 @@ signer=$("$appsilo" show --json "$family" | sed -n 's/.*"fingerprint":"\([0-9a-f
 printf '\n%s is installed, as %s. To take it away again:\n' "$name" "$family"
 show "$appsilo" uninstall "$family"
 show "$appsilo" trust remove "$signer"
+[ ! -d "$keys" ] || show rm -r "$keys"
 
 say "Start it."
 if [ -t 0 ]; then

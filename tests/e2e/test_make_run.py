@@ -53,21 +53,21 @@ class MakeRun(Case):
         self.assertEqual(trusted["thumbprint"], one["fingerprint"])
         self.assertEqual(sorted(os.listdir(HOME + "/work")), ["secret.txt"])
         self.assertEqual(sorted(os.listdir(BUILD)), ["python", "src"])
-        self.assertEqual(os.stat(BUILD + "/python/key/key.pem").st_mode & 0o777, 0o600)
+        self.assertEqual(os.stat(DATA + "/development/key.pem").st_mode & 0o777, 0o600)
 
         commands, said, _ = self.run_script("print(6 * 7)\n")
-        self.assertEqual((commands, said), (["uninstall", "trust"], ["42"]))
+        self.assertEqual((commands, said), (["uninstall", "trust", "-r"], ["42"]))
 
         with open(f"{one['path']}/VFS/usr/bin/{NAME}", "ab") as file:
             file.write(b"x")
         commands, said, done = self.run_script("print(6 * 7)\n")
-        self.assertEqual((commands, said), (["sign", "install", "uninstall", "trust"], ["42"]))
+        self.assertEqual((commands, said), (["sign", "install", "uninstall", "trust", "-r"], ["42"]))
         self.assertIn(": repaired\n", done.stdout)
         self.assertIsNone(self.package()["problem"])
 
         write(ALIAS, read(ALIAS).replace(PLACE, PLACE + "/moved"))
         commands, said, done = self.run_script("print(6 * 7)\n")
-        self.assertEqual((commands, said), (["sign", "install", "uninstall", "trust"], ["42"]))
+        self.assertEqual((commands, said), (["sign", "install", "uninstall", "trust", "-r"], ["42"]))
         self.assertIn(": already installed\n", done.stdout)
         self.assertEqual(len(json.loads(self.tool("trust", "list", "--json").stdout)), 1)
 
