@@ -107,7 +107,7 @@ show "$appsilo" trust remove "$signer"
 [ ! -d "$keys" ] || show rm -r "$keys"
 
 say "Start it."
-if [ -t 0 ]; then
+if (: </dev/tty) 2>/dev/null; then
 	echo "   It asks for the current directory. With \"no\" it starts all the same, and"
 	echo "   import os; os.listdir(\".\")  raises PermissionError. Leave it with Ctrl-D."
 else
