@@ -103,7 +103,7 @@ fi
 signer=$("$appsilo" show --json "$family" | sed -n 's/.*"fingerprint":"\([0-9a-f]*\)".*/\1/p')
 printf '\n%s is installed, as %s. To take it away again:\n' "$name" "$family"
 show "$appsilo" uninstall "$family"
-show "$appsilo" trust remove "$signer"
+show "$appsilo" trust remove "$(printf %.16s "$signer")"
 [ ! -d "$keys" ] || show rm -r "$keys"
 
 say "Start it."
