@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The broker and its helper give up what they do not need before the app runs."""
+"""The broker and its helper give up what they do not need before the app runs; open files stay what they are."""
 import os
+import sqlite3
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import APPSILO, HOME, Case, main  # noqa: E402
+from common import APPSILO, HOME, Case, main, write  # noqa: E402
 
 CAP = {name: 1 << bit for name, bit in (
     ("chown", 0), ("dac_override", 1), ("dac_read_search", 2), ("fowner", 3), ("fsetid", 4),
@@ -72,6 +73,80 @@ class Broker(Case):
         self.assertEqual(agent.stdout.readline(), b"listening\n")
         done = self.run_app("cat", HOME + "/data/test.txt", prompt="agent:" + HOME + "/agent")
         self.assertEqual(done.stdout, "hello\n", done.stderr)
+
+
+class OpenFile(Case):
+    """What was opened with consent shows its size to who holds it, whatever the rules say now,
+    and whatever else the kernel is told about the file at the same time."""
+
+    def setUp(self):
+        super().setUp()
+        self.answers({"path": HOME + "/data", "scope": "once"})
+        write(HOME + "/data/test.txt", "0123456789")
+
+    def test_attributes_of_a_file_opened_once(self):
+        done = self.python(
+            "import mmap, os, stat\n"
+            f"p = '{HOME}/data/test.txt'\n"
+            "print(os.stat(p).st_size)\n"
+            "f = open(p, 'rb')\n"
+            "print(os.fstat(f.fileno()).st_size, os.stat(p).st_size, oct(stat.S_IMODE(os.stat(p).st_mode)))\n"
+            "print(f.seek(0, 2), mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)[:])\n"
+            "g = os.open(p + '.new', os.O_CREAT | os.O_RDWR | os.O_EXCL, 0o640)\n"
+            "os.write(g, b'abc')\n"
+            "print(os.fstat(g).st_size, oct(stat.S_IMODE(os.fstat(g).st_mode)), os.pread(g, 9, 0))\n"
+            "f.close(); os.close(g)\n"
+            "print(os.stat(p).st_size, os.stat(p + '.new').st_size)\n")
+        mode = oct(os.stat(HOME + "/data/test.txt").st_mode & 0o7777)
+        self.assertEqual(done.stdout.splitlines(),
+                         ["0", f"10 10 {mode}", "10 b'0123456789'", "3 0o640 b'abc'", "0 0"], done.stderr)
+        os.unlink(HOME + "/data/test.txt.new")
+
+    def test_who_looks_meanwhile_ends_no_read(self):
+        """Another thread's look was answered before there was consent, and arrives after."""
+        done = self.python(
+            "import os, threading\n"
+            f"p = '{HOME}/data/test.txt'\n"
+            "def look():\n"
+            "    while not done:\n"
+            "        os.stat(p)\n"
+            "done, short = False, 0\n"
+            "threads = [threading.Thread(target=look) for _ in range(3)]\n"
+            "[t.start() for t in threads]\n"
+            "for _ in range(200):\n"
+            "    fd = os.open(p, os.O_RDONLY)\n"
+            "    short += any(os.pread(fd, 100, 0) != b'0123456789' for _ in range(10))\n"
+            "    os.close(fd)\n"
+            "done = True\n"
+            "[t.join() for t in threads]\n"
+            "print(short)\n", timeout=300)
+        self.assertEqual(done.stdout, "0\n", done.stderr)
+
+    def test_a_store_that_changes_all_the_time_ends_no_read(self):
+        """The kernel ignores the size it asked for if it is told meanwhile to forget the old one."""
+        code = ("import os, select\n"
+                f"p, short, n = '{HOME}/data/test.txt', 0, 0\n"
+                "print('here', flush=True)\n"
+                "while n < 500 or not select.select([0], [], [], 0)[0]:\n"
+                "    n += 1\n"
+                "    os.stat(p)\n"
+                "    fd = os.open(p, os.O_RDONLY)\n"
+                "    short += os.read(fd, 100) != b'0123456789'\n"
+                "    os.close(fd)\n"
+                "print(short)\n")
+        self.tool("grant", "--all-packages", HOME + "/work")
+        app = subprocess.Popen([APPSILO, "run", "--prompt", self.prompter(), "--", "python3", "-c", code],
+                               cwd=HOME + "/work", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(app.wait)
+        self.addCleanup(app.kill)
+        self.assertEqual(app.stdout.readline(), "here\n")
+        store = HOME + "/.local/share/appsilo/consent.db"
+        db = sqlite3.connect(store, isolation_level=None, timeout=60)
+        self.addCleanup(db.close)
+        for _ in range(300):
+            db.execute("update rules set time_ms = time_ms + 1")
+            os.utime(store)  # as the store's own changes end: whoever has it open hears of them
+        self.assertEqual(app.communicate()[0], "0\n")
 
 
 main()

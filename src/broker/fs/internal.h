@@ -93,8 +93,12 @@ void bfs_proc_path(int fd, char ret[48]);
 
 /* May @path be seen for what it is? Never asks. */
 enum consent_verdict bfs_see(struct bfs *bfs, const char *path, bool directory);
-/* Turn @st into what the app may see after bfs_see() said @verdict. Returns the timeout in seconds. */
-double bfs_attr(struct bfs *bfs, enum consent_verdict verdict, struct stat *st);
+/* Turn @st into what the app may see of @node after bfs_see() said @verdict: all of a file it
+ * has open. Returns the timeout in seconds. */
+double bfs_attr(struct bfs *bfs, struct node *node, enum consent_verdict verdict,
+		struct stat *st);
+/* The app gets @node's file open: call before the reply, which then needs a node_close(). */
+void bfs_opened(struct bfs *bfs, struct node *node);
 /* Look up one name and fill the entry. Returns 0; -errno. */
 int bfs_lookup(struct bfs *bfs, struct node *parent, const char *name,
 	       struct fuse_entry_param *ret) must_check;

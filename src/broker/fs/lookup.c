@@ -98,12 +98,18 @@ static void own_ids(const struct bfs *bfs, struct stat *st)
 		st->st_gid = bfs->app_gid;
 }
 
-double bfs_attr(struct bfs *bfs, enum consent_verdict verdict, struct stat *st)
+double bfs_attr(struct bfs *bfs, struct node *node, enum consent_verdict verdict, struct stat *st)
 {
 	if (verdict == CONSENT_ALLOW) {
 		own_ids(bfs, st);
 		/* Another name of the file may change it behind this one's back. */
 		return !S_ISDIR(st->st_mode) && st->st_nlink > 1 ? 0 : BFS_TIMEOUT_S;
+	}
+	/* Opened with consent, which need not be a rule; nor may an error, or a rule of now,
+	 * cut short what is read through the descriptor. */
+	if (!node_mask(&bfs->nodes, node)) {
+		own_ids(bfs, st);
+		return 0;
 	}
 	*st = (struct stat){
 		.st_dev = st->st_dev,
@@ -158,7 +164,7 @@ int bfs_lookup(struct bfs *bfs, struct node *parent, const char *name,
 		return r;
 	ret->ino = bfs_ino(bfs, node);
 	ret->attr = st;
-	ret->attr_timeout = bfs_attr(bfs, verdict, &ret->attr);
+	ret->attr_timeout = bfs_attr(bfs, node, verdict, &ret->attr);
 	ret->entry_timeout = BFS_TIMEOUT_S;
 	return 0;
 }
@@ -234,7 +240,7 @@ void bfs_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		 * Deleted: nobody but a holder gets here. */
 		own_ids(bfs, &st);
 	else
-		timeout = bfs_attr(bfs, bfs_see(bfs, path, S_ISDIR(st.st_mode)), &st);
+		timeout = bfs_attr(bfs, node, bfs_see(bfs, path, S_ISDIR(st.st_mode)), &st);
 	fuse_reply_attr(req, &st, timeout);
 }
 

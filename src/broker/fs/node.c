@@ -17,6 +17,13 @@
  * Descriptors are a scarcer thing than names. Idle ones beyond NODE_OPEN_MAX are closed,
  * oldest first, and reopened by name below the parent's descriptor; if that is not the
  * same file any more (device and inode), the answer is ESTALE and the kernel looks again.
+ *
+ * Attributes of open files. The kernel ends reads, mappings and seeks at the size it was told
+ * last, asks for it before each read, and then ignores the reply if anything newer about
+ * the file arrived since it asked: another reply, or our notice to forget the attributes.
+ * So neither a masked size nor a notice may come while a file is open. The first open
+ * waits for the notices under way and sends one itself, before its reply: all masked replies
+ * that still travel were asked for before it, and are ignored.
  */
 #include "broker/fs/node.h"
 
@@ -149,6 +156,7 @@ int node_table_init(struct node_table *t, int root_fd)
 
 	memset(t, 0, sizeof(*t));
 	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->unchanging, NULL);
 	t->n_buckets = 1024;
 	t->buckets = calloc(t->n_buckets, sizeof(*t->buckets));
 	t->root.fd = root_fd;
@@ -177,6 +185,7 @@ void node_table_done(struct node_table *t)
 	}
 	free(t->buckets);
 	close_keep_errno(t->root.fd);
+	pthread_cond_destroy(&t->unchanging);
 	pthread_mutex_destroy(&t->lock);
 }
 
@@ -325,6 +334,62 @@ void node_unpin(struct node_table *t, struct node *node)
 		list_add(t, node);
 	trim(t);
 	pthread_mutex_unlock(&t->lock);
+}
+
+bool node_open(struct node_table *t, struct node *node)
+{
+	bool masked;
+
+	pthread_mutex_lock(&t->lock);
+	node->refs++; /* the release may come after the kernel forgot the name */
+	node->opens++;
+	while (node->changing > 0)
+		pthread_cond_wait(&t->unchanging, &t->lock);
+	masked = node->masked;
+	node->masked = false;
+	if (masked)
+		node->changing++;
+	pthread_mutex_unlock(&t->lock);
+	return masked;
+}
+
+void node_close(struct node_table *t, struct node *node)
+{
+	pthread_mutex_lock(&t->lock);
+	node->opens--;
+	drop(t, node, 1);
+	pthread_mutex_unlock(&t->lock);
+}
+
+bool node_change(struct node_table *t, struct node *node)
+{
+	bool may;
+
+	pthread_mutex_lock(&t->lock);
+	may = node->opens == 0;
+	if (may)
+		node->changing++;
+	pthread_mutex_unlock(&t->lock);
+	return may;
+}
+
+void node_change_end(struct node_table *t, struct node *node)
+{
+	pthread_mutex_lock(&t->lock);
+	node->changing--;
+	pthread_cond_broadcast(&t->unchanging);
+	pthread_mutex_unlock(&t->lock);
+}
+
+bool node_mask(struct node_table *t, struct node *node)
+{
+	bool mask;
+
+	pthread_mutex_lock(&t->lock);
+	mask = node->opens == 0;
+	node->masked |= mask;
+	pthread_mutex_unlock(&t->lock);
+	return mask;
 }
 
 bool node_has_moved(struct node_table *t, struct node *node, const char *base)

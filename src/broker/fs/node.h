@@ -26,6 +26,9 @@ struct node {
 	uint64_t lookups; /* the kernel's references */
 	uint64_t refs;	  /* lookups, children, users */
 	uint32_t pins;	  /* users of fd */
+	uint32_t opens;	  /* files the app holds open through this name */
+	uint32_t changing; /* notices to the kernel about it that are under way */
+	bool masked;	  /* the kernel was given masked attributes since the first open */
 	int fd;		  /* O_PATH, -EBADF while closed */
 	atomic_uint granted; /* accesses allowed so far, 1 << enum consent_access */
 	struct node *chain; /* hash bucket */
@@ -34,6 +37,7 @@ struct node {
 
 struct node_table {
 	pthread_mutex_t lock; /* guards everything here and every node */
+	pthread_cond_t unchanging; /* a node's count of notices came to 0 */
 	struct node **buckets;
 	size_t n_buckets, n_nodes, n_open;
 	struct node *oldest, *newest;
@@ -63,6 +67,21 @@ void node_unref(struct node_table *table, struct node *node);
  */
 int node_pin(struct node_table *table, struct node *node) must_check;
 void node_unpin(struct node_table *table, struct node *node);
+
+/**
+ * The app opens the file: until node_close() its attributes are not masked, and no notice
+ * goes out about it. Waits for those under way. Returns true when masked attributes may be on
+ * their way to the kernel: call node_change_end() after telling it to forget them.
+ */
+bool node_open(struct node_table *table, struct node *node) must_check;
+void node_close(struct node_table *table, struct node *node);
+
+/** May the kernel be told to forget the attributes? If so, node_change_end() follows. */
+bool node_change(struct node_table *table, struct node *node) must_check;
+void node_change_end(struct node_table *table, struct node *node);
+
+/** Attributes nobody consented to are about to be replied: mask them? Not of an open file. */
+bool node_mask(struct node_table *table, struct node *node) must_check;
 
 /** Its file is called @base now: was it moved by somebody else, and its name is free? */
 bool node_has_moved(struct node_table *table, struct node *node, const char *base);

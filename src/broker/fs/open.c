@@ -28,8 +28,12 @@ static void reply_open(struct op *op, int fd)
 	op->fi.fh = (uint64_t)fd;
 	op->fi.keep_cache = 1;
 	op->fi.noflush = 1;
-	if (fuse_reply_open(op->req, &op->fi) < 0)
-		close(fd); /* interrupted before the reply: nobody will release it */
+	bfs_opened(op->bfs, op->node);
+	if (fuse_reply_open(op->req, &op->fi) < 0) {
+		/* Interrupted before the reply: nobody will release it. */
+		node_close(&op->bfs->nodes, op->node);
+		close(fd);
+	}
 	op_free(op);
 }
 
@@ -80,6 +84,7 @@ void bfs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void run_create(struct op *op)
 {
 	struct fuse_entry_param entry;
+	struct node *made;
 	int folder = node_pin(&op->bfs->nodes, op->node);
 	int fd = folder, r;
 
@@ -102,13 +107,19 @@ static void run_create(struct op *op)
 		op_end(op, r);
 		return;
 	}
-	node_grant(bfs_node(op->bfs, entry.ino), CONSENT_WRITE);
+	made = bfs_node(op->bfs, entry.ino);
+	node_grant(made, CONSENT_WRITE);
+	bfs_opened(op->bfs, made);
+	/* Masked, as it was not open yet. */
+	if (entry.attr_timeout == 0 && fstat(fd, &entry.attr) == 0)
+		(void)bfs_attr(op->bfs, made, CONSENT_ASK, &entry.attr);
 	hint(op, op->node);
 	op->fi.fh = (uint64_t)fd;
 	op->fi.keep_cache = 1;
 	op->fi.noflush = 1;
 	if (fuse_reply_create(op->req, &entry, &op->fi) < 0) {
-		node_forget(&op->bfs->nodes, bfs_node(op->bfs, entry.ino), 1);
+		node_close(&op->bfs->nodes, made);
+		node_forget(&op->bfs->nodes, made, 1);
 		close(fd);
 	}
 	op_free(op);
@@ -130,7 +141,9 @@ void bfs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t m
 
 void bfs_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	(void)ino;
+	struct bfs *bfs = bfs_of(req);
+
+	node_close(&bfs->nodes, bfs_node(bfs, ino));
 	close((int)fi->fh);
 	fuse_reply_err(req, 0);
 }

@@ -183,6 +183,13 @@ struct change {
 	const char *path;
 };
 
+/* Attributes only: pages stay, reads check their file again anyway. So the kernel waits for
+ * nothing here, and a handler may call it. It may not know the node any more. */
+static void forget_attributes(struct bfs *bfs, struct node *node)
+{
+	(void)fuse_lowlevel_notify_inval_inode(bfs->session, bfs_ino(bfs, node), -1, 0);
+}
+
 static void forget_one(void *data, struct node *node)
 {
 	struct change *c = data;
@@ -190,9 +197,18 @@ static void forget_one(void *data, struct node *node)
 
 	if (c->path && (bfs_path(c->bfs, node, NULL, path) < 0 || !path_is_under(path, c->path)))
 		return;
-	/* Attributes only: pages stay, reads check their file again anyway. The kernel may
-	 * not know the node any more. */
-	(void)fuse_lowlevel_notify_inval_inode(c->bfs->session, bfs_ino(c->bfs, node), -1, 0);
+	if (!node_change(&c->bfs->nodes, node))
+		return;
+	forget_attributes(c->bfs, node);
+	node_change_end(&c->bfs->nodes, node);
+}
+
+void bfs_opened(struct bfs *bfs, struct node *node)
+{
+	if (!node_open(&bfs->nodes, node))
+		return;
+	forget_attributes(bfs, node);
+	node_change_end(&bfs->nodes, node);
 }
 
 void bfs_invalidate(struct bfs *bfs, const char *path)
