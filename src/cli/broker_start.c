@@ -276,7 +276,7 @@ static int open_namespaces(struct handoff *h, struct appsilo_error *err)
 
 static int start_init(struct prepared *p, struct handoff *h, struct appsilo_error *err)
 {
-	int pair[2];
+	int pair[2], tie[2];
 	int r;
 
 	h->fds[HANDOFF_WATCH] = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -284,7 +284,11 @@ static int start_init(struct prepared *p, struct handoff *h, struct appsilo_erro
 		return error_set(err, -errno, "run: inotify (fs.inotify.max_user_instances?)");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_set(err, -errno, "run: control socket");
+	if (pipe2(tie, O_CLOEXEC) < 0)
+		return error_set(err, -errno, "run: pipe to init");
 	h->fds[HANDOFF_CONTROL] = pair[0];
+	p->plan.tie_fd = tie[0];
+	p->plan.tie_parent_fd = tie[1];
 	h->start_cpu = sched_getcpu();
 	p->plan.control_fd = pair[1];
 	p->plan.parent_fd = pair[0];
@@ -294,6 +298,7 @@ static int start_init(struct prepared *p, struct handoff *h, struct appsilo_erro
 	h->app_uid = p->plan.uid;
 	r = launch_init(&p->plan, &h->init_pid, &h->fds[HANDOFF_INIT], err);
 	close(pair[1]);
+	close(tie[0]);
 	/* While init builds the root; it starts nothing before the broker says so. */
 	if (r == 0 && p->package.active)
 		r = stamps_check(p->package.dir_fd, p->package.package.path, err);
@@ -309,7 +314,7 @@ static void become_helper(const struct handoff *h, int socket_fd, const struct p
 {
 	const char *prompt = p->options.prompt;
 	char path[48];
-	int keep[] = {socket_fd, -EBADF, p->idmap_fd, h->fds[HANDOFF_WATCH]};
+	int keep[] = {socket_fd, -EBADF, p->idmap_fd, h->fds[HANDOFF_WATCH], p->plan.tie_parent_fd};
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)h->init_pid);
 	keep[1] = open(path, O_RDONLY | O_CLOEXEC);

@@ -193,6 +193,7 @@ int prepare_options(char *const *words, bool python, struct prepared *ret,
 	int r;
 
 	ret->plan.fuse_fd = ret->plan.control_fd = ret->plan.parent_fd = ret->plan.device_fd =
+		ret->plan.tie_fd = ret->plan.tie_parent_fd =
 		ret->plan.package.tree_fd = ret->package.dir_fd = ret->idmap_fd = -EBADF;
 	r = run_options_parse(words, python, &ret->options, err);
 	if (r < 0 || ret->options.help)

@@ -21,6 +21,7 @@ static int write_map(pid_t pid, const char *name, unsigned int from, unsigned in
 int idmap_open(uid_t uid, gid_t gid)
 {
 	struct k_clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
+	pid_t own = getpid();
 	long pid = syscall(K_CLONE3, &args, sizeof(args));
 	char path[48];
 	int fd = -EBADF, r;
@@ -29,6 +30,8 @@ int idmap_open(uid_t uid, gid_t gid)
 		return -errno;
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		if (getppid() != own) /* it died before that */
+			_exit(125);
 		for (;;)
 			pause();
 	}

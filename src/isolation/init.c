@@ -42,15 +42,17 @@ static void fail(const struct plan *plan, struct appsilo_error *err)
 	_exit(125);
 }
 
-/* The parent may have died before the death signal was set: then its socket end is gone. */
+/* The parent may have died before the death signal was set: its descriptors went before that,
+ * so its end of the pipe, or of the socket, is gone. */
 static int tie_to_parent(const struct plan *plan, struct appsilo_error *err)
 {
-	struct pollfd pfd = {.fd = plan->control_fd};
+	struct pollfd pfd = {.fd = plan->tie_fd >= 0 ? plan->tie_fd : plan->control_fd};
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return error_set(err, -errno, "init: parent death signal");
 	if (poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLHUP | POLLERR)))
 		_exit(125);
+	close_keep_errno(plan->tie_fd);
 	return 0;
 }
 
@@ -269,6 +271,7 @@ void init_run(struct plan *plan)
 
 	close_keep_errno(plan->parent_fd);
 	close_keep_errno(plan->device_fd);
+	close_keep_errno(plan->tie_parent_fd);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (setsid() < 0) {

@@ -70,6 +70,9 @@ struct plan {
 	/* The parent's own: init closes its copies first. With one of them open it would not
 	 * notice the parent's death, and a dead broker's FUSE mount would wait for ever. */
 	int parent_fd, device_fd;
+	/* A pipe whose writing end nobody but the parent keeps, unlike parent_fd that it may have
+	 * handed on; -EBADF: it hands nothing on. */
+	int tie_fd, tie_parent_fd;
 };
 
 #endif
