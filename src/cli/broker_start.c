@@ -305,24 +305,29 @@ static int start_init(struct prepared *p, struct handoff *h, struct appsilo_erro
 	return r;
 }
 
+/* Before the handoff: with the broker's word to go on, init closes itself to us. */
+static int open_sandbox(pid_t init_pid, int *ret_fd, struct appsilo_error *err)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)init_pid);
+	*ret_fd = open(path, O_RDONLY | O_CLOEXEC);
+	return *ret_fd < 0 ? error_set(err, -errno, "run: %s", path) : 0;
+}
+
 /* The builder becomes H, which ends when the broker's end of the socket does: with the last
  * of its threads, so that what takes long to take down (the mount namespace, inotify) goes
  * with H and the broker's exit does not wait for it. /dev/fuse is not kept: H may itself wait
  * for the brokered view, and only its closing ends that when the broker is killed. */
-static void become_helper(const struct handoff *h, int socket_fd, const struct prepared *p,
-			  char *const *envp)
+static void become_helper(const struct handoff *h, int socket_fd, int sandbox_ns_fd,
+			  const struct prepared *p, char *const *envp)
 {
 	const char *prompt = p->options.prompt;
-	char path[48];
-	int keep[] = {socket_fd, -EBADF, p->idmap_fd, h->fds[HANDOFF_WATCH], p->plan.tie_parent_fd};
+	int keep[] = {socket_fd, sandbox_ns_fd, p->idmap_fd, h->fds[HANDOFF_WATCH], p->plan.tie_parent_fd};
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)h->init_pid);
-	keep[1] = open(path, O_RDONLY | O_CLOEXEC);
-	if (keep[1] < 0)
-		_exit(125);
 	/* Nothing of the sandbox may stay open in H: init watches for the broker's end. */
 	helper_close_others(keep, ARRAY_SIZE(keep));
-	helper_run(socket_fd, keep[1], p->idmap_fd,
+	helper_run(socket_fd, sandbox_ns_fd, p->idmap_fd,
 		   prompt && strncmp(prompt, "exec:", 5) == 0 ? prompt + 5 : NULL, envp);
 }
 
@@ -333,6 +338,7 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 				      p->home, p->package.active ? p->package.package.path : ""},
 			    .words = p->package.active ? p->package.words : argv + 2};
 	static struct environment env; /* large */
+	int sandbox_ns_fd = -EBADF;
 	int r = fixed_environment(p, &env);
 
 	if (r == 0)
@@ -345,9 +351,11 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 		r = mount_fuse(&h.fds[HANDOFF_FUSE], &p->plan.fuse_fd, err);
 	if (r == 0)
 		r = start_init(p, &h, err);
+	if (r == 0)
+		r = open_sandbox(h.init_pid, &sandbox_ns_fd, err);
 	if (r == 0 && (r = handoff_send(socket_fd, &h)) < 0)
 		error_set(err, r, "run: hand over to the broker");
 	if (r == 0)
-		become_helper(&h, socket_fd, p, env.entries);
+		become_helper(&h, socket_fd, sandbox_ns_fd, p, env.entries);
 	return r;
 }
