@@ -15,6 +15,7 @@
 #define APPLICATION_ID 0x41507369 /* "APsi" */
 #define SCHEMA_VERSION 1
 #define BUSY_MS 2000
+#define PUT_TRIES 5 /* waiting is not fair: of a hundred runs somebody comes later and goes first */
 
 #define COLUMNS "id, family, path, target, access, verdict, source, time_ms"
 
@@ -480,8 +481,8 @@ static void forget_levels(struct consent_store *store)
 	store->levels_version = -1;
 }
 
-int consent_store_put(struct consent_store *store, const struct consent_rule *rule,
-		      struct appsilo_error *err)
+static int put(struct consent_store *store, const struct consent_rule *rule,
+	       struct appsilo_error *err)
 {
 	sqlite3_stmt *s;
 	int r;
@@ -505,6 +506,17 @@ int consent_store_put(struct consent_store *store, const struct consent_rule *ru
 		return explain(store, r, "write", err);
 	announce(store);
 	return 0;
+}
+
+int consent_store_put(struct consent_store *store, const struct consent_rule *rule,
+		      struct appsilo_error *err)
+{
+	int r = -EBUSY;
+
+	/* Between the tries others may decide with the store. */
+	for (int i = 0; r == -EBUSY && i < PUT_TRIES; i++)
+		r = put(store, rule, err);
+	return r;
 }
 
 int consent_store_each(struct consent_store *store, const char *family, consent_rule_fn visit,

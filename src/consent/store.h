@@ -25,7 +25,8 @@ int consent_store_open(const char *dir, enum store_mode mode, struct consent_sto
 		       struct appsilo_error *err) must_check;
 void consent_store_close(struct consent_store *store);
 
-/** Remember @rule; it replaces the one on the same family, path, target and access. */
+/** Remember @rule; it replaces the one on the same family, path, target and access. Waits up to ten
+ * seconds for other writers. */
 int consent_store_put(struct consent_store *store, const struct consent_rule *rule,
 		      struct appsilo_error *err) must_check;
 
