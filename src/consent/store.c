@@ -191,9 +191,10 @@ static int ensure_open(struct consent_store *store, bool create)
 
 	if (store->db)
 		return 0;
-	if (lstat(store->file, &st) < 0 && errno != ENOENT)
+	/* One call: without a store every decision comes through here. */
+	fresh = lstat(store->file, &st) < 0;
+	if (fresh && errno != ENOENT)
 		return -errno;
-	fresh = access(store->file, F_OK) < 0;
 	if (fresh && !create)
 		return 0;
 	fd = open(store->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (fresh ? O_CREAT : 0), 0600);
