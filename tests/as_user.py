@@ -66,6 +66,7 @@ def main():
         "APPSILO": place + "/bin/appsilo",
         "TEST_PLACE": place,
     }
+    env |= {name: value for name, value in os.environ.items() if name.startswith("APPSILO_SOAK_")}
     if account:
         subprocess.run(["chown", "-R", f"{account.pw_uid}:{account.pw_gid}", place], check=True)
         command = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}",
