@@ -139,6 +139,7 @@ static int change(const struct helper *h, const struct helper_request *q)
 
 static int spawn(struct helper *h, const int fds[FD_PASS_MAX])
 {
+	pid_t own = getpid();
 	pid_t pid = h->command ? fork() : -1;
 	sigset_t none;
 
@@ -154,6 +155,8 @@ static int spawn(struct helper *h, const int fds[FD_PASS_MAX])
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != own) /* it died before that */
+		_exit(126);
 	for (int i = 0; i < 3; i++)
 		if (dup2(fds[i], i) < 0)
 			_exit(126);
