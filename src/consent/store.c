@@ -15,7 +15,7 @@
 #define APPLICATION_ID 0x41507369 /* "APsi" */
 #define SCHEMA_VERSION 1
 #define BUSY_MS 2000
-#define PUT_TRIES 5 /* waiting is not fair: of a hundred runs somebody comes later and goes first */
+#define PUT_TRIES 5 /* waiting is not fair: of a hundred runs another may go first each time */
 
 #define COLUMNS "id, family, path, target, access, verdict, source, time_ms"
 
@@ -191,10 +191,11 @@ static int ensure_open(struct consent_store *store, bool create)
 
 	if (store->db)
 		return 0;
-	/* One call: without a store every decision comes through here. */
-	fresh = lstat(store->file, &st) < 0;
+	fresh = lstat(store->file, &st) < 0; /* one call: each decision comes through here */
 	if (fresh && errno != ENOENT)
 		return -errno;
+	if (!fresh && !S_ISREG(st.st_mode))
+		return -EUCLEAN; /* a pipe, a link that leads nowhere: not an empty store */
 	if (fresh && !create)
 		return 0;
 	fd = open(store->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (fresh ? O_CREAT : 0), 0600);

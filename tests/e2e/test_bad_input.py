@@ -86,6 +86,63 @@ class BadInput(Case):
         self.assertIn("locked", done.stderr)
         db.execute("rollback")
 
+    def test_store_damaged_anywhere(self):
+        """Whatever is overwritten: nobody crashes, and what no rule allows stays shut."""
+        self.tool("grant", "--all-packages", "--read", HOME + "/work")
+        for i in range(200):  # some pages of rules
+            os.makedirs(f"{HOME}/work/{i}", exist_ok=True)
+        self.tool("grant", "-p", "A_b", "--read", *[f"{HOME}/work/{i}" for i in range(200)])
+        db = sqlite3.connect(STORE)
+        db.execute("pragma wal_checkpoint(truncate)")
+        db.close()
+        with open(STORE, "rb") as file:
+            whole = file.read()
+        said = set()
+        for at in (0, 16, 18, 24, 60, 68, 100, 105, *range(512, len(whole), len(whole) // 24)):
+            for name in os.listdir(os.path.dirname(STORE)):
+                if name.startswith("consent.db-"):
+                    os.unlink(os.path.dirname(STORE) + "/" + name)
+            write(STORE, whole[:at] + bytes(b ^ 0xff for b in whole[at:at + 32]) + whole[at + 32:], "wb")
+            done = self.run_app("cat", HOME + "/data/test.txt", prompt="agent:/nobody", options=("--quiet",))
+            self.assertIn(done.returncode, (1, 125), f"{at}: {done.stderr}")
+            self.assertEqual(done.stdout, "", at)
+            said.add((done.returncode, "damaged" in done.stderr))
+            done = self.tool("consents", "--json", check=False)
+            self.assertIn(done.returncode, (0, 1), f"{at}: {done.stderr}")
+            if done.returncode == 1:
+                self.one_line(done, 1, "consent store")
+        self.assertIn((125, True), said)
+
+    def test_store_that_is_something_else(self):
+        folder = os.path.dirname(STORE)
+        self.tool("grant", "-p", "A_b", "--read", "/usr")
+        os.rename(STORE, folder + "/was")
+        for name in ("consent.db-wal", "consent.db-shm"):
+            if os.path.exists(f"{folder}/{name}"):
+                os.unlink(f"{folder}/{name}")
+
+        def newer():
+            write(STORE, "")
+            with open(folder + "/was", "rb") as was:
+                write(STORE, was.read(), "wb")
+            db = sqlite3.connect(STORE)
+            db.execute("pragma user_version = 99")
+            db.close()
+
+        for make, remove in ((lambda: os.mkdir(STORE), os.rmdir),
+                             (lambda: os.symlink(folder + "/was", STORE), os.unlink),
+                             (lambda: os.symlink("/nowhere", STORE), os.unlink),
+                             (lambda: os.mkfifo(STORE, 0o600), os.unlink),
+                             (newer, os.unlink)):
+            make()
+            for mode in ("never", "agent:/nobody"):
+                done = self.run_app("cat", HOME + "/data/test.txt", prompt=mode)
+                self.assertEqual((done.returncode, done.stdout), (125, ""), done.stderr)
+                self.assertTrue(done.stderr.startswith("appsilo: consent store: "), done.stderr)
+            self.one_line(self.tool("grant", "-p", "A_b", "/usr", check=False), 1, "consent store")
+            remove(STORE)
+        self.assertFalse(os.path.exists("/nowhere"))
+
     def test_profile_replaced_by_a_link_is_refused(self):
         family = self.family("true")
         profile = f"{HOME}/.local/share/appsilo/profiles/{family}"
