@@ -6,6 +6,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* Well below what a socket buffers by default. */
+#define MESSAGE_MAX 65536
+
 int fd_write_all(int fd, const void *data, size_t size)
 {
 	const char *p = data;
@@ -124,4 +127,36 @@ ssize_t fd_receive(int socket_fd, void *data, size_t size, int flags, int ret_fd
 		return -EMSGSIZE;
 	}
 	return n;
+}
+
+int fd_send_long(int socket_fd, const void *data, size_t size)
+{
+	const char *at = data;
+	int r = 0;
+
+	while (r == 0 && size > 0) {
+		size_t n = size < MESSAGE_MAX ? size : MESSAGE_MAX;
+
+		r = fd_send(socket_fd, at, n, NULL, 0);
+		at += n;
+		size -= n;
+	}
+	return r;
+}
+
+int fd_receive_long(int socket_fd, void *data, size_t size)
+{
+	char *at = data;
+
+	while (size > 0) {
+		ssize_t n = recv(socket_fd, at, size, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EPIPE;
+		at += n;
+		size -= (size_t)n;
+	}
+	return 0;
 }

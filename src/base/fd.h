@@ -41,4 +41,10 @@ int fd_send(int socket_fd, const void *data, size_t size, const int *fds, size_t
 ssize_t fd_receive(int socket_fd, void *data, size_t size, int flags,
 		   int ret_fds[FD_PASS_MAX]) must_check;
 
+/** Send @size bytes as messages of a bearable size on a SOCK_SEQPACKET socket. Returns 0; -errno. */
+int fd_send_long(int socket_fd, const void *data, size_t size) must_check;
+
+/** Receive exactly @size bytes sent by fd_send_long(). Returns 0; -EPIPE when they do not come; -errno. */
+int fd_receive_long(int socket_fd, void *data, size_t size) must_check;
+
 #endif

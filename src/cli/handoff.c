@@ -7,7 +7,6 @@
 
 /* One header with the descriptors, then @text_size bytes of NUL-ended strings: the facts,
  * then the words. A failure is a header alone. */
-#define MESSAGE_MAX 65536
 /* More than the kernel takes as arguments of a program. */
 #define TEXT_MAX (16 * 1024 * 1024)
 
@@ -56,12 +55,7 @@ int handoff_send(int socket_fd, const struct handoff *h)
 	for (size_t i = 0; i < header.n_words; i++)
 		at = append(at, h->words[i]);
 	r = fd_send(socket_fd, &header, sizeof(header), fds, n_fds);
-	for (size_t sent = 0; r == 0 && sent < header.text_size; sent += MESSAGE_MAX) {
-		size_t left = header.text_size - sent;
-
-		r = fd_send(socket_fd, text + sent, left < MESSAGE_MAX ? left : MESSAGE_MAX, NULL, 0);
-	}
-	return r;
+	return r < 0 ? r : fd_send_long(socket_fd, text, header.text_size);
 }
 
 void handoff_send_failure(int socket_fd, int exit_code, const struct appsilo_error *why)
@@ -70,21 +64,6 @@ void handoff_send_failure(int socket_fd, int exit_code, const struct appsilo_err
 
 	memcpy(header.line, why->line, sizeof(header.line));
 	(void)!fd_send(socket_fd, &header, sizeof(header), NULL, 0);
-}
-
-static int read_all(int fd, char *buffer, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = read(fd, buffer, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EPIPE;
-		buffer += n;
-		size -= (size_t)n;
-	}
-	return 0;
 }
 
 /* Point facts and words into the text. Both ends are ours, but a cut text must not be read
@@ -133,7 +112,7 @@ int handoff_receive(int socket_fd, struct handoff *ret, int *ret_exit_code,
 	if (r == 0)
 		ret->text = malloc(header.text_size + 1);
 	if (r == 0)
-		r = ret->text ? read_all(socket_fd, ret->text, header.text_size) : -ENOMEM;
+		r = ret->text ? fd_receive_long(socket_fd, ret->text, header.text_size) : -ENOMEM;
 	if (r == 0)
 		r = take_apart(ret, &header);
 	if (r < 0)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One header, then the strings, each ended by NUL, in messages of at most MESSAGE_MAX. */
+/* One header, then the strings, each ended by NUL. */
 #include "isolation/plan_wire.h"
 
 #include "base/fd.h"
 #include <string.h>
 #include <sys/stat.h>
-
-#define MESSAGE_MAX 65536
 
 struct header {
 	uint64_t text_size;
@@ -78,12 +76,7 @@ int plan_send_rest(int socket_fd, const struct plan *plan)
 	w = (struct writer){.text = text};
 	put_all(&w, plan);
 	r = fd_send(socket_fd, &header, sizeof(header), NULL, 0);
-	for (size_t sent = 0; r == 0 && sent < w.size; sent += MESSAGE_MAX) {
-		size_t left = w.size - sent;
-
-		r = fd_send(socket_fd, text + sent, left < MESSAGE_MAX ? left : MESSAGE_MAX, NULL, 0);
-	}
-	return r;
+	return r < 0 ? r : fd_send_long(socket_fd, text, w.size);
 }
 
 struct reader {
@@ -150,21 +143,18 @@ int plan_receive_rest(int socket_fd, struct plan *plan)
 	struct header header;
 	int none[FD_PASS_MAX];
 	ssize_t n = fd_receive(socket_fd, &header, sizeof(header), 0, none);
-	size_t used = 0;
 	char *text;
+	int r;
 
 	if (n != sizeof(header))
 		return n < 0 ? (int)n : -EPIPE;
-	text = malloc(header.text_size);
+	text = malloc(header.text_size + 1);
 	if (!text)
 		return -ENOMEM;
-	while (used < header.text_size) {
-		n = fd_receive(socket_fd, text + used, header.text_size - used, 0, none);
-		if (n <= 0)
-			return n < 0 ? (int)n : -EPIPE;
-		used += (size_t)n;
-	}
-	if (!used || text[used - 1])
+	r = fd_receive_long(socket_fd, text, header.text_size);
+	if (r < 0)
+		return r;
+	if (header.text_size == 0 || text[header.text_size - 1])
 		return -EBADMSG;
-	return take_all(&(struct reader){text, text + used, false}, &header, plan);
+	return take_all(&(struct reader){text, text + header.text_size, false}, &header, plan);
 }
