@@ -22,7 +22,7 @@ class OwnTerminal(Case):
                     "import os, signal, time\n"
                     "size = lambda *_: print('SIZE', *os.get_terminal_size(), flush=True)\n"
                     "signal.signal(signal.SIGWINCH, size); size()\n"
-                    "while True: time.sleep(60)\n", rows=33, columns=101)
+                    "while True: time.sleep(0.1)\n", rows=33, columns=101)
         t.wait_for("SIZE 101 33")
         t.resize(20, 50)
         t.wait_for("SIZE 50 20")
@@ -89,7 +89,7 @@ class OwnTerminal(Case):
                 "def say(n, f): os.write(1, b'SIGNAL %d' % n)\n"
                 "signal.signal(signal.SIGINT, say); signal.signal(signal.SIGQUIT, say)\n"
                 "print('READY', flush=True)\n"
-                "while True: time.sleep(60)\n")
+                "while True: time.sleep(0.1)\n")
         t = appsilo(*FREE, "python3", "-c", code)
         t.wait_for("READY")
         t.type("\x03")
@@ -105,7 +105,7 @@ class OwnTerminal(Case):
                     "import os, signal, time\n"
                     f"def bye(*_): open('{out}', 'w').write('bye'); os._exit(3)\n"
                     "signal.signal(signal.SIGHUP, bye)\nprint('READY', flush=True)\n"
-                    "while True: time.sleep(60)\n")
+                    "while True: time.sleep(0.1)\n")
         t.wait_for("READY")
         os.close(t.fd)
         _, status = os.waitpid(t.pid, 0)
@@ -226,7 +226,7 @@ class Jobs(Case):
 
     def test_interrupt_of_a_pipeline(self):
         s = self.shell
-        s.type(RUN + "python3 -c 'import sys, time; print(\"RUN\" + \"NING\", file=sys.stderr); time.sleep(60)' | cat; echo EN''D\n")
+        s.type(RUN + "python3 -c 'import sys, time; print(\"RUN\" + \"NING\", file=sys.stderr); [time.sleep(0.1) for _ in range(600)]' | cat; echo EN''D\n")
         s.wait_for("RUNNING")
         s.type("\x03")
         s.type("echo AGA''IN\n")
@@ -261,12 +261,15 @@ class Jobs(Case):
         s = self.shell
         s.type(RUN + "bash --norc --noprofile -i\n")
         s.wait_for("bash-")
-        s.type("python3 -c 'import time; print(\"RUN\" + \"NING\", flush=True); time.sleep(60)'\n")
+        # It says when it goes on: by then it has the terminal, and a key is for it. Short sleeps:
+        # a signal just before a long one would be heard after it.
+        s.type("python3 -c 'import signal, time; signal.signal(18, lambda *_: print(\"AG\" + \"AIN\", flush=True)); "
+               "print(\"RUN\" + \"NING\", flush=True); [time.sleep(0.1) for _ in range(600)]'\n")
         s.wait_for("RUNNING")
         s.type("\x1a")
         s.wait_shown("Stopped")
         s.type("jobs; fg\n")
-        s.wait_for("fg\r\n")
+        s.wait_for("AGAIN")
         s.type("\x03")
         s.wait_for("bash-")
         s.type("echo INS''IDE; exit\n")
