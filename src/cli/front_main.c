@@ -17,12 +17,17 @@
 #include "isolation/control.h"
 #include "isolation/launch.h"
 #include "isolation/monitor.h"
-#include "isolation/plan_wire.h"
 #include "package/stamps.h"
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+
+#define STACK_BYTES (56 * 1024)
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 static int complain(struct appsilo_error *err, int exit_code)
 {
@@ -48,16 +53,16 @@ static int server_view(struct prepared *p, struct appsilo_error *err)
 
 static void monitor_setup(const struct prepared *p, struct monitor *m)
 {
-	m->extra_fd = -EBADF;
+	m->extra_fd = m->control_fd = m->signal_fd = m->init_pidfd = -EBADF;
 	m->leave_early = true;
 	m->wall_time_ms = p->plan.limits.wall_time_ms;
 	m->cpu_time_ms = p->plan.limits.cpu_time_ms;
 	memcpy(m->tty, p->plan.tty, sizeof(m->tty));
 }
 
-static void close_monitor(struct monitor *m)
+static void close_monitor(struct monitor **m)
 {
-	monitor_done(m);
+	monitor_done(*m);
 }
 
 /* The package is looked at while init builds the root. Without the word nothing of it runs:
@@ -107,29 +112,30 @@ static int start_init(struct prepared *p, struct monitor *m, pid_t *ret_pid,
 static int run_alone(struct prepared *p, struct monitor_outcome *ret, int *ret_exit_code,
 		     struct appsilo_error *err)
 {
-	cleanup(close_monitor) struct monitor m = {
-		.control_fd = -EBADF, .signal_fd = -EBADF, .init_pidfd = -EBADF};
+	static struct monitor monitor; /* large; zeroed */
+	cleanup(close_monitor) struct monitor *m = &monitor;
 	bool early = can_start_early(p);
 	pid_t init_pid;
-	int r = early ? 0 : complete_view(p, ret_exit_code, err);
+	int r;
 
+	monitor_setup(p, m);
+	r = early ? 0 : complete_view(p, ret_exit_code, err);
 	if (r == 0)
 		r = prepare_root_run(p, err);
 	if (r < 0)
 		return r;
-	monitor_setup(p, &m);
 	p->plan.partial = early;
-	r = start_init(p, &m, &init_pid, err);
+	r = start_init(p, m, &init_pid, err);
 	if (r == 0 && early)
 		r = complete_view(p, ret_exit_code, err);
 	/* Init is gone: the monitor sees it, and why. */
-	if (r == 0 && early && (r = plan_send_rest(m.control_fd, &p->plan)) < 0 && r != -EPIPE)
+	if (r == 0 && early && (r = fd_send(m->control_fd, "", 1, NULL, 0)) < 0 && r != -EPIPE)
 		return error_set(err, r, "run: hand the plan over");
 	if (r == 0 && p->package.active)
-		r = let_package_go(p, m.control_fd, err);
+		r = let_package_go(p, m->control_fd, err);
 	if (r < 0 && r != -EPIPE)
 		return r;
-	monitor_run(&m, ret);
+	monitor_run(m, ret);
 	(void)waitpid(init_pid, NULL, WNOHANG); /* what is left of it ends without us */
 	return 0;
 }
@@ -192,12 +198,24 @@ static int run_asking(struct prepared *p, char **argv)
 	return complain(&err, 125);
 }
 
+/* One call for pages that every run writes to: a fault for each would cost several times as much,
+ * on a virtual machine above all. Where the kernel does not know the call nothing is lost. */
+static void populate(void *from, size_t size)
+{
+	uintptr_t start = (uintptr_t)from & ~(uintptr_t)4095;
+	uintptr_t end = ((uintptr_t)from + size + 4095) & ~(uintptr_t)4095;
+
+	(void)!madvise((void *)start, end - start, MADV_POPULATE_WRITE);
+}
+
 static int run(char **argv, bool python)
 {
 	static struct prepared p; /* large; zeroed */
 	struct appsilo_error err = {0};
 	int r;
 
+	populate(&p, sizeof(p));
+	populate((char *)&err - STACK_BYTES, STACK_BYTES);
 	if (prepare_options(argv + 2, python, &p, &err) < 0) {
 		r = complain(&err, 125);
 	} else if (p.options.help) {
@@ -208,8 +226,7 @@ static int run(char **argv, bool python)
 	} else {
 		r = run_server_mode(&p);
 	}
-	prepare_done(&p);
-	return r;
+	_exit(r); /* the kernel frees memory faster than we could */
 }
 
 /* Started through an alias file. */

@@ -69,8 +69,9 @@ static int become_mapped_user(const struct plan *plan, struct appsilo_error *err
 	if (r != 1)
 		_exit(125);
 	if (plan->change_ids &&
-	    (setgroups(0, NULL) < 0 || setresgid(plan->gid, plan->gid, plan->gid) < 0 ||
-	     setresuid(plan->uid, plan->uid, plan->uid) < 0))
+	    (syscall(SYS_setgroups, 0, NULL) < 0 ||
+	     syscall(SYS_setresgid, plan->gid, plan->gid, plan->gid) < 0 ||
+	     syscall(SYS_setresuid, plan->uid, plan->uid, plan->uid) < 0))
 		return error_set(err, -errno, "init: become uid %u", plan->uid);
 	if (getuid() != plan->uid || geteuid() != plan->uid || getgid() != plan->gid)
 		return error_say(err, -EPERM, "init: uid or gid did not change");
@@ -158,6 +159,7 @@ static int prove(int canary_fd, struct appsilo_error *err)
 }
 
 #define ROOT_YIELDS 500
+#define BUILDER_STACK_BYTES (256 * 1024)
 
 /* The thread that builds the root. It keeps its capabilities to its end, which comes before
  * the fences are proved and anything is announced; the main thread gives up its own meanwhile. */
@@ -179,6 +181,23 @@ static void *build_root(void *data)
 	if (r == 0)
 		b->r = root_leave_old(&b->err);
 	return NULL;
+}
+
+/* On a stack that is there: mapping one takes three calls, each a cost for every thread of
+ * this memory. */
+static int start_builder(struct builder *b, struct appsilo_error *err)
+{
+	static char stack[BUILDER_STACK_BYTES] __attribute__((aligned(4096)));
+	pthread_attr_t attr;
+	int r = -pthread_attr_init(&attr);
+
+	if (r == 0)
+		r = -pthread_attr_setstack(&attr, stack, sizeof(stack));
+	if (r == 0 && sem_init(&b->entered, 0, 0) < 0)
+		r = -errno;
+	if (r == 0)
+		r = -pthread_create(&b->thread, &attr, build_root, b);
+	return r < 0 ? error_set(err, r, "init: start a thread") : 0;
 }
 
 static int wait_for_root(struct builder *b, struct appsilo_error *err)
@@ -218,9 +237,8 @@ static int build(struct plan *plan, struct builder *b, struct appsilo_error *err
 	/* After the ids: a change of ids clears the death signal. */
 	if (r == 0)
 		r = tie_to_parent(plan, err);
-	if (r == 0 && (sem_init(&b->entered, 0, 0) < 0 ||
-		       pthread_create(&b->thread, NULL, build_root, b) != 0))
-		r = error_say(err, -EAGAIN, "init: cannot start a thread");
+	if (r == 0)
+		r = start_builder(b, err);
 	if (r == 0)
 		r = namespaces_make_rest(err);
 	if (r == 0)

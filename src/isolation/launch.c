@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "isolation/init.h"
 #include "isolation/kernel.h"
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -11,6 +12,9 @@
 
 /* The others are made by init beside the root: namespaces.c. */
 #define SANDBOX_NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID)
+
+#define THREAD_STACK_BYTES 16384
+#define INIT_STACK_BYTES (512 * 1024)
 
 /* Which of the known switches forbids user namespaces here? */
 int launch_explain(int code, struct appsilo_error *err)
@@ -42,30 +46,65 @@ int launch_explain(int code, struct appsilo_error *err)
 			 "run: cannot make the sandbox's namespaces; run appsilo doctor");
 }
 
+/* Ends at once and leaves behind what the C library keeps of a thread (errno, its place in the
+ * list of threads), for init to use as its own. The library never learns of the end, so it
+ * goes on taking its locks: two processes use this memory from now on. */
+static void *leave_thread(void *unused)
+{
+	(void)unused;
+	syscall(SYS_set_tid_address, NULL);
+	syscall(SYS_exit, 0);
+	return NULL;
+}
+
+static int run_init(void *plan)
+{
+	init_run(plan);
+	return 125;
+}
+
+/* Init shares our memory: neither of us pays for a copy of it, page by page. The app, which
+ * is executed, does not; and from before that on nobody may look into this memory. */
+static int clone_init(struct plan *plan, int *ret_pidfd)
+{
+	static char thread_stack[THREAD_STACK_BYTES] __attribute__((aligned(4096)));
+	static char init_stack[INIT_STACK_BYTES] __attribute__((aligned(4096)));
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r = -pthread_attr_init(&attr);
+
+	if (r == 0)
+		r = -pthread_attr_setstack(&attr, thread_stack, sizeof(thread_stack));
+	if (r == 0)
+		r = -pthread_create(&thread, &attr, leave_thread, NULL);
+	if (r < 0)
+		return r;
+	/* On this machine a thread's handle is its thread pointer, in musl and glibc alike. */
+	r = clone(run_init, init_stack + sizeof(init_stack),
+		  SANDBOX_NAMESPACES | CLONE_VM | CLONE_SETTLS | CLONE_PIDFD | SIGCHLD, plan,
+		  ret_pidfd, (void *)(uintptr_t)thread);
+	return r < 0 ? -errno : r;
+}
+
 int launch_init(struct plan *plan, pid_t *ret_pid, int *ret_pidfd, struct appsilo_error *err)
 {
 	int pidfd = -EBADF;
-	struct k_clone_args args = {.flags = SANDBOX_NAMESPACES | CLONE_PIDFD,
-				    .pidfd = (uint64_t)(uintptr_t)&pidfd,
-				    .exit_signal = SIGCHLD};
-	long pid = syscall(K_CLONE3, &args, sizeof(args));
+	pid_t pid = clone_init(plan, &pidfd);
 	int r;
 
-	if (pid == 0)
-		init_run(plan);
 	if (pid < 0)
-		return launch_explain(-errno, err);
+		return launch_explain(pid, err);
 	/* By us, while the child is being scheduled. */
-	r = init_write_id_maps((pid_t)pid, plan->uid, plan->gid, !plan->change_ids);
+	r = init_write_id_maps(pid, plan->uid, plan->gid, !plan->change_ids);
 	if (r == 0)
 		r = fd_send(plan->parent_fd, "", 1, NULL, 0);
 	if (r < 0) {
-		kill((pid_t)pid, SIGKILL);
-		waitpid((pid_t)pid, NULL, 0);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
 		close(pidfd);
 		return error_set(err, r, "run: map uid %u into the sandbox", plan->uid);
 	}
-	*ret_pid = (pid_t)pid;
+	*ret_pid = pid;
 	*ret_pidfd = pidfd;
 	return 0;
 }

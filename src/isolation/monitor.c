@@ -51,12 +51,11 @@ void monitor_done(struct monitor *m)
 
 /* Init and, with its pid namespace, everything in it. It need not be our child: in a
  * prompting run it is the attach helper's. */
-static void wait_for_init(const struct monitor *m, bool kill_first)
+static void end_init(const struct monitor *m)
 {
 	struct pollfd pfd = {.fd = m->init_pidfd, .events = POLLIN};
 
-	if (kill_first)
-		(void)syscall(SYS_pidfd_send_signal, m->init_pidfd, SIGKILL, NULL, 0);
+	(void)syscall(SYS_pidfd_send_signal, m->init_pidfd, SIGKILL, NULL, 0);
 	while (poll(&pfd, 1, -1) < 0 && errno == EINTR)
 		;
 }
@@ -282,7 +281,7 @@ void monitor_run(struct monitor *m, struct monitor_outcome *ret)
 		ret->wall_ms = clock_monotonic_ms() - start_ms;
 		return;
 	}
-	wait_for_init(m, ret->reason == MONITOR_TIMEOUT || ret->reason == MONITOR_NOT_RUN);
+	end_init(m);
 	pty_drain(&m->pty, ret->reason == MONITOR_TIMEOUT ? IMPATIENT_MS : PATIENT_MS);
 	ret->wall_ms = clock_monotonic_ms() - start_ms;
 }

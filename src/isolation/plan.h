@@ -50,7 +50,7 @@ struct plan {
 	uid_t uid;		   /* outer and inner id of the app */
 	gid_t gid;
 	bool change_ids;	   /* a root run: become uid and gid inside */
-	bool partial;		   /* the rest comes over control_fd: plan_wire.h */
+	bool partial;		   /* the rest is filled in later; a byte over control_fd says so */
 	int fuse_fd;		   /* detached FUSE mount of the brokered view, else -EBADF */
 	const char **brokered;	   /* paths bound from the FUSE mount, parents first */
 	size_t n_brokered;

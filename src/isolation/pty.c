@@ -34,7 +34,8 @@ static int pick_input(const bool tty[3])
 
 int pty_init(struct pty_relay *relay, const bool tty[3])
 {
-	*relay = (struct pty_relay){.master_fd = -EBADF, .out_fd = -EBADF, .quick_fd = -EBADF};
+	memset(relay, 0, offsetof(struct pty_relay, keys)); /* pages of buffers stay untouched */
+	relay->master_fd = relay->out_fd = relay->quick_fd = -EBADF;
 	pthread_mutex_init(&relay->io, NULL);
 	relay->in_fd = pick_input(tty);
 	for (int fd = 0; fd < 3; fd++)

@@ -40,10 +40,9 @@ struct pty_relay {
 	bool repaint_due;     /* the app must paint again, once it has its answer; prompter's */
 	bool repaint;	      /* now; atomic */
 	struct term_state state;
+	size_t n_keys, n_output, output_at;
 	char keys[4096];      /* typed but not yet taken by the app */
-	size_t n_keys;
 	char output[16384];   /* printed but not yet taken by the terminal */
-	size_t n_output, output_at;
 };
 
 /**

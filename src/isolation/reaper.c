@@ -107,6 +107,7 @@ static void resume(const struct app *app, bool in_front, int slave_fd)
 static void report_end(const struct plan *plan, int status)
 {
 	struct control_message m = {.kind = CONTROL_EXITED, .status = status};
+	struct pollfd hang_up = {.fd = plan->control_fd};
 	struct rusage usage;
 
 	kill(-1, SIGKILL);
@@ -117,6 +118,9 @@ static void report_end(const struct plan *plan, int status)
 		   usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
 	m.max_rss_bytes = (int64_t)usage.ru_maxrss * 1024;
 	(void)!fd_send(plan->control_fd, &m, sizeof(m), NULL, 0);
+	/* Whoever ends last takes the shared memory down: not the one that is waited for. */
+	while (poll(&hang_up, 1, -1) < 0)
+		;
 	_exit(0);
 }
 

@@ -13,7 +13,6 @@
 #include "isolation/dev.h"
 #include "isolation/etc.h"
 #include "isolation/kernel.h"
-#include "isolation/plan_wire.h"
 #include "isolation/tree.h"
 #include <inttypes.h>
 #include <linux/magic.h>
@@ -453,11 +452,17 @@ static int add_common_places(const struct builder *b, struct appsilo_error *err)
 	return r == 0 ? add_proc(b->root_fd, err) : r;
 }
 
-static int complete(struct plan *plan, struct appsilo_error *err)
+/* The launcher fills in the rest meanwhile, in the memory that we share, and says so. */
+static int complete(const struct plan *plan, struct appsilo_error *err)
 {
-	int r = plan->partial ? plan_receive_rest(plan->control_fd, plan) : 0;
+	char done;
+	ssize_t n = 1;
 
-	return r < 0 ? error_set(err, r, "root: receive the plan") : 0;
+	if (plan->partial)
+		do {
+			n = read(plan->control_fd, &done, 1);
+		} while (n < 0 && errno == EINTR);
+	return n == 1 ? 0 : error_set(err, n < 0 ? -errno : -EPIPE, "root: wait for the plan");
 }
 
 int root_enter(struct plan *plan, struct root_built *ret, struct appsilo_error *err)
