@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -27,10 +28,11 @@ struct recorder {
 int recorder_open(const char *data_dir, const char *audit_path, const char *family,
 		  const char *app, struct recorder **ret, struct appsilo_error *err)
 {
-	cleanup(recorder_closep) struct recorder *r = calloc(1, sizeof(*r));
+	cleanup(recorder_closep) struct recorder *r = malloc(sizeof(*r));
 
 	if (!r)
 		return error_set(err, -ENOMEM, "run record");
+	memset(r, 0, offsetof(struct recorder, last) + 1); /* not the large rest */
 	r->audit_fd = r->run_fd = -EBADF;
 	pthread_mutex_init(&r->lock, NULL);
 	r->family = family;

@@ -5,6 +5,7 @@
  */
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "base/path.h"
 #include "broker/attach.h"
 #include "broker/fs/bfs.h"
@@ -19,12 +20,15 @@
 #include "isolation/guard.h"
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+
+#define STACK_BYTES (96 * 1024)
 
 struct broker {
 	int helper_fd; /* the socket to the builder, which becomes the attach helper */
@@ -326,7 +330,8 @@ static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsi
 	return r < 0 ? error_set(err, r, "run: start a thread") : 0;
 }
 
-/* Our own fences, while init builds the root: a filter takes a moment to compile. */
+/* Our own fences, before init hears that it may start the app: a filter takes a moment to
+ * compile, and init is still building the root. */
 static int seal(const struct broker *b, struct appsilo_error *err)
 {
 	const char *how = b->options.prompt;
@@ -441,6 +446,9 @@ int main(int argc, char **argv)
 		log_setup(LOG_LEVEL_DEBUG, STDERR_FILENO);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(0);
+	pages_populate(&b, sizeof(b));
+	pages_populate_stack(STACK_BYTES);
+	mallopt(M_ARENA_MAX, 1); /* the threads share what is there: making more takes them longer */
 	signal(SIGPIPE, SIG_IGN); /* a prompter may die before it has read its question */
 	raise_descriptor_limit();
 	if (prepare(&b, argc, argv, &exit_code, &err) < 0)
@@ -450,8 +458,8 @@ int main(int argc, char **argv)
 	r = monitor_init(&b.monitor);
 	if (r < 0)
 		error_set(&err, r, "run: watch over the sandbox");
-	if (r < 0 || start_services(&b, &err) < 0 || tell_init(&b, &err) < 0 ||
-	    seal(&b, &err) < 0)
+	if (r < 0 || start_services(&b, &err) < 0 || seal(&b, &err) < 0 ||
+	    tell_init(&b, &err) < 0)
 		return complain(&err, 125);
 	monitor_run(&b.monitor, &outcome);
 	monitor_done(&b.monitor);

@@ -91,7 +91,6 @@ static const struct {
 	bool required;
 	const char *name, *cost, *todo;
 } tried[] = {
-	{PROBE_CLONE3, true, "clone3", NOT_WITHOUT "it", "use Linux 5.3 or newer" CONTAINER},
 	{PROBE_NAMESPACES, true, "namespaces", NOT_WITHOUT "pid, ipc, uts, cgroup and net namespaces",
 	 "use a kernel with CONFIG_NAMESPACES" CONTAINER},
 	{PROBE_MOUNT_API, true, "mount-api", NOT_WITHOUT "fsopen, open_tree, move_mount, mount_setattr",

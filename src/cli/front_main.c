@@ -5,6 +5,7 @@
  */
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "base/text.h"
 #include "cli/broker_start.h"
 #include "cli/handoff.h"
@@ -20,14 +21,10 @@
 #include "package/stamps.h"
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #define STACK_BYTES (56 * 1024)
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 
 static int complain(struct appsilo_error *err, int exit_code)
 {
@@ -198,24 +195,14 @@ static int run_asking(struct prepared *p, char **argv)
 	return complain(&err, 125);
 }
 
-/* One call for pages that every run writes to: a fault for each would cost several times as much,
- * on a virtual machine above all. Where the kernel does not know the call nothing is lost. */
-static void populate(void *from, size_t size)
-{
-	uintptr_t start = (uintptr_t)from & ~(uintptr_t)4095;
-	uintptr_t end = ((uintptr_t)from + size + 4095) & ~(uintptr_t)4095;
-
-	(void)!madvise((void *)start, end - start, MADV_POPULATE_WRITE);
-}
-
 static int run(char **argv, bool python)
 {
 	static struct prepared p; /* large; zeroed */
 	struct appsilo_error err = {0};
 	int r;
 
-	populate(&p, sizeof(p));
-	populate((char *)&err - STACK_BYTES, STACK_BYTES);
+	pages_populate(&p, sizeof(p));
+	pages_populate_stack(STACK_BYTES);
 	if (prepare_options(argv + 2, python, &p, &err) < 0) {
 		r = complain(&err, 125);
 	} else if (p.options.help) {

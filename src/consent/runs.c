@@ -12,11 +12,11 @@ void runs_new_id(char ret[RUNS_ID_MAX])
 {
 	time_t now = time(NULL);
 	struct tm parts;
-	size_t n;
 
-	gmtime_r(&now, &parts);
-	n = strftime(ret, RUNS_ID_MAX, "%Y%m%d-%H%M%S", &parts);
-	snprintf(ret + n, RUNS_ID_MAX - n, "-%d", (int)getpid());
+	gmtime_r(&now, &parts); /* not strftime(), which reads the time zone */
+	snprintf(ret, RUNS_ID_MAX, "%04d%02d%02d-%02d%02d%02d-%d", parts.tm_year + 1900,
+		 parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+		 (int)getpid());
 }
 
 static int newest_last(const struct dirent **a, const struct dirent **b)

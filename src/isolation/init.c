@@ -10,6 +10,7 @@
 #include "isolation/init.h"
 
 #include "base/fd.h"
+#include "base/pages.h"
 #include "isolation/confine.h"
 #include "isolation/control.h"
 #include "isolation/dev.h"
@@ -68,6 +69,8 @@ static int become_mapped_user(const struct plan *plan, struct appsilo_error *err
 	} while (r < 0 && errno == EINTR);
 	if (r != 1)
 		_exit(125);
+	if (sched_setaffinity(0, sizeof(plan->processors), &plan->processors) < 0)
+		return error_set(err, -errno, "init: processors");
 	if (plan->change_ids &&
 	    (syscall(SYS_setgroups, 0, NULL) < 0 ||
 	     syscall(SYS_setresgid, plan->gid, plan->gid, plan->gid) < 0 ||
@@ -187,7 +190,7 @@ static void *build_root(void *data)
  * this memory. */
 static int start_builder(struct builder *b, struct appsilo_error *err)
 {
-	static char stack[BUILDER_STACK_BYTES] __attribute__((aligned(4096)));
+	static char stack[BUILDER_STACK_BYTES] __attribute__((aligned(PAGES_BYTES)));
 	pthread_attr_t attr;
 	int r = -pthread_attr_init(&attr);
 
@@ -202,8 +205,9 @@ static int start_builder(struct builder *b, struct appsilo_error *err)
 
 static int wait_for_root(struct builder *b, struct appsilo_error *err)
 {
-	/* Nearly done by now: waking this thread on an idle processor would take longer. */
-	for (int i = 0; i < ROOT_YIELDS; i++) {
+	/* Nearly done by now: waking this thread on an idle processor would take longer. Not with
+	 * a broker, which needs the processor more. */
+	for (int i = 0; i < ROOT_YIELDS && b->plan->fuse_fd < 0; i++) {
 		if (sem_trywait(&b->entered) == 0) {
 			sem_post(&b->entered);
 			break;

@@ -2,9 +2,11 @@
 #include "isolation/launch.h"
 
 #include "base/fd.h"
+#include "base/pages.h"
 #include "isolation/init.h"
 #include "isolation/kernel.h"
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -21,10 +23,6 @@ int launch_explain(int code, struct appsilo_error *err)
 {
 	char value[16];
 
-	if (code == -ENOSYS)
-		return error_say(err, code,
-				 "run: clone3 is not available here (old kernel, or a container's "
-				 "seccomp profile hides it); run appsilo doctor");
 	if (fd_read_file(AT_FDCWD, "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", value,
 			 sizeof(value)) > 0 &&
 	    value[0] == '1')
@@ -46,15 +44,49 @@ int launch_explain(int code, struct appsilo_error *err)
 			 "run: cannot make the sandbox's namespaces; run appsilo doctor");
 }
 
+struct left_thread {
+	void *pointer;
+	sem_t told;
+};
+
 /* Ends at once and leaves behind what the C library keeps of a thread (errno, its place in the
  * list of threads), for init to use as its own. The library never learns of the end, so it
  * goes on taking its locks: two processes use this memory from now on. */
-static void *leave_thread(void *unused)
+static void *leave_thread(void *data)
 {
-	(void)unused;
+	struct left_thread *left = data;
+
+	left->pointer = __builtin_thread_pointer();
+	sem_post(&left->told);
 	syscall(SYS_set_tid_address, NULL);
 	syscall(SYS_exit, 0);
 	return NULL;
+}
+
+static int make_thread(void **ret_pointer)
+{
+	static char stack[THREAD_STACK_BYTES] __attribute__((aligned(PAGES_BYTES)));
+	static struct left_thread left;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r = -pthread_attr_init(&attr);
+
+	if (r == 0)
+		r = -pthread_attr_setstack(&attr, stack, sizeof(stack));
+	if (r == 0)
+		r = sem_init(&left.told, 0, 0) < 0 ? -errno : 0;
+	if (r == 0)
+		r = -pthread_create(&thread, &attr, leave_thread, &left);
+	if (r < 0)
+		return r;
+#ifdef __x86_64__ /* the handle is the thread pointer, in musl and glibc alike: no need to wait */
+	*ret_pointer = (void *)(uintptr_t)thread;
+#else
+	while (sem_wait(&left.told) < 0)
+		;
+	*ret_pointer = left.pointer;
+#endif
+	return 0;
 }
 
 static int run_init(void *plan)
@@ -67,33 +99,42 @@ static int run_init(void *plan)
  * is executed, does not; and from before that on nobody may look into this memory. */
 static int clone_init(struct plan *plan, int *ret_pidfd)
 {
-	static char thread_stack[THREAD_STACK_BYTES] __attribute__((aligned(4096)));
-	static char init_stack[INIT_STACK_BYTES] __attribute__((aligned(4096)));
-	pthread_attr_t attr;
-	pthread_t thread;
-	int r = -pthread_attr_init(&attr);
+	static char stack[INIT_STACK_BYTES] __attribute__((aligned(PAGES_BYTES)));
+	void *thread_pointer = NULL;
+	int r = make_thread(&thread_pointer);
 
-	if (r == 0)
-		r = -pthread_attr_setstack(&attr, thread_stack, sizeof(thread_stack));
-	if (r == 0)
-		r = -pthread_create(&thread, &attr, leave_thread, NULL);
 	if (r < 0)
 		return r;
-	/* On this machine a thread's handle is its thread pointer, in musl and glibc alike. */
-	r = clone(run_init, init_stack + sizeof(init_stack),
-		  SANDBOX_NAMESPACES | CLONE_VM | CLONE_SETTLS | CLONE_PIDFD | SIGCHLD, plan,
-		  ret_pidfd, (void *)(uintptr_t)thread);
+	r = clone(run_init, stack + sizeof(stack),
+		  SANDBOX_NAMESPACES | CLONE_VM | CLONE_SETTLS | CLONE_PIDFD | SIGCHLD, plan, ret_pidfd,
+		  thread_pointer);
 	return r < 0 ? -errno : r;
+}
+
+/* The kernel leaves a new process on its parent's processor, where it would wait until we wait
+ * for it. Init takes its processors back when it has our word. With a broker the others are
+ * busy. */
+static void start_elsewhere(const struct plan *plan, pid_t pid)
+{
+	cpu_set_t others = plan->processors;
+
+	CPU_CLR(sched_getcpu(), &others);
+	if (plan->fuse_fd < 0 && CPU_COUNT(&others) > 0)
+		(void)sched_setaffinity(pid, sizeof(others), &others);
 }
 
 int launch_init(struct plan *plan, pid_t *ret_pid, int *ret_pidfd, struct appsilo_error *err)
 {
 	int pidfd = -EBADF;
-	pid_t pid = clone_init(plan, &pidfd);
+	pid_t pid;
 	int r;
 
+	if (sched_getaffinity(0, sizeof(plan->processors), &plan->processors) < 0)
+		return error_set(err, -errno, "run: processors");
+	pid = clone_init(plan, &pidfd);
 	if (pid < 0)
 		return launch_explain(pid, err);
+	start_elsewhere(plan, pid);
 	/* By us, while the child is being scheduled. */
 	r = init_write_id_maps(pid, plan->uid, plan->gid, !plan->change_ids);
 	if (r == 0)

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 /**
- * Make all namespaces in one clone3 and run init_run(@plan) in the child.
+ * Make the namespaces in one clone and run init_run(@plan) in the child.
  * @ret_pid    init's pid as seen here
  * @ret_pidfd  its pidfd, close-on-exec; the caller's
  * Returns 0; -errno with a line that names the setting that forbids it.

@@ -7,6 +7,7 @@
 #define APPSILO_ISOLATION_PLAN_H
 
 #include "base/error.h"
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -65,6 +66,7 @@ struct plan {
 	bool tty[3];	   /* standard descriptors that become the sandbox's own pty */
 	bool in_front;	   /* the app starts in the foreground of that pty: pty.h */
 	bool wait_for_go;   /* wait for the parent's word before exec */
+	cpu_set_t processors; /* the launcher's */
 	int start_cpu;	   /* with fuse_fd: where to be while asking the broker; -1: anywhere */
 	int control_fd;	   /* init's end; close-on-exec */
 	/* The parent's own: init closes its copies first. With one of them open it would not

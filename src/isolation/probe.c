@@ -19,18 +19,6 @@
 
 /* All of these run in a child and return 0 or -errno. */
 
-static int try_clone3(void)
-{
-	struct k_clone_args args = {.exit_signal = SIGCHLD};
-	long pid = syscall(K_CLONE3, &args, sizeof(args));
-
-	if (pid == 0)
-		_exit(0);
-	if (pid < 0)
-		return -errno;
-	return waitpid((pid_t)pid, NULL, 0) < 0 ? -errno : 0;
-}
-
 static int try_user_namespace(void)
 {
 	uid_t uid = geteuid();
@@ -169,8 +157,6 @@ static int try_fuse(void)
 int probe(enum probe what)
 {
 	switch (what) {
-	case PROBE_CLONE3:
-		return in_child(try_clone3);
 	case PROBE_USER_NAMESPACE:
 		return in_child(try_user_namespace);
 	case PROBE_NAMESPACES:

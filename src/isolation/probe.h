@@ -9,7 +9,6 @@
 #include "base/cleanup.h"
 
 enum probe {
-	PROBE_CLONE3,
 	PROBE_USER_NAMESPACE, /* user and mount namespaces, id maps */
 	PROBE_NAMESPACES,     /* pid, ipc, uts, cgroup, net */
 	PROBE_MOUNT_API,      /* fsopen, open_tree, move_mount, mount_setattr */
