@@ -96,7 +96,8 @@ static int run_init(void *plan)
 }
 
 /* Init shares our memory: neither of us pays for a copy of it, page by page. The app, which
- * is executed, does not; and from before that on nobody may look into this memory. */
+ * is executed, does not; and from before that on nobody may look into this memory. Init
+ * allocates nothing: killed at any moment, it must not leave a lock of the library held. */
 static int clone_init(struct plan *plan, int *ret_pidfd)
 {
 	static char stack[INIT_STACK_BYTES] __attribute__((aligned(PAGES_BYTES)));
