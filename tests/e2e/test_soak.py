@@ -86,7 +86,7 @@ def traces():
         found = {"mount " + line for line in file}
     for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run"):
         found |= {f"{folder}/{name}" for name in os.listdir(folder)
-                  if "appsilo" in name and not name.startswith(("appsilo-unit", "appsilo-fuzz", "appsilo-bench"))}
+                  if "appsilo" in name and not name.startswith(("appsilo-unit", "appsilo-fuzz", "appsilo-bench", "appsilo-mutants"))}
     for at, folders, _ in os.walk("/sys/fs/cgroup"):
         found |= {f"{at}/{name}" for name in folders if "appsilo" in name}
     for at, folders, names in os.walk(PLACE):
