@@ -87,9 +87,29 @@ static struct net_rule *find_earlier(struct net_policy *p, const struct net_rule
 	return NULL;
 }
 
+static int make_room(struct net_policy *p, size_t wanted)
+{
+	size_t more = p->allocated ? p->allocated : 16;
+	void *bigger;
+
+	if (wanted > NET_RULES_MAX)
+		return -ENOSPC;
+	while (more < wanted)
+		more *= 2;
+	if (more == p->allocated)
+		return 0;
+	bigger = reallocarray(p->rules, more, sizeof(*p->rules));
+	if (!bigger)
+		return -ENOMEM;
+	p->rules = bigger;
+	p->allocated = more;
+	return 0;
+}
+
 int net_policy_add(struct net_policy *p, const struct net_rule *rule)
 {
 	struct net_rule *old;
+	int r;
 
 	hold(p);
 	old = find_earlier(p, rule);
@@ -97,30 +117,10 @@ int net_policy_add(struct net_policy *p, const struct net_rule *rule)
 		*old = *rule;
 		return 0;
 	}
-	if (p->n == NET_RULES_MAX)
-		return -ENOSPC;
-	if (p->n == p->allocated) {
-		size_t more = p->allocated ? 2 * p->allocated : 16;
-		void *bigger = reallocarray(p->rules, more, sizeof(*p->rules));
-
-		if (!bigger)
-			return -ENOMEM;
-		p->rules = bigger;
-		p->allocated = more;
-	}
-	p->rules[p->n++] = *rule;
-	return 0;
-}
-
-void net_policy_clear_stored(struct net_policy *p)
-{
-	size_t kept = 0;
-
-	hold(p);
-	for (size_t i = 0; i < p->n; i++)
-		if (p->rules[i].scope != CONSENT_ALWAYS)
-			p->rules[kept++] = p->rules[i];
-	p->n = kept;
+	r = make_room(p, p->n + 1);
+	if (r == 0)
+		p->rules[p->n++] = *rule;
+	return r;
 }
 
 static int add_port(struct ports *ports, uint16_t port)
@@ -145,10 +145,41 @@ int net_policy_open_loopback(struct net_policy *p, uint16_t port)
 	return add_port(&p->loopback, port);
 }
 
-void net_policy_close_loopback(struct net_policy *p)
+/* What `loopback add` leaves in the store. */
+static bool is_exemption(const struct net_rule *rule)
 {
+	return rule->verdict == CONSENT_ALLOW && rule->pattern.kind == HOST_NAME &&
+	       rule->pattern.port && strcmp(rule->pattern.name, "localhost") == 0;
+}
+
+static void drop_stored(struct net_policy *p)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (p->rules[i].scope != CONSENT_ALWAYS)
+			p->rules[kept++] = p->rules[i];
+	p->n = kept;
+}
+
+int net_policy_replace_stored(struct net_policy *p, const struct net_rule *rules, size_t n)
+{
+	struct ports loopback = {0};
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		if (is_exemption(&rules[i]) && (r = add_port(&loopback, rules[i].pattern.port)) < 0)
+			return r;
 	hold(p);
-	p->loopback.n = 0;
+	r = make_room(p, p->n + n);
+	if (r < 0)
+		return r;
+	drop_stored(p);
+	for (size_t i = 0; i < n; i++)
+		if (!is_exemption(&rules[i]))
+			p->rules[p->n++] = rules[i];
+	p->loopback = loopback;
+	return 0;
 }
 
 int net_policy_publish(struct net_policy *p, uint16_t port)
@@ -413,6 +444,15 @@ enum consent_verdict net_policy_decide_name(struct net_policy *p, const char *na
 
 	net_policy_judge_name(p, name, &decision);
 	return decision.verdict;
+}
+
+bool net_policy_is_closed(struct net_policy *p)
+{
+	hold(p);
+	for (size_t i = 0; i < p->n; i++)
+		if (p->rules[i].verdict == CONSENT_ALLOW)
+			return false;
+	return !p->capabilities && !p->asks && !p->loopback.n && !p->has_proxy;
 }
 
 bool net_policy_may_publish(struct net_policy *p, uint16_t port)

@@ -37,7 +37,7 @@ struct net_target {
 struct net_rule {
 	struct host_pattern pattern;
 	enum consent_verdict verdict; /* CONSENT_ALLOW or CONSENT_DENY */
-	enum consent_scope scope;     /* CONSENT_ALWAYS: of the store, see net_policy_clear_stored() */
+	enum consent_scope scope;     /* CONSENT_ALWAYS: of the store */
 	enum consent_source source;
 };
 
@@ -74,13 +74,15 @@ void net_policy_free(struct net_policy *policy);
  * host; other rules stand beside each other. Returns 0; -ENOSPC; -ENOMEM. */
 int net_policy_add(struct net_policy *policy, const struct net_rule *rule) must_check;
 
-/** Forget the rules of scope CONSENT_ALWAYS, to read them from the store again. */
-void net_policy_clear_stored(struct net_policy *policy);
+/**
+ * Put these in the place of all rules of scope CONSENT_ALWAYS and of all exempted ports, at once:
+ * no decision sees half of it. A rule that allows "localhost:PORT" exempts that port.
+ * Returns 0; -ENOSPC or -ENOMEM, and nothing has changed.
+ */
+int net_policy_replace_stored(struct net_policy *policy, const struct net_rule *rules, size_t n) must_check;
 
 /** The host's loopback @port may be reached. Returns 0; -ENOSPC. */
 int net_policy_open_loopback(struct net_policy *policy, uint16_t port) must_check;
-/** Close them all, to read them again. */
-void net_policy_close_loopback(struct net_policy *policy);
 
 /** --publish: the app may be reached on @port. Returns 0; -ENOSPC. */
 int net_policy_publish(struct net_policy *policy, uint16_t port) must_check;
@@ -98,6 +100,10 @@ enum consent_verdict net_policy_decide_name(struct net_policy *policy, const cha
 void net_policy_judge(struct net_policy *policy, const struct net_target *target,
 		      struct net_decision *ret);
 void net_policy_judge_name(struct net_policy *policy, const char *name, struct net_decision *ret);
+
+/** Whatever the app does, it reaches nobody, nobody is asked and no one reaches it: no network
+ * need be made for it. */
+bool net_policy_is_closed(struct net_policy *policy);
 
 /** May the app listen on @port for connections from outside (--publish and a server capability)? */
 bool net_policy_may_publish(struct net_policy *policy, uint16_t port);

@@ -131,7 +131,7 @@ static void loopback_needs_its_exemption(void **state)
 	deny(p, "127.0.0.1:5432");
 	denied(p, NULL, "127.0.0.1", 5432);
 	allowed(p, NULL, "::1", 5432);
-	net_policy_close_loopback(p);
+	assert_int_equal(net_policy_replace_stored(p, NULL, 0), 0);
 	denied(p, NULL, "::1", 5432);
 }
 
@@ -335,8 +335,34 @@ static void newer_answers_replace_older_ones(void **state)
 	stored.pattern = answer.pattern;
 	assert_int_equal(net_policy_add(p, &stored), 0);
 	denied(p, "a.example", "1.1.1.1", 80);
-	net_policy_clear_stored(p);
+	assert_int_equal(net_policy_replace_stored(p, NULL, 0), 0);
 	allowed(p, "a.example", "1.1.1.1", 80);
+}
+
+static void stored_rules_are_replaced_and_others_stay(void **state)
+{
+	cleanup(net_policy_freep) struct net_policy *p = make(0);
+	struct net_rule stored[2] = {{.verdict = CONSENT_ALLOW, .scope = CONSENT_ALWAYS},
+				     {.verdict = CONSENT_ALLOW, .scope = CONSENT_ALWAYS}};
+
+	(void)state;
+	assert_true(net_policy_is_closed(p));
+	deny(p, "b.example");
+	assert_true(net_policy_is_closed(p));
+	assert_int_equal(host_pattern_parse("a.example", 9, &stored[0].pattern, NULL), 0);
+	assert_int_equal(host_pattern_parse("localhost:5432", 14, &stored[1].pattern, NULL), 0);
+	assert_int_equal(net_policy_replace_stored(p, stored, 2), 0);
+	assert_false(net_policy_is_closed(p));
+	allowed(p, "a.example", "1.1.1.1", 80);
+	allowed(p, NULL, "127.0.0.1", 5432);
+	denied(p, NULL, "127.0.0.1", 80);
+	denied(p, "localhost", "1.1.1.1", 5432);
+	denied(p, "b.example", "1.1.1.1", 80);
+	allow(p, "c.example");
+	assert_int_equal(net_policy_replace_stored(p, stored, 1), 0);
+	allowed(p, "a.example", "1.1.1.1", 80);
+	allowed(p, "c.example", "1.1.1.1", 80);
+	denied(p, NULL, "127.0.0.1", 5432);
 }
 
 static void reasons_are_told(void **state)
@@ -384,6 +410,7 @@ int main(void)
 		cmocka_unit_test(a_proxy_is_all_that_is_reached),
 		cmocka_unit_test(listening_needs_port_and_capability),
 		cmocka_unit_test(newer_answers_replace_older_ones),
+		cmocka_unit_test(stored_rules_are_replaced_and_others_stay),
 		cmocka_unit_test(reasons_are_told),
 	};
 
