@@ -106,12 +106,30 @@ static int make_room(struct net_policy *p, size_t wanted)
 	return 0;
 }
 
+/* What `loopback add` leaves in the store. */
+static bool is_exemption(const struct net_rule *rule)
+{
+	return rule->scope == CONSENT_ALWAYS && rule->verdict == CONSENT_ALLOW &&
+	       rule->pattern.kind == HOST_NAME && rule->pattern.port &&
+	       strcmp(rule->pattern.name, "localhost") == 0;
+}
+
+static int add_port(struct ports *ports, uint16_t port)
+{
+	if (ports->n == NET_PORTS_MAX)
+		return -ENOSPC;
+	ports->at[ports->n++] = port;
+	return 0;
+}
+
 int net_policy_add(struct net_policy *p, const struct net_rule *rule)
 {
 	struct net_rule *old;
 	int r;
 
 	hold(p);
+	if (is_exemption(rule))
+		return add_port(&p->loopback, rule->pattern.port);
 	old = find_earlier(p, rule);
 	if (old) {
 		*old = *rule;
@@ -121,14 +139,6 @@ int net_policy_add(struct net_policy *p, const struct net_rule *rule)
 	if (r == 0)
 		p->rules[p->n++] = *rule;
 	return r;
-}
-
-static int add_port(struct ports *ports, uint16_t port)
-{
-	if (ports->n == NET_PORTS_MAX)
-		return -ENOSPC;
-	ports->at[ports->n++] = port;
-	return 0;
 }
 
 static bool has_port(const struct ports *ports, uint16_t port)
@@ -143,13 +153,6 @@ int net_policy_open_loopback(struct net_policy *p, uint16_t port)
 {
 	hold(p);
 	return add_port(&p->loopback, port);
-}
-
-/* What `loopback add` leaves in the store. */
-static bool is_exemption(const struct net_rule *rule)
-{
-	return rule->verdict == CONSENT_ALLOW && rule->pattern.kind == HOST_NAME &&
-	       rule->pattern.port && strcmp(rule->pattern.name, "localhost") == 0;
 }
 
 static void drop_stored(struct net_policy *p)
@@ -333,6 +336,7 @@ static void judge(const struct net_policy *p, const struct net_target *t, struct
 	};
 	const struct net_rule *rule = find_rule(p, &s);
 
+	ret->place = s.place;
 	if (s.place == NET_METADATA)
 		say(ret, CONSENT_DENY, NET_BY_METADATA);
 	else if (s.place == NET_UNUSABLE)

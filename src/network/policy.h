@@ -57,6 +57,7 @@ enum net_reason {
 struct net_decision {
 	enum consent_verdict verdict; /* CONSENT_ALLOW, CONSENT_DENY, CONSENT_ASK */
 	enum net_reason reason;
+	enum net_place place; /* of the address; NET_PUBLIC for a name */
 	struct net_rule rule; /* with NET_BY_RULE */
 };
 
@@ -71,12 +72,13 @@ struct net_policy *net_policy_new(unsigned int capabilities, bool asks);
 void net_policy_free(struct net_policy *policy);
 
 /** Add @rule. An answer (from a prompt, for the session) replaces an earlier one about the same
- * host; other rules stand beside each other. Returns 0; -ENOSPC; -ENOMEM. */
+ * host; other rules stand beside each other. One of the store (CONSENT_ALWAYS) that allows
+ * "localhost:PORT" exempts that port. Returns 0; -ENOSPC; -ENOMEM. */
 int net_policy_add(struct net_policy *policy, const struct net_rule *rule) must_check;
 
 /**
  * Put these in the place of all rules of scope CONSENT_ALWAYS and of all exempted ports, at once:
- * no decision sees half of it. A rule that allows "localhost:PORT" exempts that port.
+ * no decision sees half of it.
  * Returns 0; -ENOSPC or -ENOMEM, and nothing has changed.
  */
 int net_policy_replace_stored(struct net_policy *policy, const struct net_rule *rules, size_t n) must_check;
