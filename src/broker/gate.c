@@ -64,7 +64,8 @@ static struct gate_question *find_equal(struct gate *g, const struct gate_questi
 	for (struct gate_question *q = g->first; q; q = q->next)
 		if (is_equal(q, wanted))
 			return q;
-	return g->shown && is_equal(g->shown, wanted) ? g->shown : NULL;
+	/* One that nobody waits for any more is being taken away: it would answer no. */
+	return g->shown && g->shown->tickets && is_equal(g->shown, wanted) ? g->shown : NULL;
 }
 
 static int enqueue(struct gate *g, struct gate_question *q)
