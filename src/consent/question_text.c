@@ -176,16 +176,16 @@ static void write_command(FILE *f, const struct style *s, pid_t pid)
 /* A host is letters, digits, dots and colons; it is escaped all the same. */
 static int write_host(FILE *f, const struct style *s, const struct consent_host_request *r)
 {
-	char host[1024], port[16] = "any port";
+	char host[1024], port[16] = "";
 	int n = escape_visible(r->host, strlen(r->host), host, sizeof(host));
 
 	if (n < 0)
 		return n;
 	if (r->port)
-		snprintf(port, sizeof(port), "port %u", r->port);
-	fprintf(f, "    %s%s%s %s", s->strong, host, s->off, port);
+		snprintf(port, sizeof(port), " port %u", r->port);
+	fprintf(f, "    %s%s%s%s", s->strong, host, s->off, port);
 	if (r->address)
-		fprintf(f, "%s (%s%s%s)%s", s->faint, r->protocol,
+		fprintf(f, " %s(%s%s%s)%s", s->faint, r->protocol,
 			strcmp(r->address, r->host) == 0 ? "" : ", now ",
 			strcmp(r->address, r->host) == 0 ? "" : r->address, s->off);
 	fputc('\n', f);
@@ -198,7 +198,7 @@ static void write_host_choices(FILE *f, const struct prompt_question *q)
 		fprintf(f, "  y  yes, always, this host and port\n");
 		fprintf(f, "  a  yes, always, this host, any port\n");
 	} else {
-		fprintf(f, "  y  yes, always, this host\n");
+		fprintf(f, "  y  yes, always, this host, any port\n");
 	}
 }
 
