@@ -41,6 +41,9 @@ static int add_hosts(const struct run_options *o, struct net_policy *policy,
 static int add_ports(const struct run_options *o, struct net_policy *policy,
 		     struct appsilo_error *err)
 {
+	if (o->n_publish > 0 && !(o->net_capabilities & (NET_CAP_SERVER | NET_CAP_PRIVATE)))
+		return error_say(err, -EINVAL,
+				 "run: --publish lets others in: it needs --net client-server or private");
 	for (size_t i = 0; i < o->n_publish; i++) {
 		struct net_publish publish;
 		int r = net_parse_publish(o->publish[i], &publish, err);

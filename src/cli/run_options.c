@@ -3,7 +3,6 @@
 
 #include "base/text.h"
 #include "network/options.h"
-#include "network/policy.h"
 #include <string.h>
 
 const struct option_row run_option_table[] = {
@@ -389,9 +388,6 @@ int run_options_parse(char *const *words, bool lenient, struct run_options *ret,
 			return r;
 	}
 	ret->command = words;
-	if (ret->n_publish > 0 && !(ret->net_capabilities & (NET_CAP_SERVER | NET_CAP_PRIVATE)))
-		return error_say(err, -EINVAL,
-				 "run: --publish lets others in: it needs --net client-server or private");
 	if (ret->app && !ret->package)
 		return error_say(err, -EINVAL, "run: --app needs -p FAMILY");
 	if (!*words && !lenient && !ret->help && !ret->package)
