@@ -5,9 +5,9 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "cli/grant_host.h"
 #include "consent/store_hosts.h"
 #include "consent/words.h"
-#include "network/host.h"
 #include <string.h>
 #include <time.h>
 
@@ -107,26 +107,19 @@ static int print_rule(void *data, const struct consent_rule *rule)
 	return r;
 }
 
-static int print_host_json(struct listing *l, const struct consent_host_rule *rule,
-			   struct host_pattern *pattern)
+static int print_host_json(struct listing *l, const struct consent_host_rule *rule)
 {
-	char line[2048], time_text[32], host[HOST_TEXT_MAX];
+	char line[2048], time_text[32];
 	struct json_writer w;
-	uint16_t port = pattern->port;
 	int n;
 
-	pattern->port = 0;
 	iso_time(rule->time_ms, time_text);
 	jsonw_init(&w, line, sizeof(line));
 	jsonw_open(&w, NULL, '{');
 	jsonw_int(&w, "id", rule->id);
 	jsonw_string(&w, "package", rule->family);
 	jsonw_string(&w, "kind", "network");
-	jsonw_string(&w, "host", host_pattern_text(pattern, host));
-	if (port)
-		jsonw_int(&w, "port", port);
-	else
-		jsonw_null(&w, "port");
+	grant_host_members(&w, rule->host);
 	jsonw_string(&w, "decision", words_verdict(rule->verdict));
 	jsonw_string(&w, "scope", words_scope(CONSENT_ALWAYS));
 	jsonw_string(&w, "source", words_source(rule->source));
@@ -142,13 +135,12 @@ static int print_host_json(struct listing *l, const struct consent_host_rule *ru
 static int print_host(void *data, const struct consent_host_rule *rule)
 {
 	struct listing *l = data;
-	struct host_pattern pattern;
 	char time_text[32];
-	int r = host_pattern_parse(rule->host, strlen(rule->host), &pattern, NULL);
+	int r = 0;
 
-	if (r == 0 && l->json) {
-		r = print_host_json(l, rule, &pattern);
-	} else if (r == 0) {
+	if (l->json) {
+		r = print_host_json(l, rule);
+	} else {
 		iso_time(rule->time_ms, time_text);
 		if (l->hosts == 0)
 			printf("%s%-5s  %-14s  %-20s  %-32s  %s\n", l->n ? "\n" : "", "WHAT", "SOURCE",

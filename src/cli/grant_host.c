@@ -2,7 +2,6 @@
 #include "cli/grant_host.h"
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "consent/words.h"
 #include "network/host.h"
 #include <string.h>
@@ -21,6 +20,23 @@ static int read_host(const char *command, const char *given, bool allow, char re
 	return 0;
 }
 
+void grant_host_members(struct json_writer *w, const char *host)
+{
+	struct host_pattern pattern;
+	char text[HOST_TEXT_MAX];
+	uint16_t port;
+
+	if (host_pattern_parse(host, strlen(host), &pattern, NULL) < 0)
+		return; /* the store gives no such one */
+	port = pattern.port;
+	pattern.port = 0;
+	jsonw_string(w, "host", host_pattern_text(&pattern, text));
+	if (port)
+		jsonw_int(w, "port", port);
+	else
+		jsonw_null(w, "port");
+}
+
 static int print_json(const struct grant_hosts *hosts, const char *host,
 		      const struct consent_host_rule *rule, int removed, bool first)
 {
@@ -32,7 +48,7 @@ static int print_json(const struct grant_hosts *hosts, const char *host,
 	jsonw_open(&w, NULL, '{');
 	jsonw_string(&w, "package", hosts->family);
 	jsonw_string(&w, "kind", "network");
-	jsonw_string(&w, "host", host);
+	grant_host_members(&w, host);
 	if (rule) {
 		jsonw_string(&w, "decision", words_verdict(rule->verdict));
 		jsonw_string(&w, "source", words_source(rule->source));

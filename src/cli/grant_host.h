@@ -4,6 +4,7 @@
 #define APPSILO_CLI_GRANT_HOST_H
 
 #include "base/error.h"
+#include "base/json.h"
 #include "consent/store_hosts.h"
 
 #define GRANT_HOSTS_MAX 256
@@ -15,6 +16,9 @@ struct grant_hosts {
 	size_t n;
 	bool deny, dry_run, json;
 };
+
+/** The members "host" and "port" of @host, as stored; the port null where it is any. */
+void grant_host_members(struct json_writer *w, const char *host);
 
 /** Check all hosts, then remember the decision about each. Prints. 0; -errno with the line. */
 int grant_hosts_put(struct consent_store *store, const struct grant_hosts *hosts,

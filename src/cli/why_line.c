@@ -164,6 +164,22 @@ static void print_host_denial(const json_t *object, char *buffer, FILE *out)
 		fprintf(out, "\n    nothing allows it\n");
 }
 
+static void print_server_hosts(const json_t *object, char *buffer, FILE *out)
+{
+	const json_t *hosts = json_object_get(object, "hosts");
+
+	if (!json_is_string(json_object_get(object, "net")))
+		return; /* an older record */
+	fprintf(out, "Network: --net %s", member(object, "net", buffer));
+	for (size_t i = 0; i < json_array_size(hosts); i++) {
+		const json_t *host = json_array_get(hosts, i);
+
+		fprintf(out, ", %s", member(host, "access", buffer));
+		fprintf(out, " %s", member(host, "host", buffer));
+	}
+	fprintf(out, ", and what appsilo consents lists.\n");
+}
+
 /* No broker saw the calls: say what was there, and that the rest was not. */
 static void print_server_run(const json_t *object, char *buffer, FILE *out)
 {
@@ -184,6 +200,7 @@ static void print_server_run(const json_t *object, char *buffer, FILE *out)
 		fprintf(out, "    nothing else\n");
 	fprintf(out, "Every other place of yours is denied (EACCES), the current directory %s too unless "
 		     "it is listed.\n", member(object, "cwd", buffer));
+	print_server_hosts(object, buffer, out);
 	fprintf(out, "To allow: %s, or --allow-read PATH for one run. To be told each call, run it with "
 		     "--prompt tty.\n", member(object, "allow", buffer));
 }

@@ -88,8 +88,8 @@ class Hosts(Case):
         self.tool("grant", "-p", APP, "--deny", "--host", "10.0.0.0/8")
         done = self.tool("grant", "--all-packages", "--host", "[2606:4700::1]:80", "--json")
         self.assertEqual(json.loads(done.stdout), [
-            {"package": "*", "kind": "network", "host": "[2606:4700::1]:80", "decision": "allow",
-             "source": "grant", "done": True}])
+            {"package": "*", "kind": "network", "host": "2606:4700::1", "port": 80,
+             "decision": "allow", "source": "grant", "done": True}])
         self.tool("grant", "-p", APP, HOME + "/data")
         self.assertEqual(self.hosts(), [("*", "2606:4700::1", 80, "allow"),
                                         (APP, "*.python.org", None, "allow"),
@@ -105,8 +105,8 @@ class Hosts(Case):
         self.assertIn("would remove 1 rule", self.tool("revoke", "-p", APP, "--host", "EXAMPLE.org:443",
                                                        "--dry-run").stdout)
         done = self.tool("revoke", "-p", APP, "--host", "EXAMPLE.org:443", "--json")
-        self.assertEqual([(r["host"], r["removed"]) for r in json.loads(done.stdout)],
-                         [("example.org:443", 1)])
+        self.assertEqual([(r["host"], r["port"], r["removed"]) for r in json.loads(done.stdout)],
+                         [("example.org", 443, 1)])
         self.one_line(self.tool("revoke", "-p", APP, "--host", "example.org:443", check=False), 1)
         self.tool("reset", "-p", APP, HOME)
         self.assertEqual(len(self.hosts("-p", APP)), 2)
@@ -175,6 +175,13 @@ class Hosts(Case):
         self.assertEqual(records, ["ha.example:1", "hlocalhost:80", "Hb.example", ".", ""])
         for _ in range(2):
             self.assertEqual(self.run_app("true", prompt="never").returncode, 0)
+
+    def test_why_tells_what_a_run_without_questions_could_reach(self):
+        self.run_app("false", prompt="never", options=("--deny-host", "Evil.example:80"))
+        self.assertIn("Network: --net none, denied Evil.example:80, and what appsilo consents lists",
+                      self.tool("why").stdout)
+        record = json.loads(self.tool("why", "--json").stdout)[0]
+        self.assertEqual((record["net"], record["hosts"]), ("none", [{"host": "Evil.example:80", "access": "denied"}]))
 
     def test_a_proxy_is_in_the_environment(self):
         family = self.install()

@@ -48,6 +48,9 @@ static void hosts_are_explained(void **state)
 	      "connect a.example: EACCES (tcp, pid 12)\n    the rule on *.example (prompt) refuses it\n");
 	shows(HOST("\"source\":\"metadata\",\"rule\":null,\"allow\":null"), false,
 	      "which nothing opens\n    nothing allows it\n");
+	shows("{\"kind\":\"server-mode\",\"net\":\"client\",\"hosts\":[{\"host\":\"a.example\","
+	      "\"access\":\"allowed\"},{\"host\":\"b\\u001b\",\"access\":\"denied\"}]}", false,
+	      "Network: --net client, allowed a.example, denied b\\x1b, and what");
 	shows("{\"kind\":\"network\"}", false, "? ?: ? (?, pid 0)");
 }
 
