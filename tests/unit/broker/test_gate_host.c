@@ -23,7 +23,7 @@ struct scripted {
 	struct prompter base;
 	struct prompt_answer answer;
 	sem_t asked, go;
-	bool hold; /* wait for go */
+	_Atomic bool hold; /* wait for go */
 	char last[4096]; /* the question, as on the wire */
 };
 
