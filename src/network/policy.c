@@ -3,7 +3,8 @@
  * What a rule names is either one host (a name, an address) or many (names below a suffix, a
  * network). One host is more specific than many; of suffixes the longer is, and of networks
  * the smaller; a rule with a port is more specific than the same without. A suffix and a
- * network cannot be compared: if either refuses, it is refused.
+ * network cannot be compared: if either refuses, it is refused. In a private network, where a
+ * name leads only because its owner says so, what is refused by address stays refused.
  */
 #include "network/policy.h"
 
@@ -218,17 +219,19 @@ static bool speaks_of(const struct net_rule *rule, const struct subject *s)
 	return rule->verdict == CONSENT_DENY || opens(rule, s);
 }
 
-/* Among rules of one kind. */
+#define RANK_EXACT (HOST_NAME_MAX_BYTES + 1) /* above every suffix and network */
+
+/* Among names, among addresses, or among what is one host. */
 static size_t rank(const struct host_pattern *p)
 {
-	size_t width = host_pattern_is_exact(p) ? 0
+	size_t width = host_pattern_is_exact(p) ? RANK_EXACT
 		       : p->kind == HOST_SUFFIX ? strlen(p->name)
 						: p->bits;
 
 	return 2 * width + (p->port != 0);
 }
 
-/* The more specific of two rules of one kind; the refusing one of equals. */
+/* The more specific of two rules; the refusing one of equals. */
 static const struct net_rule *stronger(const struct net_rule *best, const struct net_rule *rule)
 {
 	size_t a, b;
@@ -245,7 +248,7 @@ static const struct net_rule *stronger(const struct net_rule *best, const struct
 /* The rule that decides about @s, or NULL. */
 static const struct net_rule *find_rule(const struct net_policy *p, const struct subject *s)
 {
-	const struct net_rule *one = NULL, *suffix = NULL, *network = NULL;
+	const struct net_rule *one = NULL, *name = NULL, *address = NULL;
 
 	for (size_t i = 0; i < p->n; i++) {
 		const struct net_rule *rule = &p->rules[i];
@@ -254,16 +257,19 @@ static const struct net_rule *find_rule(const struct net_policy *p, const struct
 			continue;
 		if (host_pattern_is_exact(&rule->pattern))
 			one = stronger(one, rule);
-		else if (rule->pattern.kind == HOST_SUFFIX)
-			suffix = stronger(suffix, rule);
+		if (rule->pattern.kind == HOST_NETWORK)
+			address = stronger(address, rule);
 		else
-			network = stronger(network, rule);
+			name = stronger(name, rule);
 	}
+	/* No name leads into a private network against a word about its addresses. */
+	if (address && address->verdict == CONSENT_DENY && s->place != NET_PUBLIC)
+		return address;
 	if (one)
 		return one;
-	if (suffix && network)
-		return network->verdict == CONSENT_DENY ? network : suffix;
-	return suffix ? suffix : network;
+	if (name && address)
+		return address->verdict == CONSENT_DENY ? address : name;
+	return name ? name : address;
 }
 
 static void say(struct net_decision *ret, enum consent_verdict verdict, enum net_reason reason)

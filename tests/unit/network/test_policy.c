@@ -193,6 +193,24 @@ static void private_addresses_must_be_written_down(void **state)
 	denied(p, NULL, "172.16.0.1", 80);
 }
 
+static void no_name_leads_past_a_refused_private_address(void **state)
+{
+	cleanup(net_policy_freep) struct net_policy *p = make(all_capabilities);
+
+	(void)state;
+	deny(p, "10.0.0.0/8");
+	deny(p, "192.168.0.5");
+	allow(p, "rebind.example:80");
+	denied(p, "rebind.example", "10.1.1.1", 80);
+	denied(p, "rebind.example", "192.168.0.5", 80);
+	allowed(p, "rebind.example", "192.168.0.6", 80);
+	allow(p, "10.1.1.1");
+	allowed(p, "rebind.example", "10.1.1.1", 80);
+	/* In public the name is what was meant. */
+	deny(p, "5.0.0.0/8");
+	allowed(p, "rebind.example", "5.1.1.1", 80);
+}
+
 static void the_most_specific_rule_wins(void **state)
 {
 	cleanup(net_policy_freep) struct net_policy *p = make(NET_CAP_CLIENT);
@@ -403,6 +421,7 @@ int main(void)
 		cmocka_unit_test(rules_allow_just_their_host),
 		cmocka_unit_test(names_do_not_lead_into_private_networks),
 		cmocka_unit_test(private_addresses_must_be_written_down),
+		cmocka_unit_test(no_name_leads_past_a_refused_private_address),
 		cmocka_unit_test(the_most_specific_rule_wins),
 		cmocka_unit_test(deny_beats_allow_of_the_same),
 		cmocka_unit_test(names_are_looked_up_when_some_port_may_be_reached),
