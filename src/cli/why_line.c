@@ -147,6 +147,7 @@ static void print_denial(const json_t *object, char *buffer, FILE *out)
 static void print_host_denial(const json_t *object, char *buffer, FILE *out)
 {
 	long long port = json_integer_value(json_object_get(object, "port"));
+	long long pid = json_integer_value(json_object_get(object, "pid"));
 
 	fprintf(out, "%s ", member(object, "call", buffer));
 	fprintf(out, "%s", member(object, "host", buffer));
@@ -155,8 +156,10 @@ static void print_host_denial(const json_t *object, char *buffer, FILE *out)
 	if (json_is_string(json_object_get(object, "address")))
 		fprintf(out, ", now %s", member(object, "address", buffer));
 	fprintf(out, ": %s (", member(object, "error", buffer));
-	fprintf(out, "%s, pid %lld)\n    ", member(object, "protocol", buffer),
-		(long long)json_integer_value(json_object_get(object, "pid")));
+	fprintf(out, "%s", member(object, "protocol", buffer));
+	if (pid > 0)
+		fprintf(out, ", pid %lld", pid);
+	fprintf(out, ")\n    ");
 	print_reason(object, buffer, out);
 	if (json_is_string(json_object_get(object, "allow")))
 		fprintf(out, "\n    allow: %s\n", member(object, "allow", buffer));

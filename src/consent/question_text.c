@@ -247,9 +247,12 @@ static int write_question(FILE *f, const struct prompt_question *q, unsigned int
 		r = escape_visible(q->real, strlen(q->real), real, sizeof(real));
 	if (r < 0)
 		return r;
-	fprintf(f, "    %sprogram %s (%s), pid %d%s\n", s.faint, real, q->package,
-		(int)q->request.pid, s.off);
-	write_command(f, &s, q->request.pid);
+	fprintf(f, "    %sprogram %s (%s)", s.faint, real, q->package);
+	if (q->request.pid > 0)
+		fprintf(f, ", pid %d", (int)q->request.pid);
+	fprintf(f, "%s\n", s.off);
+	if (q->request.pid > 0)
+		write_command(f, &s, q->request.pid);
 	if (q->caution)
 		fprintf(f, "  %scareful:%s %s\n", s.warn, s.off, q->caution);
 	write_choices(f, &s, q, columns);

@@ -51,7 +51,7 @@ static void hosts_are_explained(void **state)
 	shows("{\"kind\":\"server-mode\",\"net\":\"client\",\"hosts\":[{\"host\":\"a.example\","
 	      "\"access\":\"allowed\"},{\"host\":\"b\\u001b\",\"access\":\"denied\"}]}", false,
 	      "Network: --net client, allowed a.example, denied b\\x1b, and what");
-	shows("{\"kind\":\"network\"}", false, "? ?: ? (?, pid 0)");
+	shows("{\"kind\":\"network\"}", false, "? ?: ? (?)\n");
 }
 
 static void damaged_lines_are_shown_and_stay_json(void **state)

@@ -85,6 +85,21 @@ static void says(const struct consent_host_request *about, const char *caution, 
 	free(text);
 }
 
+/* A packet does not tell who sent it. */
+static void an_unknown_process_is_not_named(void **state)
+{
+	struct prompt_question q = question(&host);
+	char *text;
+
+	(void)state;
+	q.request.pid = 0;
+	text = question_text(&q, 80);
+	assert_non_null(text);
+	assert_non_null(strstr(text, "(A_x)"));
+	assert_null(strstr(text, "pid"));
+	free(text);
+}
+
 static void a_person_sees_the_whole_host(void **state)
 {
 	struct consent_host_request odd = {"a b\n\x1b[2J.example", "1.1.1.1", 80, "tcp", 12};
@@ -97,6 +112,7 @@ static void a_person_sees_the_whole_host(void **state)
 	says(&host, NULL, "  y  yes, always, this host and port\n  a  yes, always, this host, any port\n"
 			  "  s  yes, until the program ends", "folder");
 	says(&host, "look", "careful: look", "folder");
+	says(&host, NULL, "program /usr/bin/a (A_x), pid 12\n", "pid 0");
 	says(&lookup, NULL, "a wants to look up and reach this host:\n    example.org\n", "  a  ");
 	says(&odd, NULL, "a b\\x0a\\x1b[2J.example port 80", "\x1b");
 	odd = (struct consent_host_request){"1.1.1.1", "1.1.1.1", 0, "icmp", 12};
@@ -108,6 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(questions_name_host_port_and_protocol),
 		cmocka_unit_test(answers_are_for_the_port_unless_they_say_the_host),
+		cmocka_unit_test(an_unknown_process_is_not_named),
 		cmocka_unit_test(a_person_sees_the_whole_host),
 	};
 
