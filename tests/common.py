@@ -22,7 +22,13 @@ for line in sys.stdin:
     open(sys.argv[2], "a").write(line)
     answer = {"v": 1, "id": question["id"], "decision": "deny", "scope": "always"}
     longest = -1
+    network = question["kind"] == "network"
     for rule in policy:
+        if network and rule.get("host") == question["host"] and rule.get("port", question["port"]) == question["port"]:
+            answer = {"v": 1, "id": question["id"], "decision": "allow", "scope": "always"}
+            answer.update({k: v for k, v in rule.items() if k not in ("host", "port")})
+        if network or "path" not in rule:
+            continue
         path = rule["path"]
         inside = question["path"] == path or question["path"].startswith(path + "/")
         if inside and len(path) > longest and rule.get("for", question["access"]) == question["access"]:
@@ -64,7 +70,7 @@ class Case(unittest.TestCase):
         write(HOME + "/data/test.txt", "hello\n")
 
     def answers(self, *rules):
-        """The prompter says yes below these paths, no elsewhere."""
+        """The prompter says yes below these paths and to these hosts, no elsewhere."""
         write(POLICY, json.dumps(list(rules)))
 
     def prompter(self):
@@ -76,7 +82,8 @@ class Case(unittest.TestCase):
         return [json.loads(line) for line in read(LOG).splitlines()]
 
     def asked(self):
-        return [(q["operation"], q["path"], q["access"]) for q in self.questions()]
+        return [(q["operation"], q["path"], q["access"]) for q in self.questions()
+                if q["kind"] == "file"]
 
     def run_app(self, *command, options=(), prompt=None, cwd=None, timeout=60, env=None, **more):
         """appsilo run; the prompter of this test unless another is named."""

@@ -6,6 +6,7 @@ layers cover each other, both are switched off. `test` is "file:case" below test
 """
 PATHS, NAMES, LAUNCHER = "test_paths.py:", "test_names.py:", "test_launcher.py:"
 DESCRIPTORS, PROMPTS, RESOURCES = "test_descriptors.py:", "test_prompts.py:", "test_resources.py:"
+HOSTS = "test_hosts.py:"
 NO_LINKS = "K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);"
 
 MUTANTS = [
@@ -152,9 +153,9 @@ MUTANTS = [
      PROMPTS + "test_u8_prompter", "user"),
     ("an answer to another question counts", "U8", [("src/consent/prompt_json.c", "if (!json_is_integer(id) || json_integer_value(id) != q->id)", "if (0 && id)")], PROMPTS + "test_u8_prompter", "user"),
     ("doubled members count", "U8", [("src/consent/prompt_json.c", "JSON_REJECT_DUPLICATES", "0")], PROMPTS + "test_u8_prompter", "user"),
-    ("equal questions are put again", "U9", [("src/broker/gate.c", "asked = decision.verdict == CONSENT_ASK;", "asked = true;"),
-      ("src/broker/gate.c", "\tq = find_equal(g, request);\n", "\t(void)find_equal;\n\tq = NULL;\n")], PROMPTS + "test_u9_fifty", "user"),
-    ("an answer settles only its own question", "U9", [("src/broker/gate.c", "asked = decision.verdict == CONSENT_ASK;", "asked = true;")], PROMPTS + "test_u9_an_answer", "user"),
+    ("equal questions are put again", "U9", [("src/broker/gate.c", "asked = verdict == CONSENT_ASK;", "asked = true;"),
+      ("src/broker/gate.c", "\tq = find_equal(g, fresh);\n", "\t(void)find_equal;\n\tq = NULL;\n")], PROMPTS + "test_u9_fifty", "user"),
+    ("an answer settles only its own question", "U9", [("src/broker/gate.c", "asked = verdict == CONSENT_ASK;", "asked = true;")], PROMPTS + "test_u9_an_answer", "user"),
     ("a dead asker's question stays", "U9", [("src/broker/gate.c", "if (found && q == g->shown && !q->tickets)", "if (0)")], PROMPTS + "test_u9_question", "user"),
     ("a dead writer's question stays", "U9", [("src/broker/notify.c", "\tdrop_gone(n);\n", "\t(void)drop_gone;\n")], PROMPTS + "test_u9_write", "user"),
     ("no end of questions is offered", "U10", [("src/broker/gate.c", "return g->denials_ms[0] && now - g->denials_ms[0] <= BURST_MS;", "return false;")], PROMPTS + "test_u10_third", "user"),
@@ -163,7 +164,21 @@ MUTANTS = [
     ("allow beats deny", "U14", [("src/consent/decide.c", "\t\tif (level.any && (!overrides_only", "\t\tif (level.any && !level.denied && (!overrides_only")], PROMPTS + "test_u14_deny", "user"),
     ("revocation waits for the next run", "U15", [("src/broker/gate.c", "if (changed && g->config.on_change)", "if (0 && changed)")],
      PROMPTS + "test_u15", "user"),
-    ("denials are not recorded", "U16", [("src/broker/gate.c", "\trecorder_denial(g->config.recorder, request, call, code, source, &decision);\n", "\t(void)call, (void)code, (void)source;\n")], PROMPTS + "test_u16", "user"),
+    ("denials are not recorded", "U16", [("src/broker/gate_file.c", "\trecorder_denial(g->config.recorder, request, call, code, source, &decision);\n", "\t(void)call, (void)code, (void)source;\n")], PROMPTS + "test_u16", "user"),
+    ("bad hosts are left out", "C7",
+     [("src/cli/run_options.c", '\t\treturn error_prefix(err, "run: %s", row->name);\n\tif (o->n_hosts', "\t\treturn 0;\n\tif (o->n_hosts")],
+     HOSTS + "test_c7_a_list", "user"),
+    ("numbers are names", "C8", [("src/network/host.c", "\tif (ends_in_number(name))\n", "\t(void)ends_in_number;\n\tif (0)\n")], HOSTS + "test_c8_other", "user"),
+    ("other scripts are let through", "C8", [("src/network/host.c", "if (c >= 0x80)", "if (0)"),
+      ("src/network/host.c", 'name, "abcdefghijklmnopqrstuvwxyz0123456789-_");', 'name, "abcdefghijklmnopqrstuvwxyz0123456789-_\\xd0\\xb0");')],
+     HOSTS + "test_c8_no_byte", "user"),
+    ("controls are let through", "C8", [("src/network/host.c", "if (c <= ' ' || c == 0x7f)", "if (0)"),
+      ("src/network/host.c", 'name, "abcdefghijklmnopqrstuvwxyz0123456789-_");', 'name, "abcdefghijklmnopqrstuvwxyz0123456789-_\\r\\n ");')],
+     HOSTS + "test_c8_no_byte", "user"),
+    ("carried addresses do not count", "C8", [("src/network/address.c", "\t\tif (same_bits(bytes, carriers[i].bytes, carriers[i].bits))", "\t\tif (0 && bytes)")],
+     HOSTS + "test_c8_this_machine", "user"),
+    ("a stored host may have any spelling", "C8", [("src/consent/store_hosts.c", "\t       strcmp(host_pattern_text(&pattern, text), host) == 0;", "\t       *host_pattern_text(&pattern, text);"),
+      ("src/consent/store_hosts.c", "\t       sqlite3_column_bytes(s, 2) == (int)strlen(ret->host) &&\n", "")], HOSTS + "test_c8_a_stored", "user"),
     ("file sizes have no limit", "C12", [("src/isolation/confine.c", "\t\tr = set_limit(RLIMIT_FSIZE, limits->file_size_bytes);\n", "\t\tr = 0;\n")], RESOURCES + "test_c12_sparse", "user"),
     ("private places have no limit", "C12", [("src/isolation/root.c", '{"mode", "0755", "size", size, NULL}', '{"mode", "0755", "size", "64M", NULL}')], RESOURCES + "test_c12_private", "user"),
 ]

@@ -5,67 +5,26 @@
  * another run may have settled it. So an answer applies to everything it covers, and equal
  * questions are shown once.
  */
-#include "broker/gate_new.h"
+#include "broker/gate_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/path.h"
-#include "base/text.h"
-#include "consent/caution.h"
-#include <limits.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
-#define BURST_DENIALS 5
-#define BURST_MS 10000
-#define RECENT_FOLDERS 16
-
-struct gate_question {
-	struct gate_question *next;
-	struct gate_ticket *tickets; /* whose answer() is due; borrowed */
-	struct consent_request request; /* strings owned */
-};
-
-struct gate {
-	struct gate_config config;
-	struct prompter *prompter; /* owned; made and used by the prompt thread only */
-	bool no_prompter;
-	pthread_t thread; /* started with the first question */
-	bool running;	  /* under lock */
-	int cancel_fd;	      /* eventfd: the question shown is not needed any more */
-	int64_t store_version; /* prompt and main thread, under lock */
-	pthread_mutex_t lock; /* guards everything below */
-	pthread_cond_t arrived;
-	struct gate_question *first, **end;
-	struct gate_question *shown;
-	size_t n_tickets;
-	bool stopping, deny_all;
-	int64_t next_id;
-	int64_t denials_ms[BURST_DENIALS];
-	struct {
-		char *path; /* owned */
-		unsigned int count;
-	} folders[RECENT_FOLDERS];
-	size_t next_folder;
-	struct gate_counts counts;
-};
-
 static void *prompt_thread(void *data);
 
-static void free_question(struct gate_question *q)
+void gate_question_free(struct gate_question *q)
 {
+	if (!q)
+		return;
 	free((char *)q->request.path);
 	free((char *)q->request.operation);
+	free(q->host);
 	free(q);
 }
 
-static bool is_probe(const struct consent_request *r)
-{
-	return strcmp(r->operation, "stat") == 0 || strcmp(r->operation, "access") == 0;
-}
-
-static void count(struct gate *g, bool allowed)
+void gate_count(struct gate *g, bool allowed)
 {
 	pthread_mutex_lock(&g->lock);
 	if (allowed)
@@ -75,104 +34,62 @@ static void count(struct gate *g, bool allowed)
 	pthread_mutex_unlock(&g->lock);
 }
 
-enum consent_verdict gate_decide(struct gate *g, const struct consent_request *request)
+bool gate_is_mute(struct gate *g)
 {
-	struct decision decision;
+	bool mute;
 
-	decide(&g->config.decider, request->path, request->access, &decision);
-	if (is_probe(request))
-		return decision.verdict;
-	if (decision.verdict == CONSENT_ALLOW) {
-		count(g, true);
-		recorder_audit(g->config.recorder, request, true, "rule", &decision);
-	}
-	if (decision.verdict == CONSENT_ASK) {
-		bool nobody;
-
-		pthread_mutex_lock(&g->lock);
-		nobody = g->no_prompter || g->deny_all;
-		pthread_mutex_unlock(&g->lock);
-		if (nobody)
-			return CONSENT_DENY;
-	}
-	return decision.verdict;
-}
-
-bool gate_protected_below(struct gate *g, const char *folder, enum consent_access access)
-{
-	return decide_protected_below(&g->config.decider, folder, access);
-}
-
-void gate_used(struct gate *g, const char *folder)
-{
-	if (g->config.on_used)
-		g->config.on_used(g->config.data, folder);
-}
-
-void gate_record_denial(struct gate *g, const struct consent_request *request, const char *call,
-			int code)
-{
-	struct decision decision;
-	const char *source;
-
-	decide(&g->config.decider, request->path, request->access, &decision);
 	pthread_mutex_lock(&g->lock);
-	source = decision.by_never_list			   ? "never-list"
-		 : decision.by_rule && decision.verdict == CONSENT_DENY ? "rule"
-		 : g->deny_all					   ? "denied-all"
-		 : g->no_prompter				   ? "no-prompter"
-								   : "prompt";
+	mute = g->no_prompter || g->deny_all;
 	pthread_mutex_unlock(&g->lock);
-	count(g, false);
-	recorder_denial(g->config.recorder, request, call, code, source, &decision);
+	return mute;
 }
 
-static struct gate_question *find_equal(struct gate *g, const struct consent_request *r)
+const char *gate_why_denied(struct gate *g)
+{
+	const char *why;
+
+	pthread_mutex_lock(&g->lock);
+	why = g->deny_all ? "denied-all" : g->no_prompter ? "no-prompter" : "prompt";
+	pthread_mutex_unlock(&g->lock);
+	return why;
+}
+
+static bool is_equal(const struct gate_question *a, const struct gate_question *b)
+{
+	return a->kind == b->kind && a->kind->equal(a, b);
+}
+
+static struct gate_question *find_equal(struct gate *g, const struct gate_question *wanted)
 {
 	for (struct gate_question *q = g->first; q; q = q->next)
-		if (q->request.access == r->access && strcmp(q->request.path, r->path) == 0)
+		if (is_equal(q, wanted))
 			return q;
-	if (g->shown && g->shown->request.access == r->access &&
-	    strcmp(g->shown->request.path, r->path) == 0)
-		return g->shown;
-	return NULL;
+	/* One that nobody waits for any more is being taken away: it would answer no. */
+	return g->shown && g->shown->tickets && is_equal(g->shown, wanted) ? g->shown : NULL;
 }
 
-static struct gate_question *add_question(struct gate *g, const struct consent_request *r)
+static int enqueue(struct gate *g, struct gate_question *q)
 {
-	struct gate_question *q = calloc(1, sizeof(*q));
-
-	if (!q)
-		return NULL;
-	q->request = *r;
-	q->request.path = strdup(r->path);
-	q->request.operation = strdup(r->operation);
-	if (!q->request.path || !q->request.operation) {
-		free_question(q);
-		return NULL;
-	}
-	if (!g->running && pthread_create(&g->thread, NULL, prompt_thread, g) != 0) {
-		free_question(q);
-		return NULL;
-	}
+	if (!g->running && pthread_create(&g->thread, NULL, prompt_thread, g) != 0)
+		return -ENOMEM;
 	g->running = true;
 	*g->end = q;
 	g->end = &q->next;
 	pthread_cond_signal(&g->arrived);
-	return q;
+	return 0;
 }
 
-int gate_ask(struct gate *g, const struct consent_request *request, struct gate_ticket *ticket)
+int gate_park(struct gate *g, struct gate_question *fresh, struct gate_ticket *ticket)
 {
 	struct gate_question *q;
 	int r = 0;
 
 	pthread_mutex_lock(&g->lock);
-	q = find_equal(g, request);
+	q = find_equal(g, fresh);
 	if (g->stopping || g->n_tickets >= GATE_PENDING_MAX)
 		r = -EAGAIN;
-	else if (!q && !(q = add_question(g, request)))
-		r = -ENOMEM;
+	else if (!q && (r = enqueue(g, fresh)) == 0)
+		q = TAKE_PTR(fresh);
 	if (r == 0) {
 		ticket->question = q;
 		ticket->next = q->tickets;
@@ -180,6 +97,7 @@ int gate_ask(struct gate *g, const struct consent_request *request, struct gate_
 		g->n_tickets++;
 	}
 	pthread_mutex_unlock(&g->lock);
+	gate_question_free(fresh);
 	return r;
 }
 
@@ -221,46 +139,10 @@ static void settle(struct gate *g, struct gate_question *q, enum consent_verdict
 	while (ticket) {
 		struct gate_ticket *next = ticket->next; /* the answer may free it */
 
-		count(g, verdict == CONSENT_ALLOW);
+		gate_count(g, verdict == CONSENT_ALLOW);
 		ticket->answer(ticket, verdict);
 		ticket = next;
 	}
-}
-
-static void remember(struct gate *g, const struct consent_request *request,
-		     const struct prompt_answer *answer)
-{
-	char folder[PATH_MAX];
-	struct consent_rule rule = {
-		.family = g->config.decider.family,
-		.path = request->path,
-		.target = answer->target,
-		.access = answer->access,
-		.verdict = answer->verdict,
-		.scope = answer->scope,
-		.source = CONSENT_FROM_PROMPT,
-		.time_ms = clock_realtime_ms(),
-	};
-	struct appsilo_error err = {0};
-	int r = -1;
-
-	if (answer->target == CONSENT_FOLDER && request->target == CONSENT_FILE) {
-		size_t n = path_parent_length(request->path, strlen(request->path));
-
-		snprintf(folder, sizeof(folder), "%.*s", (int)n, request->path);
-		rule.path = folder;
-	}
-	if (rule.scope == CONSENT_ALWAYS && g->config.decider.store) {
-		r = consent_store_put(g->config.decider.store, &rule, &err);
-		if (r < 0)
-			log_warning("%s; the answer holds until the program ends", err.line);
-	}
-	if (r < 0)
-		r = session_put(g->config.decider.session, &rule);
-	if (r < 0)
-		log_warning("an answer could not be kept, it holds for this one request");
-	if (g->config.on_change)
-		g->config.on_change(g->config.data, rule.path);
 }
 
 /* Denials in quick succession make the prompter offer to deny the rest. */
@@ -275,21 +157,6 @@ static bool note_denial(struct gate *g, bool denied)
 	return g->denials_ms[0] && now - g->denials_ms[0] <= BURST_MS;
 }
 
-static unsigned int count_sibling(struct gate *g, const struct consent_request *r)
-{
-	size_t n = path_parent_length(r->path, strlen(r->path));
-
-	for (size_t i = 0; i < RECENT_FOLDERS; i++)
-		if (g->folders[i].path && strlen(g->folders[i].path) == n &&
-		    strncmp(g->folders[i].path, r->path, n) == 0)
-			return g->folders[i].count++;
-	free(g->folders[g->next_folder].path);
-	g->folders[g->next_folder].path = strndup(r->path, n);
-	g->folders[g->next_folder].count = 1;
-	g->next_folder = (g->next_folder + 1) % RECENT_FOLDERS;
-	return 0;
-}
-
 /* The run has no way to ask: say so once, deny from now on. */
 static void give_up(struct gate *g)
 {
@@ -301,28 +168,13 @@ static void give_up(struct gate *g)
 			    "granted; see appsilo why");
 }
 
-static bool folder_has_git(const struct consent_request *r)
-{
-	size_t n = path_parent_length(r->path, strlen(r->path));
-	char path[PATH_MAX];
-
-	return r->access == CONSENT_WRITE &&
-	       snprintf(path, sizeof(path), "%.*s/.git", (int)n, r->path) < PATH_MAX &&
-	       access(path, F_OK) == 0; /* only a note in the question hangs on it */
-}
-
 static enum consent_verdict put_question(struct gate *g, struct gate_question *q)
 {
 	struct prompt_question question = {
 		.package = g->config.decider.family,
 		.app = g->config.app,
 		.real = g->config.real,
-		.request = q->request,
-		.siblings = count_sibling(g, &q->request),
 		.offer_deny_all = note_denial(g, false),
-		.offer_folder = caution_may_widen(&g->config.decider.places, &q->request),
-		.folder_has_git = folder_has_git(&q->request),
-		.caution = caution_about(&g->config.decider.places, &q->request),
 	};
 	struct prompt_answer answer;
 	enum consent_verdict verdict;
@@ -334,6 +186,7 @@ static enum consent_verdict put_question(struct gate *g, struct gate_question *q
 			give_up(g);
 		return CONSENT_DENY;
 	}
+	q->kind->describe(g, q, &question);
 	pthread_mutex_lock(&g->lock);
 	question.id = ++g->next_id;
 	g->counts.asked++;
@@ -350,38 +203,34 @@ static enum consent_verdict put_question(struct gate *g, struct gate_question *q
 		pthread_mutex_unlock(&g->lock);
 	}
 	if (answer.scope != CONSENT_ONCE)
-		remember(g, &q->request, &answer);
+		q->kind->remember(g, q, &answer);
 	verdict = answer.verdict;
-	/* Only reading was allowed where writing was asked. */
-	if (verdict == CONSENT_ALLOW && answer.access == CONSENT_READ &&
-	    q->request.access == CONSENT_WRITE)
+	if (verdict == CONSENT_ALLOW && !q->kind->suffices(q, &answer))
 		verdict = CONSENT_DENY;
 	if (verdict == CONSENT_ALLOW) /* a denial is recorded with its call */
-		recorder_audit(g->config.recorder, &q->request, true, "prompt", NULL);
+		q->kind->record(g, q, true);
 	note_denial(g, verdict == CONSENT_DENY);
 	return verdict;
 }
 
 static void handle(struct gate *g, struct gate_question *q)
 {
-	struct decision decision;
-	enum consent_verdict verdict;
+	enum consent_verdict verdict = CONSENT_DENY;
 	bool wanted, asked = false;
 
 	pthread_mutex_lock(&g->lock);
 	wanted = q->tickets && !g->deny_all && !g->stopping;
 	pthread_mutex_unlock(&g->lock);
-	if (!wanted) {
-		verdict = CONSENT_DENY;
-	} else {
-		decide(&g->config.decider, q->request.path, q->request.access, &decision);
-		asked = decision.verdict == CONSENT_ASK;
-		verdict = asked ? put_question(g, q) : decision.verdict;
+	if (wanted) {
+		verdict = q->kind->decide(g, q);
+		asked = verdict == CONSENT_ASK;
+		if (asked)
+			verdict = put_question(g, q);
 	}
 	if (verdict != CONSENT_ALLOW)
-		gate_record_denial(g, &q->request, q->request.operation, -EACCES);
+		q->kind->record(g, q, false);
 	settle(g, q, verdict == CONSENT_ALLOW ? CONSENT_ALLOW : CONSENT_DENY);
-	free_question(q);
+	gate_question_free(q);
 	if (asked && g->config.on_answered)
 		g->config.on_answered(g->config.data);
 }
@@ -429,7 +278,9 @@ int gate_new(const struct gate_config *config, struct gate **ret, struct appsilo
 		return error_set(err, -errno, "broker: event descriptor");
 	}
 	pthread_mutex_init(&g->lock, NULL);
+	pthread_mutex_init(&g->hosts_lock, NULL);
 	pthread_cond_init(&g->arrived, NULL);
+	g->hosts_version = -1;
 	if (config->decider.store)
 		g->store_version = consent_store_version(config->decider.store);
 	*ret = g;
@@ -453,6 +304,7 @@ void gate_free(struct gate *g)
 		free(g->folders[i].path);
 	close_keep_errno(g->cancel_fd);
 	pthread_cond_destroy(&g->arrived);
+	pthread_mutex_destroy(&g->hosts_lock);
 	pthread_mutex_destroy(&g->lock);
 	free(g);
 }
@@ -470,6 +322,8 @@ void gate_poll_store(struct gate *g)
 	pthread_mutex_unlock(&g->lock);
 	if (changed && g->config.on_change)
 		g->config.on_change(g->config.data, NULL);
+	if (changed && g->config.on_host_change)
+		g->config.on_host_change(g->config.data);
 }
 
 void gate_get_counts(struct gate *g, struct gate_counts *ret)

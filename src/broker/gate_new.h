@@ -7,9 +7,11 @@
 #include "broker/record.h"
 #include "consent/decide.h"
 #include "consent/prompt.h"
+#include "network/policy.h"
 
 struct gate_config {
 	struct decider decider; /* session set */
+	struct net_policy *policy; /* borrowed; NULL: no host is reached */
 	const char *app, *real; /* borrowed, for people */
 	/* Makes the prompter at the first question; NULL result: nobody can be asked. */
 	struct prompter *(*make_prompter)(void *data);
@@ -17,6 +19,8 @@ struct gate_config {
 	struct recorder *recorder; /* borrowed */
 	/* Rules about @path (NULL: any) changed. Called without locks. */
 	void (*on_change)(void *data, const char *path);
+	/* Rules about hosts changed: whatever was decided about any may not hold any more. */
+	void (*on_host_change)(void *data);
 	/* A question was put and its answer has reached the app. From the prompt thread. */
 	void (*on_answered)(void *data);
 	/* An allowed folder is in use. */

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #define LINE_MAX_BYTES (8 * PATH_MAX)
+#define HOST_LINE_MAX_BYTES 4096
 
 struct recorder {
 	pthread_mutex_t lock; /* guards the descriptors and last */
@@ -77,7 +78,7 @@ static int run_file(struct recorder *r)
 	return r->run_fd;
 }
 
-static void begin(const struct recorder *r, const struct consent_request *q, struct json_writer *w,
+static void begin(const struct recorder *r, const char *kind, pid_t pid, struct json_writer *w,
 		  char *line)
 {
 	jsonw_init(w, line, LINE_MAX_BYTES);
@@ -86,11 +87,27 @@ static void begin(const struct recorder *r, const struct consent_request *q, str
 	jsonw_string(w, "run", r->id);
 	jsonw_string(w, "package", r->family);
 	jsonw_string(w, "app", r->app);
-	jsonw_int(w, "pid", q->pid);
-	jsonw_string(w, "kind", "file");
+	jsonw_int(w, "pid", pid);
+	jsonw_string(w, "kind", kind);
+}
+
+static void begin_file(const struct recorder *r, const struct consent_request *q,
+		       struct json_writer *w, char *line)
+{
+	begin(r, "file", q->pid, w, line);
 	jsonw_string(w, "path", q->path);
 	jsonw_string(w, "access", words_access(q->access));
 	jsonw_string(w, "operation", q->operation);
+}
+
+static void begin_host(const struct recorder *r, const struct consent_host_request *q,
+		       struct json_writer *w, char *line)
+{
+	begin(r, "network", q->pid, w, line);
+	jsonw_string(w, "host", q->host);
+	jsonw_string(w, "address", q->address);
+	jsonw_int(w, "port", q->port);
+	jsonw_string(w, "protocol", q->protocol);
 }
 
 static void add_reason(struct json_writer *w, const char *source, const struct decision *d)
@@ -100,6 +117,33 @@ static void add_reason(struct json_writer *w, const char *source, const struct d
 		jsonw_string(w, "rule", d->rule_path);
 		jsonw_string(w, "rule_source", words_source(d->source));
 		jsonw_string(w, "scope", words_scope(d->scope));
+	} else {
+		jsonw_null(w, "rule");
+	}
+}
+
+static const char *host_source(const struct net_decision *d, const char *unasked)
+{
+	static const char *const words[] = {
+		[NET_BY_NOTHING] = "no-rule",	[NET_BY_RULE] = "rule",
+		[NET_BY_CAPABILITY] = "capability", [NET_BY_LOOPBACK] = "loopback",
+		[NET_BY_METADATA] = "metadata", [NET_BY_PLACE] = "unusable",
+		[NET_BY_REBINDING] = "rebinding", [NET_BY_PROXY] = "proxy",
+		[NET_BY_NAME] = "no-name",
+	};
+
+	return d->verdict == CONSENT_ASK ? unasked : words[d->reason];
+}
+
+static void add_host_reason(struct json_writer *w, const char *source, const struct net_decision *d)
+{
+	char text[HOST_TEXT_MAX];
+
+	jsonw_string(w, "source", source);
+	if (d && d->reason == NET_BY_RULE) {
+		jsonw_string(w, "rule", host_pattern_text(&d->rule.pattern, text));
+		jsonw_string(w, "rule_source", words_source(d->rule.source));
+		jsonw_string(w, "scope", words_scope(d->rule.scope));
 	} else {
 		jsonw_null(w, "rule");
 	}
@@ -133,7 +177,7 @@ void recorder_audit(struct recorder *r, const struct consent_request *q, bool al
 	line = malloc(LINE_MAX_BYTES);
 	if (!line)
 		return;
-	begin(r, q, &w, line);
+	begin_file(r, q, &w, line);
 	jsonw_string(&w, "decision", allowed ? "allow" : "deny");
 	add_reason(&w, source, decision);
 	jsonw_close(&w, '}');
@@ -162,13 +206,43 @@ static void quote(const char *path, char *ret, size_t size)
 	ret[used] = '\0';
 }
 
+static void add_call(struct json_writer *w, const char *call, int code)
+{
+	static const struct {
+		int code;
+		const char *name;
+	} names[] = {{-EACCES, "EACCES"}, {-ENETUNREACH, "ENETUNREACH"},
+		     {-EHOSTUNREACH, "EHOSTUNREACH"}, {-ECONNREFUSED, "ECONNREFUSED"}};
+	const char *name = strerror(-code);
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].code == code)
+			name = names[i].name;
+	jsonw_string(w, "decision", "deny");
+	jsonw_string(w, "call", call);
+	jsonw_int(w, "errno", -code);
+	jsonw_string(w, "error", name);
+}
+
+static void put_denial(struct recorder *r, struct json_writer *w, const char *line)
+{
+	int n;
+
+	jsonw_close(w, '}');
+	n = jsonw_finish(w);
+	pthread_mutex_lock(&r->lock);
+	put(r->audit_fd, line, n);
+	if (!is_repeat(r, line))
+		put(run_file(r), line, n);
+	pthread_mutex_unlock(&r->lock);
+}
+
 void recorder_denial(struct recorder *r, const struct consent_request *q, const char *call,
 		     int code, const char *source, const struct decision *decision)
 {
 	char quoted[4 * PATH_MAX], allow[4 * PATH_MAX + 256];
 	char *line = malloc(LINE_MAX_BYTES);
 	struct json_writer w;
-	int n;
 
 	if (!line)
 		return;
@@ -176,19 +250,78 @@ void recorder_denial(struct recorder *r, const struct consent_request *q, const 
 	snprintf(allow, sizeof(allow), "appsilo grant -p %s %s%s %s", r->family,
 		 strcmp(source, "never-list") == 0 ? "--override-never " : "",
 		 q->access == CONSENT_WRITE ? "--write" : "--read", quoted);
-	begin(r, q, &w, line);
-	jsonw_string(&w, "decision", "deny");
-	jsonw_string(&w, "call", call);
-	jsonw_int(&w, "errno", -code);
-	jsonw_string(&w, "error", code == -EACCES ? "EACCES" : strerror(-code));
+	begin_file(r, q, &w, line);
+	add_call(&w, call, code);
 	add_reason(&w, source, decision);
 	jsonw_string(&w, "allow", allow);
-	jsonw_close(&w, '}');
-	n = jsonw_finish(&w);
-	pthread_mutex_lock(&r->lock);
-	put(r->audit_fd, line, n);
-	if (!is_repeat(r, line))
-		put(run_file(r), line, n);
-	pthread_mutex_unlock(&r->lock);
+	put_denial(r, &w, line);
 	free(line);
+}
+
+void recorder_audit_host(struct recorder *r, const struct consent_host_request *q,
+			 const struct net_decision *decision)
+{
+	char line[HOST_LINE_MAX_BYTES];
+	struct json_writer w;
+
+	if (r->audit_fd < 0)
+		return;
+	begin_host(r, q, &w, line);
+	jsonw_string(&w, "decision", "allow");
+	add_host_reason(&w, decision ? host_source(decision, "") : "prompt", decision);
+	jsonw_close(&w, '}');
+	pthread_mutex_lock(&r->lock);
+	put(r->audit_fd, line, jsonw_finish(&w));
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* The command that would allow it; nothing allows what is never reached. */
+static bool host_remedy(const struct recorder *r, const struct consent_host_request *q,
+			const struct net_decision *d, char *ret, size_t size)
+{
+	bool six = false;
+	char port[8] = "";
+	const char *host = q->host;
+
+	switch (d->reason) {
+	case NET_BY_METADATA:
+	case NET_BY_PLACE:
+	case NET_BY_PROXY:
+	case NET_BY_NAME:
+		return false;
+	case NET_BY_LOOPBACK:
+		snprintf(ret, size, "appsilo loopback add %s %u", r->family, q->port);
+		return q->port != 0;
+	case NET_BY_REBINDING: /* an address that is written down leads there */
+		if (d->place == NET_LOOPBACK)
+			return false;
+		host = q->address;
+		break;
+	case NET_BY_NOTHING:
+	case NET_BY_RULE:
+	case NET_BY_CAPABILITY:
+		break;
+	}
+	if (q->port)
+		snprintf(port, sizeof(port), ":%u", q->port);
+	six = q->port && strchr(host, ':');
+	snprintf(ret, size, "appsilo grant -p %s --host %s%s%s%s", r->family, six ? "'[" : "", host,
+		 six ? "]" : "", port);
+	if (six)
+		strcat(ret, "'");
+	return true;
+}
+
+void recorder_denial_host(struct recorder *r, const struct consent_host_request *q, const char *call,
+			  int code, const char *unasked, const struct net_decision *decision)
+{
+	char line[HOST_LINE_MAX_BYTES], allow[CONSENT_FAMILY_MAX + HOST_TEXT_MAX + 64];
+	struct json_writer w;
+
+	begin_host(r, q, &w, line);
+	add_call(&w, call, code);
+	add_host_reason(&w, host_source(decision, unasked), decision);
+	jsonw_string(&w, "allow",
+		     host_remedy(r, q, decision, allow, sizeof(allow)) ? allow : NULL);
+	put_denial(r, &w, line);
 }

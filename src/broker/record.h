@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "consent/decide.h"
+#include "network/policy.h"
 
 struct recorder;
 
@@ -30,6 +31,15 @@ void recorder_audit(struct recorder *recorder, const struct consent_request *req
 void recorder_denial(struct recorder *recorder, const struct consent_request *request,
 		     const char *call, int code, const char *source,
 		     const struct decision *decision);
+
+/** That a host may be reached. @decision why, NULL: somebody was asked. */
+void recorder_audit_host(struct recorder *recorder, const struct consent_host_request *request,
+			 const struct net_decision *decision);
+
+/** That one may not. @unasked  the source where no rule said so and asking did not allow it. */
+void recorder_denial_host(struct recorder *recorder, const struct consent_host_request *request,
+			  const char *call, int code, const char *unasked,
+			  const struct net_decision *decision);
 
 DEFINE_CLEANUP(struct recorder *, recorder_close)
 

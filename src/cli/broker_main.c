@@ -12,6 +12,7 @@
 #include "broker/gate_new.h"
 #include "broker/notify.h"
 #include "cli/handoff.h"
+#include "cli/network.h"
 #include "cli/places.h"
 #include "cli/result.h"
 #include "cli/run_options.h"
@@ -37,6 +38,7 @@ struct broker {
 	struct places places;
 	struct consent_store *store;
 	struct session_rules *session;
+	struct net_policy *network;
 	struct decider decider;
 	struct recorder *recorder;
 	struct gate *gate;
@@ -176,6 +178,7 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 {
 	struct gate_config gate = {
 		.decider = b->decider,
+		.policy = b->network,
 		.app = b->handoff.facts[HANDOFF_APP],
 		.real = b->handoff.facts[HANDOFF_REAL],
 		.make_prompter = make_prompter,
@@ -432,7 +435,9 @@ static int prepare(struct broker *b, int argc, char **argv, int *ret_exit_code,
 		.session = b->session,
 	};
 	r = enter_namespaces(b, err);
-	return r < 0 ? r : add_rules(b, err);
+	if (r == 0)
+		r = add_rules(b, err);
+	return r < 0 ? r : network_policy(&b->options, &b->network, err);
 }
 
 int main(int argc, char **argv)
@@ -468,6 +473,7 @@ int main(int argc, char **argv)
 	bfs_stop(b.bfs);
 	recorder_close(b.recorder);
 	consent_store_close(b.store);
+	net_policy_free(b.network);
 	/* FUSE workers may still sit in read(): leave without running their exit handlers. */
 	_exit(exit_code);
 }

@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "cli/grant_host.h"
+#include "consent/store_hosts.h"
 #include "consent/words.h"
 #include <string.h>
 #include <time.h>
@@ -31,7 +33,7 @@ struct listing {
 	const char *family;
 	const char *path; /* NULL, or: at and below it */
 	bool json, all;
-	size_t n;
+	size_t n, hosts;
 };
 
 static int take(void *data, const struct option_row *row, const char *value)
@@ -105,6 +107,54 @@ static int print_rule(void *data, const struct consent_rule *rule)
 	return r;
 }
 
+static int print_host_json(struct listing *l, const struct consent_host_rule *rule)
+{
+	char line[2048], time_text[32];
+	struct json_writer w;
+	int n;
+
+	iso_time(rule->time_ms, time_text);
+	jsonw_init(&w, line, sizeof(line));
+	jsonw_open(&w, NULL, '{');
+	jsonw_int(&w, "id", rule->id);
+	jsonw_string(&w, "package", rule->family);
+	jsonw_string(&w, "kind", "network");
+	grant_host_members(&w, rule->host);
+	jsonw_string(&w, "decision", words_verdict(rule->verdict));
+	jsonw_string(&w, "scope", words_scope(CONSENT_ALWAYS));
+	jsonw_string(&w, "source", words_source(rule->source));
+	jsonw_string(&w, "time", time_text);
+	jsonw_close(&w, '}');
+	n = jsonw_finish(&w);
+	if (n < 0)
+		return n;
+	printf("%s\n  %.*s", l->n ? "," : "", n - 1, line);
+	return 0;
+}
+
+static int print_host(void *data, const struct consent_host_rule *rule)
+{
+	struct listing *l = data;
+	char time_text[32];
+	int r = 0;
+
+	if (l->json) {
+		r = print_host_json(l, rule);
+	} else {
+		iso_time(rule->time_ms, time_text);
+		if (l->hosts == 0)
+			printf("%s%-5s  %-14s  %-20s  %-32s  %s\n", l->n ? "\n" : "", "WHAT", "SOURCE",
+			       "TIME", "APP", "HOST");
+		printf("%-5s  %-14s  %-20s  %-32s  %s\n", words_verdict(rule->verdict),
+		       words_source(rule->source), time_text,
+		       strcmp(rule->family, CONSENT_ALL_FAMILIES) == 0 ? "(every app)" : rule->family,
+		       rule->host);
+	}
+	l->hosts++;
+	l->n++;
+	return r;
+}
+
 static void close_store(struct consent_store **store)
 {
 	consent_store_close(*store);
@@ -129,7 +179,8 @@ static int run_consents(int argc, char **argv, struct appsilo_error *err)
 		return EXIT_FAILED;
 	if (l.json)
 		printf("[");
-	if (consent_store_each(store, l.family, print_rule, &l, err) < 0)
+	if (consent_store_each(store, l.family, print_rule, &l, err) < 0 ||
+	    (!l.path && consent_store_each_host(store, l.family, print_host, &l, err) < 0))
 		return EXIT_FAILED;
 	if (l.json)
 		printf("%s]\n", l.n ? "\n" : "");
@@ -160,7 +211,7 @@ static int run_reset(int argc, char **argv, struct appsilo_error *err)
 		return EXIT_FAILED;
 	printf("forgot %d decision%s\n", count, count == 1 ? "" : "s");
 	if (count > 0)
-		printf("Running apps ask again at their next open; what they have open stays open.\n");
+		printf("Running apps ask again at their next open or connection; what they have open stays open.\n");
 	return EXIT_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/grant_host.h"
 #include "consent/never.h"
 #include "consent/words.h"
 #include <string.h>
@@ -15,6 +16,7 @@ enum {
 	OPT_READ,
 	OPT_WRITE,
 	OPT_DENY,
+	OPT_HOST,
 	OPT_FILE,
 	OPT_OVERRIDE,
 	OPT_DRY_RUN,
@@ -27,6 +29,7 @@ static const struct option_row grant_options[] = {
 	{OPT_READ, "--read", NULL, "reading, listing, executing (the default)"},
 	{OPT_WRITE, "--write", NULL, "reading and changing"},
 	{OPT_DENY, "--deny", NULL, "refuse instead of allow"},
+	{OPT_HOST, "--host", "HOST", "HOST[:PORT] instead of a PATH; may be repeated"},
 	{OPT_FILE, "--file", NULL, "the path alone, not what is below it"},
 	{OPT_OVERRIDE, "--override-never", NULL, "open a place of the never list to one app"},
 	{OPT_DRY_RUN, "--dry-run", NULL, "say what would be done"},
@@ -37,6 +40,7 @@ static const struct option_row grant_options[] = {
 static const struct option_row revoke_options[] = {
 	{OPT_FAMILY, "-p", "FAMILY", "from this app"},
 	{OPT_ALL, "--all-packages", NULL, "from the rules for every app"},
+	{OPT_HOST, "--host", "HOST", "HOST[:PORT] instead of a PATH; may be repeated"},
 	{OPT_DRY_RUN, "--dry-run", NULL, "say what would be done"},
 	{OPT_JSON, "--json", NULL, "print a JSON array instead"},
 	{0, NULL, NULL, NULL},
@@ -44,6 +48,7 @@ static const struct option_row revoke_options[] = {
 
 struct request {
 	const char *family;
+	struct grant_hosts hosts;
 	bool all, write, read, deny, file, override, dry_run, json;
 };
 
@@ -67,6 +72,11 @@ static int take(void *data, const struct option_row *row, const char *value)
 	case OPT_DENY:
 		q->deny = true;
 		break;
+	case OPT_HOST:
+		if (q->hosts.n == GRANT_HOSTS_MAX)
+			return -EINVAL;
+		q->hosts.list[q->hosts.n++] = value;
+		break;
 	case OPT_FILE:
 		q->file = true;
 		break;
@@ -82,26 +92,32 @@ static int take(void *data, const struct option_row *row, const char *value)
 	default:
 		return -EINVAL;
 	}
+	if (q->hosts.n && (q->read || q->write || q->file || q->override))
+		return -EINVAL;
 	return (q->family && q->all) || (q->read && q->write) ? -EINVAL : 0;
 }
 
-static int check(const char *name, const struct request *q, int words, struct appsilo_error *err)
+static int check(const char *name, struct request *q, int words, struct appsilo_error *err)
 {
 	char shown[256];
 
 	if (!q->family && !q->all)
 		return error_say(err, -EINVAL, "%s: say which app: -p FAMILY or --all-packages",
 				 name);
-	if (q->family && (!*q->family || strlen(q->family) >= CONSENT_FAMILY_MAX ||
-			  strspn(q->family, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					    "0123456789._-") != strlen(q->family)))
+	if (q->family && !command_is_family(q->family))
 		return error_say(err, -EINVAL, "%s: %s is not a family name (Name_PublisherId)", name,
 				 text_show(q->family, shown, sizeof(shown)));
 	if (q->override && q->all)
 		return error_say(err, -EINVAL,
 				 "%s: --override-never opens a place to one app only; use -p", name);
-	if (words == 0)
-		return error_say(err, -EINVAL, "%s: say which PATH", name);
+	if (words > 0 && q->hosts.n > 0)
+		return error_say(err, -EINVAL, "%s: PATH or --host, one kind at a time", name);
+	if (words == 0 && q->hosts.n == 0)
+		return error_say(err, -EINVAL, "%s: say which PATH, or --host HOST", name);
+	q->hosts.family = q->all ? CONSENT_ALL_FAMILIES : q->family;
+	q->hosts.deny = q->deny;
+	q->hosts.dry_run = q->dry_run;
+	q->hosts.json = q->json;
 	return 0;
 }
 
@@ -190,6 +206,8 @@ static int run_grant(int argc, char **argv, struct appsilo_error *err)
 		return EXIT_USAGE;
 	if (command_store(q.dry_run ? STORE_READ : STORE_CREATE, &places, &store, err) < 0)
 		return EXIT_FAILED;
+	if (q.hosts.n > 0)
+		return grant_hosts_put(store, &q.hosts, err) < 0 ? EXIT_FAILED : EXIT_OK;
 	/* All paths are checked before the first is granted: nothing is half done. */
 	for (int pass = 0; pass < 2; pass++) {
 		for (int i = 1; i <= words; i++) {
@@ -249,10 +267,14 @@ static int run_revoke(int argc, char **argv, struct appsilo_error *err)
 	int words = command_options(argc, argv, revoke_options, take, &q, err);
 	int r = words < 0 ? words : check("revoke", &q, words, err);
 	int total = 0;
+	bool paths;
 
 	if (r < 0)
 		return EXIT_USAGE;
 	if (command_store(STORE_READ, &places, &store, err) < 0)
+		return EXIT_FAILED;
+	paths = q.hosts.n == 0;
+	if (!paths && grant_hosts_remove(store, &q.hosts, &total, err) < 0)
 		return EXIT_FAILED;
 	for (int i = 1; i <= words; i++) {
 		char path[PATH_MAX], shown[1024];
@@ -270,10 +292,10 @@ static int run_revoke(int argc, char **argv, struct appsilo_error *err)
 			printf("%s %d rule%s on %s\n", q.dry_run ? "would remove" : "removed", count,
 		       count == 1 ? "" : "s", text_show(path, shown, sizeof(shown)));
 	}
-	if (q.json)
+	if (q.json && paths)
 		printf("\n]\n");
-	else if (total > 0 && !q.dry_run)
-		printf("Running apps ask again at their next open; what they have open stays open.\n");
+	else if (!q.json && total > 0 && !q.dry_run)
+		printf("Running apps ask again at their next open or connection; what they have open stays open.\n");
 	if (total == 0) {
 		error_say(err, -ENOENT, "revoke: there is no such rule; see appsilo consents");
 		return EXIT_FAILED;
@@ -282,8 +304,8 @@ static int run_revoke(int argc, char **argv, struct appsilo_error *err)
 }
 
 const struct command command_grant = {
-	"grant", "(-p FAMILY | --all-packages) [--read|--write] [OPTIONS] PATH...",
-	"give access to a file or folder without asking", grant_options, run_grant};
+	"grant", "(-p FAMILY | --all-packages) [--read|--write] [OPTIONS] (PATH... | --host HOST)",
+	"give access to a file, folder or host without asking", grant_options, run_grant};
 
-const struct command command_revoke = {"revoke", "(-p FAMILY | --all-packages) PATH...",
+const struct command command_revoke = {"revoke", "(-p FAMILY | --all-packages) (PATH... | --host HOST)",
 				       "take one decision back", revoke_options, run_revoke};

@@ -2,10 +2,12 @@
 /*
  * rules: what server mode needs of the store, for the front, which links no SQLite.
  * One record a rule, ended by NUL: a letter (r, w: allow; R: deny all; W: deny writing;
- * o, p: never-list override for reading, writing) and the path. Ends with the record ".".
+ * o, p: never-list override for reading, writing) and the path; or h, H: allow, deny, and a
+ * host. Ends with the record ".".
  */
 #include "cli/command.h"
 #include "consent/rules_cache.h"
+#include "consent/store_hosts.h"
 
 #include <string.h>
 
@@ -21,6 +23,13 @@ static int print_rule(void *data, const struct consent_rule *rule)
 	else if (rule->source == CONSENT_FROM_OVERRIDE)
 		letter = write ? 'p' : 'o';
 	return fprintf(data, "%c%s%c", letter, rule->path, '\0') < 0 ? -ENOMEM : 0;
+}
+
+static int print_host(void *data, const struct consent_host_rule *rule)
+{
+	char letter = rule->verdict == CONSENT_DENY ? 'H' : 'h';
+
+	return fprintf(data, "%c%s%c", letter, rule->host, '\0') < 0 ? -ENOMEM : 0;
 }
 
 static void close_store(struct consent_store **store)
@@ -41,6 +50,10 @@ static int read_store(const char *family, struct places *places, char **ret, siz
 		r = consent_store_each(store, family, print_rule, records, err);
 	if (r == 0)
 		r = consent_store_each(store, CONSENT_ALL_FAMILIES, print_rule, records, err);
+	if (r == 0)
+		r = consent_store_each_host(store, family, print_host, records, err);
+	if (r == 0)
+		r = consent_store_each_host(store, CONSENT_ALL_FAMILIES, print_host, records, err);
 	if (r == 0 && (fprintf(records, ".%c", '\0') < 0 || fflush(records) != 0))
 		r = error_set(err, -ENOMEM, "rules");
 	return r;

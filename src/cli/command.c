@@ -7,7 +7,7 @@
 
 const struct command *const commands[] = {
 	&command_run,	   &command_python, &command_grant,  &command_revoke,
-	&command_consents, &command_reset,  &command_why,    &command_doctor,
+	&command_consents, &command_reset,  &command_loopback, &command_why,    &command_doctor,
 	&command_install,  &command_uninstall, &command_list, &command_show,
 	&command_open,	   &command_pack,   &command_unpack, &command_verify,
 	&command_sign,	   &command_cert,   &command_trust,
@@ -108,6 +108,13 @@ int command_options(int argc, char **argv, const struct option_row *table,
 					 argv[0], row->name);
 	}
 	return kept;
+}
+
+bool command_is_family(const char *text)
+{
+	return *text && strlen(text) < CONSENT_FAMILY_MAX &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+		       strlen(text);
 }
 
 int command_number(const char *text, uint64_t max, uint64_t *ret)

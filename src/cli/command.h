@@ -26,7 +26,7 @@ extern const struct command command_grant, command_revoke, command_consents, com
 	command_why, command_doctor, command_capabilities, command_completion, command_help,
 	command_run, command_python, command_version, command_sign, command_cert, command_trust,
 	command_pack, command_unpack, command_verify, command_install, command_uninstall,
-	command_list, command_show, command_open, command_pack_python, command_pack_command;
+	command_list, command_loopback, command_show, command_open, command_pack_python, command_pack_command;
 
 /* For the front, not for people: not in the list below. */
 extern const struct command command_rules;
@@ -47,6 +47,9 @@ const char *command_nearest(const char *word);
 int command_options(int argc, char **argv, const struct option_row *table,
 		    int (*take)(void *data, const struct option_row *row, const char *value),
 		    void *data, struct appsilo_error *err) must_check;
+
+/** Is @text made like a family name (Name_PublisherId)? */
+bool command_is_family(const char *text);
 
 /** A whole number from 1 to @max. Returns 0; -EINVAL. */
 int command_number(const char *text, uint64_t max, uint64_t *ret) must_check;

@@ -76,8 +76,6 @@ static int add_capability(struct package_start *start, const struct places *plac
 		return add_word(start, "--allow-list", places->home);
 	if (strcmp(name, CAPABILITY_VOLUME_ROOT) == 0)
 		return add_word(start, "--allow-list", "/");
-	/* The network's are in the record, and are shown, but open nothing: there is no network
-	 * in the sandbox of this version. */
 	if (strcmp(name, CAPABILITY_PUBLISHER_DIRECTORY) != 0)
 		return 0;
 	snprintf(data_home, sizeof(data_home), "%.*s",
@@ -94,6 +92,8 @@ static int add_line(struct package_start *start, const struct places *places,
 
 	if (strcmp(line->key, "capability") == 0)
 		return add_capability(start, places, line->value);
+	if (strcmp(line->key, "host") == 0)
+		return add_word(start, "--allow-host", line->value);
 	if (strcmp(line->key, "env") == 0)
 		return add_word(start, "--env", line->value);
 	if (strcmp(line->key, "system-path") == 0)
@@ -103,6 +103,28 @@ static int add_line(struct package_start *start, const struct places *places,
 		return add_word(start, option, line->more);
 	}
 	return 0;
+}
+
+/* One word for all of them: of two --net the later would count alone. */
+static int add_network(struct package_start *start)
+{
+	static const struct {
+		const char *capability, *mode;
+	} modes[] = {
+		{CAPABILITY_CLIENT, "client"},
+		{CAPABILITY_SERVER, "client-server"},
+		{CAPABILITY_PRIVATE, "private"},
+	};
+	char joined[64] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		if (!record_find(&start->record, "capability", modes[i].capability))
+			continue;
+		if (*joined)
+			strcat(joined, ",");
+		strcat(joined, modes[i].mode);
+	}
+	return *joined ? add_word(start, "--net", joined) : 0;
 }
 
 /* The package's own words first: what a person writes comes after them and wins. */
@@ -117,6 +139,7 @@ static int make_words(struct package_start *start, const struct places *places, 
 	start->words = calloc(RUN_LIST_MAX + n + 1, sizeof(*start->words));
 	if (!start->words)
 		return error_set(err, -ENOMEM, "run");
+	r = add_network(start);
 	for (size_t i = 0; r == 0 && i < start->record.n; i++)
 		r = add_line(start, places, &start->record.lines[i]);
 	if (r < 0)

@@ -16,14 +16,25 @@
 
 static int refuse_unsupported(const struct run_options *o, struct appsilo_error *err)
 {
-	if ((o->net && strcmp(o->net, "none") != 0) || o->n_hosts > 0)
-		return error_say(err, -EOPNOTSUPP,
-				 "run: network access is not part of this version; only --net none");
 	if (o->cpu_milli || o->output_bytes)
 		return error_say(err, -EOPNOTSUPP,
 				 "run: %s is not enforced by this version; leave it out",
 				 o->cpu_milli ? "--cpus" : "--output");
 	return 0;
+}
+
+/* What a package declares is kept for the version that can give it. */
+static int refuse_network(const struct prepared *p, struct appsilo_error *err)
+{
+	const struct run_options *o = &p->options;
+	bool wanted = o->net_capabilities || o->n_publish || o->proxy;
+
+	for (size_t i = 0; i < o->n_hosts; i++)
+		wanted = wanted || !o->hosts[i].deny;
+	return wanted && !p->package.active
+		       ? error_say(err, -EOPNOTSUPP,
+				   "run: network access is not part of this version; only --net none")
+		       : 0;
 }
 
 /* A directory on a standard descriptor would be a way out of the view (CVE-2024-21626). */
@@ -63,6 +74,18 @@ static int find_cwd(struct prepared *p, struct appsilo_error *err)
 	return 0;
 }
 
+/* Programs look at either spelling. */
+static int name_proxy(struct prepared *p)
+{
+	int r = 0;
+
+	for (const char *const *name = network_proxy_variables; r == 0 && *name; name++)
+		r = environment_set(&p->env, *name, p->options.proxy);
+	if (r == 0)
+		r = environment_set(&p->env, "no_proxy", NETWORK_NO_PROXY);
+	return r < 0 ? r : environment_set(&p->env, "NO_PROXY", NETWORK_NO_PROXY);
+}
+
 static int fill_environment(struct prepared *p, struct appsilo_error *err)
 {
 	const struct {
@@ -76,6 +99,8 @@ static int fill_environment(struct prepared *p, struct appsilo_error *err)
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fixed); i++)
 		r = environment_set(&p->env, fixed[i].name, fixed[i].value);
+	if (r == 0 && p->options.proxy)
+		r = name_proxy(p);
 	for (size_t i = 0; r == 0 && i < p->options.n_pass_env; i++) {
 		const char *value = getenv(p->options.pass_env[i]);
 
@@ -233,9 +258,11 @@ int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 		return fd;
 	close(fd);
 	r = fill_environment(ret, err);
-	if (r < 0)
-		return r;
-	return 0;
+	if (r == 0)
+		r = network_policy(&ret->options, &ret->network, err);
+	if (r == 0)
+		r = refuse_network(ret, err);
+	return r;
 }
 
 int prepare_rules(struct prepared *p, struct appsilo_error *err)
@@ -299,6 +326,7 @@ void prepare_done(struct prepared *p)
 	package_start_done(&p->package);
 	free(p->python_argv);
 	view_done(&p->view);
+	net_policy_free(p->network);
 	plan_done(&p->plan);
 	close_keep_errno(p->plan.fuse_fd);
 	close_keep_errno(p->idmap_fd);

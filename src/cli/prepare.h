@@ -8,6 +8,7 @@
 
 #include "cli/environment.h"
 #include "cli/identity.h"
+#include "cli/network.h"
 #include "cli/package_start.h"
 #include "cli/places.h"
 #include "cli/run_options.h"
@@ -21,6 +22,7 @@ struct prepared {
 	struct package_start package;
 	struct environment env;
 	struct view view;
+	struct net_policy *network; /* owned */
 	struct plan plan;
 	char cwd[PATH_MAX];
 	char home[PATH_MAX]; /* profile directory */

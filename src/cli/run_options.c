@@ -2,6 +2,7 @@
 #include "cli/run_options.h"
 
 #include "base/text.h"
+#include "network/options.h"
 #include <string.h>
 
 const struct option_row run_option_table[] = {
@@ -10,8 +11,11 @@ const struct option_row run_option_table[] = {
 	{RUN_ALLOW_WRITE, "--allow-write", "PATH", "let it read and change PATH and all below"},
 	{RUN_ALLOW_LIST, "--allow-list", "PATH", "let it list the folder PATH, and nothing else"},
 	{RUN_DENY, "--deny", "PATH", "refuse PATH and all below it, without asking"},
-	{RUN_NET, "--net", "MODE", "network: none, client, client-server or private"},
+	{RUN_NET, "--net", "MODE", "network: none, or client, client-server, private joined by commas"},
 	{RUN_ALLOW_HOST, "--allow-host", "HOST", "let it reach HOST[:PORT]"},
+	{RUN_DENY_HOST, "--deny-host", "HOST", "refuse HOST[:PORT], without asking"},
+	{RUN_PUBLISH, "--publish", "PORTS", "[ADDRESS:]PORT:PORT: let others in, needs --net client-server"},
+	{RUN_PROXY, "--proxy", "URL", "let it reach this proxy, and no other host"},
 	{RUN_CWD, "--cwd", "DIR", "start in DIR"},
 	{RUN_ENV, "--env", "K=V", "set an environment variable"},
 	{RUN_PASS_ENV, "--pass-env", "K", "pass a variable of the caller"},
@@ -169,6 +173,22 @@ static bool is_one_of(const char *value, const char *const *words)
 	return false;
 }
 
+static int apply_host(const struct option_row *row, const char *value, struct run_options *o,
+		      struct appsilo_error *err)
+{
+	struct host_pattern pattern;
+	bool deny = row->id == RUN_DENY_HOST;
+	int r = deny ? host_pattern_parse(value, strlen(value), &pattern, err)
+		     : host_pattern_parse_allow(value, strlen(value), &pattern, err);
+
+	if (r < 0)
+		return error_prefix(err, "run: %s", row->name);
+	if (o->n_hosts == RUN_LIST_MAX)
+		return bad_value(row, value, "given too often", err);
+	o->hosts[o->n_hosts++] = (struct run_host_rule){deny, value};
+	return 0;
+}
+
 static int append(const char **list, size_t *n, const struct option_row *row, const char *value,
 		  struct appsilo_error *err)
 {
@@ -176,6 +196,38 @@ static int append(const char **list, size_t *n, const struct option_row *row, co
 		return bad_value(row, value, "given too often", err);
 	list[(*n)++] = value;
 	return 0;
+}
+
+static int apply_publish(const struct option_row *row, const char *value, struct run_options *o,
+			 struct appsilo_error *err)
+{
+	struct net_publish publish;
+	struct appsilo_error why;
+
+	if (net_parse_publish(value, &publish, &why) < 0)
+		return bad_value(row, value, why.line, err);
+	return append(o->publish, &o->n_publish, row, value, err);
+}
+
+static int apply_net(const struct option_row *row, const char *value, struct run_options *o,
+		     struct appsilo_error *err)
+{
+	struct appsilo_error why;
+
+	o->net = value;
+	return net_parse_modes(value, &o->net_capabilities, &why) < 0
+		       ? bad_value(row, value, why.line, err)
+		       : 0;
+}
+
+/* A password may be part of the value: it is not shown. */
+static int apply_proxy(const struct option_row *row, const char *value, struct run_options *o,
+		       struct appsilo_error *err)
+{
+	struct host_pattern proxy;
+
+	o->proxy = value;
+	return net_parse_proxy(value, &proxy, err) < 0 ? error_prefix(err, "run: %s", row->name) : 0;
 }
 
 static int check_prompt(const struct option_row *row, const char *value, struct appsilo_error *err)
@@ -235,9 +287,7 @@ static int apply_number(const struct option_row *row, const char *value, struct 
 static int apply(const struct option_row *row, const char *value, struct run_options *o,
 		 struct appsilo_error *err)
 {
-	static const char *const nets[] = {"none", "client", "client-server", "private", NULL};
 	static const char *const metadata[] = {"masked", "hidden", NULL};
-
 	switch ((enum run_option_id)row->id) {
 	case RUN_PROMPT:
 		o->prompt = value;
@@ -251,13 +301,14 @@ static int apply(const struct option_row *row, const char *value, struct run_opt
 		o->rules[o->n_rules++] = (struct run_path_rule){(enum run_option_id)row->id, value};
 		return 0;
 	case RUN_NET:
-		o->net = value;
-		return is_one_of(value, nets)
-			       ? 0
-			       : bad_value(row, value, "use none, client, client-server or private",
-					   err);
+		return apply_net(row, value, o, err);
 	case RUN_ALLOW_HOST:
-		return append(o->hosts, &o->n_hosts, row, value, err);
+	case RUN_DENY_HOST:
+		return apply_host(row, value, o, err);
+	case RUN_PUBLISH:
+		return apply_publish(row, value, o, err);
+	case RUN_PROXY:
+		return apply_proxy(row, value, o, err);
 	case RUN_CWD:
 		o->cwd = value;
 		return 0;

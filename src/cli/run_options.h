@@ -22,6 +22,9 @@ enum run_option_id {
 	RUN_DENY,
 	RUN_NET,
 	RUN_ALLOW_HOST,
+	RUN_DENY_HOST,
+	RUN_PUBLISH,
+	RUN_PROXY,
 	RUN_CWD,
 	RUN_ENV,
 	RUN_PASS_ENV,
@@ -57,15 +60,24 @@ struct run_path_rule {
 	const char *path;	 /* as given */
 };
 
+struct run_host_rule {
+	bool deny;
+	const char *host; /* as given, and checked */
+};
+
 /* All strings are borrowed from argv. Zero means not given, for every number. */
 struct run_options {
 	char *const *command; /* NULL-terminated rest of argv */
 	const char *prompt;
 	struct run_path_rule rules[RUN_LIST_MAX];
 	size_t n_rules;
-	const char *net;
-	const char *hosts[RUN_LIST_MAX];
+	const char *net; /* NULL: not given, so that an asking run asks */
+	unsigned int net_capabilities;
+	struct run_host_rule hosts[RUN_LIST_MAX];
 	size_t n_hosts;
+	const char *publish[RUN_LIST_MAX]; /* as given, and checked */
+	size_t n_publish;
+	const char *proxy; /* as given, and checked */
 	const char *cwd;
 	const char *env[RUN_LIST_MAX];
 	size_t n_env;

@@ -47,6 +47,20 @@ static void write_places(struct json_writer *w, const struct view *view)
 	jsonw_int(w, "places", (int64_t)n);
 }
 
+/* What was said on the command line and by the package; what is stored, consents lists. */
+static void write_network(struct json_writer *w, const struct run_options *o)
+{
+	jsonw_string(w, "net", o->net ? o->net : "none");
+	jsonw_open(w, "hosts", '[');
+	for (size_t i = 0; i < o->n_hosts && i < PLACES_MAX; i++) {
+		jsonw_open(w, NULL, '{');
+		jsonw_string(w, "host", o->hosts[i].host);
+		jsonw_string(w, "access", o->hosts[i].deny ? "denied" : "allowed");
+		jsonw_close(w, '}');
+	}
+	jsonw_close(w, ']');
+}
+
 void server_record(const struct prepared *p, const struct monitor_outcome *o, char *id)
 {
 	cleanup_free char *line = NULL;
@@ -74,6 +88,7 @@ void server_record(const struct prepared *p, const struct monitor_outcome *o, ch
 	jsonw_string(&w, "cwd", p->cwd);
 	jsonw_string(&w, "profile", p->home);
 	write_places(&w, &p->view);
+	write_network(&w, &p->options);
 	jsonw_string(&w, "allow", allow);
 	jsonw_close(&w, '}');
 	n = jsonw_finish(&w);

@@ -33,12 +33,26 @@ static bool is_protected(void *data, const char *path, bool write, bool below)
 	return verdict == CONSENT_ABSENT || verdict == CONSENT_DENY;
 }
 
+static int add_host(struct prepared *p, const char *host, bool deny, struct appsilo_error *err)
+{
+	struct net_rule rule = {.verdict = deny ? CONSENT_DENY : CONSENT_ALLOW,
+				.scope = CONSENT_ALWAYS,
+				.source = CONSENT_FROM_GRANT};
+	int r = host_pattern_parse(host, strlen(host), &rule.pattern, NULL);
+
+	if (r == 0)
+		r = net_policy_add(p->network, &rule);
+	return r < 0 ? error_set(err, r, "run: stored rule about a host") : 0;
+}
+
 static int add_record(struct prepared *p, const char *record, struct appsilo_error *err)
 {
 	const char *path = record + 1;
 	enum view_kind kind;
 	int r;
 
+	if (*record == 'h' || *record == 'H')
+		return add_host(p, path, *record == 'H', err);
 	if (*path != '/')
 		return error_say(err, -EBADMSG, "run: unreadable rule from the store");
 	switch (*record) {

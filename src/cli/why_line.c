@@ -91,19 +91,38 @@ static const char *member(const json_t *object, const char *key, char *buffer)
 	return text_show(bytes, buffer, SHOWN_MAX);
 }
 
+/* Reasons that no rule is part of; NULL: another. */
+static const char *fixed_reason(const char *source)
+{
+	static const struct {
+		const char *source, *words;
+	} table[] = {
+		{"never-list", "it is on the never list"},
+		{"no-prompter", "no rule allows it, and nobody could be asked"},
+		{"denied-all", "everything else of this run was refused"},
+		{"no-rule", "no capability and no rule allows it"},
+		{"loopback", "it is a port of this machine, which no capability opens"},
+		{"metadata", "it is a metadata service of a cloud, which nothing opens"},
+		{"unusable", "no single machine has this address"},
+		{"rebinding", "the name leads into a private network or to this machine"},
+		{"proxy", "only the proxy of --proxy is reached"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (strcmp(source, table[i].source) == 0)
+			return table[i].words;
+	return NULL;
+}
+
 static void print_reason(const json_t *object, char *buffer, FILE *out)
 {
 	char shown[64];
 	const char *source = json_string_value(json_object_get(object, "source"));
 	const char *from = json_string_value(json_object_get(object, "rule_source"));
+	const char *words = fixed_reason(source ? source : "");
 
-	source = source ? source : "";
-	if (strcmp(source, "never-list") == 0)
-		fprintf(out, "it is on the never list");
-	else if (strcmp(source, "no-prompter") == 0)
-		fprintf(out, "no rule allows it, and nobody could be asked");
-	else if (strcmp(source, "denied-all") == 0)
-		fprintf(out, "everything else of this run was refused");
+	if (words)
+		fprintf(out, "%s", words);
 	else if (json_is_string(json_object_get(object, "rule")))
 		fprintf(out, "the rule on %s (%s) refuses it", member(object, "rule", buffer),
 			text_show(from ? from : "?", shown, sizeof(shown)));
@@ -122,6 +141,46 @@ static void print_denial(const json_t *object, char *buffer, FILE *out)
 	fprintf(out, "%lld)\n    ", (long long)json_integer_value(json_object_get(object, "pid")));
 	print_reason(object, buffer, out);
 	fprintf(out, "\n    allow: %s\n", member(object, "allow", buffer));
+}
+
+/* connect example.org port 443, now 93.184.216.34: EACCES (tcp, pid 12) */
+static void print_host_denial(const json_t *object, char *buffer, FILE *out)
+{
+	long long port = json_integer_value(json_object_get(object, "port"));
+	long long pid = json_integer_value(json_object_get(object, "pid"));
+
+	fprintf(out, "%s ", member(object, "call", buffer));
+	fprintf(out, "%s", member(object, "host", buffer));
+	if (port > 0)
+		fprintf(out, " port %lld", port);
+	if (json_is_string(json_object_get(object, "address")))
+		fprintf(out, ", now %s", member(object, "address", buffer));
+	fprintf(out, ": %s (", member(object, "error", buffer));
+	fprintf(out, "%s", member(object, "protocol", buffer));
+	if (pid > 0)
+		fprintf(out, ", pid %lld", pid);
+	fprintf(out, ")\n    ");
+	print_reason(object, buffer, out);
+	if (json_is_string(json_object_get(object, "allow")))
+		fprintf(out, "\n    allow: %s\n", member(object, "allow", buffer));
+	else
+		fprintf(out, "\n    nothing allows it\n");
+}
+
+static void print_server_hosts(const json_t *object, char *buffer, FILE *out)
+{
+	const json_t *hosts = json_object_get(object, "hosts");
+
+	if (!json_is_string(json_object_get(object, "net")))
+		return; /* an older record */
+	fprintf(out, "Network: --net %s", member(object, "net", buffer));
+	for (size_t i = 0; i < json_array_size(hosts); i++) {
+		const json_t *host = json_array_get(hosts, i);
+
+		fprintf(out, ", %s", member(host, "access", buffer));
+		fprintf(out, " %s", member(host, "host", buffer));
+	}
+	fprintf(out, ", and what appsilo consents lists.\n");
 }
 
 /* No broker saw the calls: say what was there, and that the rest was not. */
@@ -144,6 +203,7 @@ static void print_server_run(const json_t *object, char *buffer, FILE *out)
 		fprintf(out, "    nothing else\n");
 	fprintf(out, "Every other place of yours is denied (EACCES), the current directory %s too unless "
 		     "it is listed.\n", member(object, "cwd", buffer));
+	print_server_hosts(object, buffer, out);
 	fprintf(out, "To allow: %s, or --allow-read PATH for one run. To be told each call, run it with "
 		     "--prompt tty.\n", member(object, "allow", buffer));
 }
@@ -170,6 +230,8 @@ bool why_line_show(const char *line, size_t length, bool json, FILE *out)
 		fprintf(out, "%s", line);
 	else if (server)
 		print_server_run(object, buffer, out);
+	else if (object && kind && strcmp(kind, "network") == 0)
+		print_host_denial(object, buffer, out);
 	else if (object)
 		print_denial(object, buffer, out);
 	else if (json && buffer)

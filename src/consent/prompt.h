@@ -20,7 +20,8 @@ struct prompt_question {
 	const char *package; /* family name */
 	const char *app;     /* base name of the verified executable */
 	const char *real;    /* its path */
-	struct consent_request request;
+	const struct consent_host_request *host; /* NULL: about a file */
+	struct consent_request request;		 /* about a file */
 	unsigned int siblings; /* earlier questions about files of the same folder */
 	bool offer_deny_all;   /* many denials in a short time */
 	bool offer_folder;     /* a yes may be widened to the file's folder */
@@ -33,6 +34,7 @@ struct prompt_answer {
 	enum consent_scope scope;     /* CONSENT_ONCE: no rule is written */
 	enum consent_target target;
 	enum consent_access access;
+	bool any_port; /* about a host: every port of it, not only the one asked about */
 	bool deny_all; /* everything else of this run */
 	bool failed;   /* nobody answered; @problem says why in one line, empty: nobody waits */
 	char problem[256];

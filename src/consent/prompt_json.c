@@ -17,6 +17,29 @@ void prompt_fail(struct prompt_answer *ret, const char *format, ...)
 	va_end(args);
 }
 
+static void write_file(struct json_writer *w, const struct consent_request *r)
+{
+	jsonw_string(w, "kind", "file");
+	jsonw_string(w, "path", r->path);
+	jsonw_string(w, "access", words_access(r->access));
+	jsonw_string(w, "operation", r->operation);
+	jsonw_string(w, "target", words_target(r->target));
+	jsonw_bool(w, "exists", r->exists);
+}
+
+/* A look-up has no address and no port yet. */
+static void write_host(struct json_writer *w, const struct consent_host_request *r)
+{
+	jsonw_string(w, "kind", "network");
+	jsonw_string(w, "host", r->host);
+	jsonw_string(w, "address", r->address);
+	if (r->port)
+		jsonw_int(w, "port", r->port);
+	else
+		jsonw_null(w, "port");
+	jsonw_string(w, "protocol", r->protocol);
+}
+
 int prompt_json_write(const struct prompt_question *q, char *buffer, size_t size)
 {
 	struct json_writer w;
@@ -28,12 +51,10 @@ int prompt_json_write(const struct prompt_question *q, char *buffer, size_t size
 	jsonw_string(&w, "package", q->package);
 	jsonw_string(&w, "app", q->app);
 	jsonw_int(&w, "pid", q->request.pid);
-	jsonw_string(&w, "kind", "file");
-	jsonw_string(&w, "path", q->request.path);
-	jsonw_string(&w, "access", words_access(q->request.access));
-	jsonw_string(&w, "operation", q->request.operation);
-	jsonw_string(&w, "target", words_target(q->request.target));
-	jsonw_bool(&w, "exists", q->request.exists);
+	if (q->host)
+		write_host(&w, q->host);
+	else
+		write_file(&w, &q->request);
 	jsonw_close(&w, '}');
 	return jsonw_finish(&w);
 }
@@ -56,6 +77,35 @@ static bool read_word(const json_t *object, const char *key, const char **ret)
 	return *ret != NULL;
 }
 
+/* How far an answer about a file reaches. */
+static int read_reach(const json_t *object, struct prompt_answer *ret)
+{
+	const char *word;
+
+	/* No to a folder without more words is No to that folder alone: what lies in it is
+	 * asked for by itself. Yes to a folder is yes to what is in it. */
+	if (ret->verdict == CONSENT_DENY)
+		ret->target = CONSENT_FILE;
+	if (!read_word(object, "target", &word) ||
+	    (word && words_read_target(word, &ret->target) < 0))
+		return bad(ret, "\"target\" must be \"file\" or \"folder\"");
+	if (!read_word(object, "access", &word) ||
+	    (word && words_read_access(word, &ret->access) < 0))
+		return bad(ret, "\"access\" must be \"read\" or \"write\"");
+	return 0;
+}
+
+static int read_host_reach(const json_t *object, struct prompt_answer *ret)
+{
+	const char *word;
+
+	if (!read_word(object, "target", &word) ||
+	    (word && strcmp(word, "port") != 0 && strcmp(word, "host") != 0))
+		return bad(ret, "\"target\" must be \"port\" or \"host\"");
+	ret->any_port = word && strcmp(word, "host") == 0;
+	return 0;
+}
+
 static int read_members(const json_t *object, const struct prompt_question *q,
 			struct prompt_answer *ret)
 {
@@ -68,20 +118,10 @@ static int read_members(const json_t *object, const struct prompt_question *q,
 		return bad(ret, "\"id\" is not the question's");
 	if (!read_word(object, "decision", &word) || words_read_verdict(word, &ret->verdict) < 0)
 		return bad(ret, "\"decision\" must be \"allow\" or \"deny\"");
-	/* No to a folder without more words is No to that folder alone: what lies in it is
-	 * asked for by itself. Yes to a folder is yes to what is in it. */
-	if (ret->verdict == CONSENT_DENY)
-		ret->target = CONSENT_FILE;
 	if (!read_word(object, "scope", &word) ||
 	    (word && words_read_scope(word, &ret->scope) < 0))
 		return bad(ret, "\"scope\" must be \"once\", \"session\" or \"always\"");
-	if (!read_word(object, "target", &word) ||
-	    (word && words_read_target(word, &ret->target) < 0))
-		return bad(ret, "\"target\" must be \"file\" or \"folder\"");
-	if (!read_word(object, "access", &word) ||
-	    (word && words_read_access(word, &ret->access) < 0))
-		return bad(ret, "\"access\" must be \"read\" or \"write\"");
-	return 0;
+	return q->host ? read_host_reach(object, ret) : read_reach(object, ret);
 }
 
 int prompt_json_read(const char *line, size_t length, const struct prompt_question *q,

@@ -126,8 +126,18 @@ static const char *answer_yes(const struct prompt_question *q, enum consent_scop
 				      .access = q->request.access};
 	return scope == CONSENT_ONCE	  ? "yes, once"
 	       : scope == CONSENT_SESSION ? "yes, until the program ends"
+	       : q->host		  ? "yes, always"
 	       : target != q->request.target ? "yes, always, all in this folder"
 					     : "yes, always";
+}
+
+static const char *answer_any_port(const struct prompt_question *q, struct prompt_answer *ret)
+{
+	if (!q->host || !q->host->port)
+		return NULL;
+	(void)answer_yes(q, CONSENT_ALWAYS, CONSENT_FILE, ret);
+	ret->any_port = true;
+	return "yes, always, any port";
 }
 
 /* No is about this one thing, whatever is below or beside it. */
@@ -151,6 +161,9 @@ static const char *take_key(int key, const struct prompt_question *q, struct pro
 	case 'f':
 	case 'F':
 		return q->offer_folder ? answer_yes(q, CONSENT_ALWAYS, CONSENT_FOLDER, ret) : NULL;
+	case 'a':
+	case 'A':
+		return answer_any_port(q, ret);
 	case 's':
 	case 'S':
 		return answer_yes(q, CONSENT_SESSION, q->request.target, ret);

@@ -90,6 +90,13 @@ static const char *operation_words(const struct consent_request *r)
 	return "read this file";
 }
 
+static const char *host_words(const struct consent_host_request *r)
+{
+	return !r->address			  ? "look up and reach this host"
+	       : strcmp(r->protocol, "icmp") == 0 ? "ping this host"
+						  : "reach this host";
+}
+
 /* As text_escape(), and spaces that could push what follows to a line of its own, where it
  * might look like ours, are visible too. Still one to one: a backslash is doubled. */
 static int escape_visible(const char *bytes, size_t length, char *ret, size_t size)
@@ -166,18 +173,56 @@ static void write_command(FILE *f, const struct style *s, pid_t pid)
 		fprintf(f, "    %s%s%s%s\n", s->faint, shown, n > COMMAND_MAX ? " ..." : "", s->off);
 }
 
-static void write_choices(FILE *f, const struct style *s, const struct prompt_question *q,
-			  unsigned int columns)
+/* A host is letters, digits, dots and colons; it is escaped all the same. */
+static int write_host(FILE *f, const struct style *s, const struct consent_host_request *r)
 {
-	bool folder = q->request.target == CONSENT_FOLDER;
-	const char *strong = q->siblings >= 2 ? s->strong : "";
-	const char *between = columns >= WIDE_COLUMNS ? "      " : "\n";
+	char host[1024], port[16] = "";
+	int n = escape_visible(r->host, strlen(r->host), host, sizeof(host));
 
-	fprintf(f, "  y  yes, always, %s\n", folder ? "and all in it" : "this file");
+	if (n < 0)
+		return n;
+	if (r->port)
+		snprintf(port, sizeof(port), " port %u", r->port);
+	fprintf(f, "    %s%s%s%s", s->strong, host, s->off, port);
+	if (r->address)
+		fprintf(f, " %s(%s%s%s)%s", s->faint, r->protocol,
+			strcmp(r->address, r->host) == 0 ? "" : ", now ",
+			strcmp(r->address, r->host) == 0 ? "" : r->address, s->off);
+	fputc('\n', f);
+	return 0;
+}
+
+static void write_host_choices(FILE *f, const struct prompt_question *q)
+{
+	if (q->host->port) {
+		fprintf(f, "  y  yes, always, this host and port\n");
+		fprintf(f, "  a  yes, always, this host, any port\n");
+	} else {
+		fprintf(f, "  y  yes, always, this host, any port\n");
+	}
+}
+
+static void write_file_choices(FILE *f, const struct style *s, const struct prompt_question *q)
+{
+	const char *strong = q->siblings >= 2 ? s->strong : "";
+
+	fprintf(f, "  y  yes, always, %s\n",
+		q->request.target == CONSENT_FOLDER ? "and all in it" : "this file");
 	if (q->offer_folder)
 		fprintf(f, "  f  yes, always, %sall in this folder%s\n", strong, *strong ? s->off : "");
 	if (q->offer_folder && q->folder_has_git)
 		fprintf(f, "     (with .git: hooks in it run outside)\n");
+}
+
+static void write_choices(FILE *f, const struct style *s, const struct prompt_question *q,
+			  unsigned int columns)
+{
+	const char *between = columns >= WIDE_COLUMNS ? "      " : "\n";
+
+	if (q->host)
+		write_host_choices(f, q);
+	else
+		write_file_choices(f, s, q);
 	fprintf(f, "  s  yes, until the program ends%s  o  yes, only this once\n", between);
 	fprintf(f, "  n  no, and remember it%s%s  q  no, only this once\n", between,
 		columns >= WIDE_COLUMNS ? "        " : "");
@@ -195,15 +240,19 @@ static int write_question(FILE *f, const struct prompt_question *q, unsigned int
 	if (s.sequences)
 		fputs(plain_terminal, f);
 	fprintf(f, "\n%s%s appsilo %s%s %s%s%s wants to %s:\n", s.head, s.rule, s.rule, s.off, s.strong,
-		text_show(q->app, app, sizeof(app)), s.off, operation_words(&q->request));
-	r = write_path(f, &s, q->request.path);
+		text_show(q->app, app, sizeof(app)), s.off,
+		q->host ? host_words(q->host) : operation_words(&q->request));
+	r = q->host ? write_host(f, &s, q->host) : write_path(f, &s, q->request.path);
 	if (r == 0)
 		r = escape_visible(q->real, strlen(q->real), real, sizeof(real));
 	if (r < 0)
 		return r;
-	fprintf(f, "    %sprogram %s (%s), pid %d%s\n", s.faint, real, q->package,
-		(int)q->request.pid, s.off);
-	write_command(f, &s, q->request.pid);
+	fprintf(f, "    %sprogram %s (%s)", s.faint, real, q->package);
+	if (q->request.pid > 0)
+		fprintf(f, ", pid %d", (int)q->request.pid);
+	fprintf(f, "%s\n", s.off);
+	if (q->request.pid > 0)
+		write_command(f, &s, q->request.pid);
 	if (q->caution)
 		fprintf(f, "  %scareful:%s %s\n", s.warn, s.off, q->caution);
 	write_choices(f, &s, q, columns);

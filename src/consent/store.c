@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "consent/store.h"
+#include "consent/store_internal.h"
 
 #include "base/fd.h"
-#include "consent/levels.h"
-#include "consent/wal_header.h"
 #include "consent/words.h"
 #include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
-#include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define APPLICATION_ID 0x41507369 /* "APsi" */
-#define SCHEMA_VERSION 1
 #define BUSY_MS 2000
-#define PUT_TRIES 5 /* waiting is not fair: of a hundred runs another may go first each time */
 
 #define COLUMNS "id, family, path, target, access, verdict, source, time_ms"
 
@@ -27,17 +20,6 @@ static const char schema[] =
 	" source TEXT NOT NULL, time_ms INTEGER NOT NULL,"
 	" UNIQUE (family, path, target, access));"
 	"PRAGMA application_id = 1095791465; PRAGMA user_version = 1;";
-
-enum query {
-	QUERY_AT,
-	QUERY_BELOW,
-	QUERY_PUT,
-	QUERY_VERSION,
-	QUERY_BEGIN,
-	QUERY_END,
-	QUERY_ANY_FOR_ALL,
-	N_QUERIES,
-};
 
 static const char *const queries[N_QUERIES] = {
 	[QUERY_AT] = "SELECT " COLUMNS " FROM rules WHERE family = ?1 AND path = ?2",
@@ -53,20 +35,7 @@ static const char *const queries[N_QUERIES] = {
 	[QUERY_ANY_FOR_ALL] = "SELECT 1 FROM rules WHERE family = '*' LIMIT 1",
 };
 
-struct consent_store {
-	char file[PATH_MAX];
-	pthread_mutex_t lock; /* guards everything below */
-	sqlite3 *db;	      /* owned; NULL while the store does not exist */
-	sqlite3_stmt *statements[N_QUERIES];
-	struct levels levels; /* true for levels_version, levels_family and our own writes */
-	int64_t levels_version;
-	char levels_family[CONSENT_FAMILY_MAX];
-	bool any_for_all;
-	struct wal_header header;
-	bool header_noted; /* it was like this when levels_version was read */
-};
-
-static int code_of(int sqlite_code)
+int store_code(int sqlite_code)
 {
 	switch (sqlite_code & 0xff) {
 	case SQLITE_OK:
@@ -93,7 +62,7 @@ static int code_of(int sqlite_code)
 	}
 }
 
-static int explain(const struct consent_store *store, int code, const char *what,
+int store_explain(const struct consent_store *store, int code, const char *what,
 		   struct appsilo_error *err)
 {
 	if (code == -EUCLEAN)
@@ -121,10 +90,10 @@ static int open_database(struct consent_store *store, int flags)
 				  "PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL;"
 				  "PRAGMA cell_size_check = ON;",
 				  NULL, NULL, NULL);
-	return code_of(rc);
+	return store_code(rc);
 }
 
-static int read_pragma(sqlite3 *db, const char *sql, int64_t *ret)
+int store_read_number(sqlite3 *db, const char *sql, int64_t *ret)
 {
 	sqlite3_stmt *statement = NULL;
 	int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
@@ -134,7 +103,7 @@ static int read_pragma(sqlite3 *db, const char *sql, int64_t *ret)
 	if (rc == SQLITE_ROW)
 		*ret = sqlite3_column_int64(statement, 0);
 	sqlite3_finalize(statement);
-	return rc == SQLITE_ROW ? 0 : code_of(rc == SQLITE_DONE ? SQLITE_CORRUPT : rc);
+	return rc == SQLITE_ROW ? 0 : store_code(rc == SQLITE_DONE ? SQLITE_CORRUPT : rc);
 }
 
 /* Make the tables in a new file; two processes may try at once. */
@@ -143,28 +112,29 @@ static int create_schema(struct consent_store *store)
 	int64_t tables;
 	int rc = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL; BEGIN IMMEDIATE", NULL, NULL,
 			      NULL);
-	int r = code_of(rc);
+	int r = store_code(rc);
 
 	if (r < 0)
 		return r;
-	r = read_pragma(store->db, "SELECT count(*) FROM sqlite_schema", &tables);
+	r = store_read_number(store->db, "SELECT count(*) FROM sqlite_schema", &tables);
 	if (r == 0 && tables == 0)
-		r = code_of(sqlite3_exec(store->db, schema, NULL, NULL, NULL));
+		r = store_code(sqlite3_exec(store->db, schema, NULL, NULL, NULL));
 	rc = sqlite3_exec(store->db, r == 0 ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL);
-	return r < 0 ? r : code_of(rc);
+	return r < 0 ? r : store_code(rc);
 }
 
 static int check_schema(struct consent_store *store)
 {
 	int64_t application = 0, version = 0;
-	int r = read_pragma(store->db, "PRAGMA application_id", &application);
+	int r = store_read_number(store->db, "PRAGMA application_id", &application);
 
 	if (r == 0)
-		r = read_pragma(store->db, "PRAGMA user_version", &version);
-	if (r == 0 && (application != APPLICATION_ID || version != SCHEMA_VERSION))
+		r = store_read_number(store->db, "PRAGMA user_version", &version);
+	if (r == 0 && (application != APPLICATION_ID ||
+		       (version != STORE_VERSION && version != STORE_VERSION_HOSTS)))
 		r = -EUCLEAN;
 	for (size_t i = 0; r == 0 && i < N_QUERIES; i++)
-		r = code_of(sqlite3_prepare_v3(store->db, queries[i], -1, SQLITE_PREPARE_PERSISTENT,
+		r = store_code(sqlite3_prepare_v3(store->db, queries[i], -1, SQLITE_PREPARE_PERSISTENT,
 					       &store->statements[i], NULL));
 	return r;
 }
@@ -183,7 +153,7 @@ static void close_database(struct consent_store *store)
 }
 
 /* Open the existing file if there is one: it may have been made since the last call. */
-static int ensure_open(struct consent_store *store, bool create)
+int store_ensure_open(struct consent_store *store, bool create)
 {
 	struct stat st;
 	bool fresh;
@@ -249,9 +219,9 @@ int consent_store_open(const char *dir, enum store_mode mode, struct consent_sto
 	if (mode == STORE_CREATE)
 		r = make_directory(dir);
 	if (r == 0)
-		r = ensure_open(store, mode == STORE_CREATE);
+		r = store_ensure_open(store, mode == STORE_CREATE);
 	if (r < 0)
-		return explain(store, r, "open", err);
+		return store_explain(store, r, "open", err);
 	*ret = TAKE_PTR(store);
 	return 0;
 }
@@ -299,14 +269,9 @@ static int visit_rows(sqlite3_stmt *s, consent_rule_fn visit, void *data)
 	while (r == 0 && (rc = sqlite3_step(s)) == SQLITE_ROW)
 		r = read_row(s, path, &rule) ? visit(data, &rule) : -EUCLEAN;
 	if (r == 0)
-		r = code_of(rc);
+		r = store_code(rc);
 	sqlite3_reset(s);
 	return r;
-}
-
-static void bind_text(sqlite3_stmt *s, int index, const char *text)
-{
-	sqlite3_bind_text(s, index, text, -1, SQLITE_STATIC);
 }
 
 static void bind_bytes(sqlite3_stmt *s, int index, const char *bytes)
@@ -314,20 +279,11 @@ static void bind_bytes(sqlite3_stmt *s, int index, const char *bytes)
 	sqlite3_bind_blob(s, index, bytes, (int)strlen(bytes), SQLITE_STATIC);
 }
 
-static void unlock(pthread_mutex_t **lock)
-{
-	pthread_mutex_unlock(*lock);
-}
-
-#define hold(store)                                                                                \
-	cleanup(unlock) pthread_mutex_t *held_ __attribute__((unused)) = &(store)->lock;           \
-	pthread_mutex_lock(held_)
-
 /* One step of a statement without arguments. Returns its first column; -errno. */
 static int64_t step_number(struct consent_store *store, enum query query)
 {
 	sqlite3_stmt *s = store->statements[query];
-	int rc = sqlite3_step(s), r = code_of(rc);
+	int rc = sqlite3_step(s), r = store_code(rc);
 	int64_t number = rc == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
 
 	sqlite3_reset(s);
@@ -375,7 +331,7 @@ int consent_store_begin(struct consent_store *store, const char *family)
 	int r;
 
 	pthread_mutex_lock(&store->lock);
-	r = ensure_open(store, false);
+	r = store_ensure_open(store, false);
 	if (r == 0 && store->db && !is_unchanged(store, family))
 		r = open_snapshot(store, family);
 	if (r < 0)
@@ -416,7 +372,7 @@ static int read_level(struct consent_store *store, const char *path, struct leve
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		sqlite3_stmt *s = store->statements[QUERY_AT];
 
-		bind_text(s, 1, families[i]);
+		store_bind_text(s, 1, families[i]);
 		bind_bytes(s, 2, path);
 		r = visit_rows(s, collect, ret);
 	}
@@ -456,12 +412,12 @@ int consent_store_below(struct consent_store *store, const char *family, const c
 	/* '0' follows '/': everything that starts with "folder/" lies between the two. */
 	snprintf(first, sizeof(first), "%s/", root ? "" : folder);
 	snprintf(last, sizeof(last), "%s0", root ? "" : folder);
-	hold(store);
-	r = ensure_open(store, false);
+	store_hold(store);
+	r = store_ensure_open(store, false);
 	for (size_t i = 0; r == 0 && store->db && i < ARRAY_SIZE(families); i++) {
 		sqlite3_stmt *s = store->statements[QUERY_BELOW];
 
-		bind_text(s, 1, families[i]);
+		store_bind_text(s, 1, families[i]);
 		bind_bytes(s, 2, first);
 		bind_bytes(s, 3, last);
 		r = visit_rows(s, visit, data);
@@ -471,7 +427,7 @@ int consent_store_below(struct consent_store *store, const char *family, const c
 
 /* Wake the brokers that watch the directory: a commit in WAL mode shows itself to others
  * only by shared memory, after the last write that a watch could see. */
-static void announce(const struct consent_store *store)
+void store_announce(const struct consent_store *store)
 {
 	(void)utimensat(AT_FDCWD, store->file, NULL, 0); /* late news at worst */
 }
@@ -489,24 +445,24 @@ static int put(struct consent_store *store, const struct consent_rule *rule,
 	sqlite3_stmt *s;
 	int r;
 
-	hold(store);
-	r = ensure_open(store, true);
+	store_hold(store);
+	r = store_ensure_open(store, true);
 	if (r < 0)
-		return explain(store, r, "open", err);
+		return store_explain(store, r, "open", err);
 	forget_levels(store);
 	s = store->statements[QUERY_PUT];
-	bind_text(s, 1, rule->family);
+	store_bind_text(s, 1, rule->family);
 	bind_bytes(s, 2, rule->path);
-	bind_text(s, 3, words_target(rule->target));
-	bind_text(s, 4, words_access(rule->access));
-	bind_text(s, 5, words_verdict(rule->verdict));
-	bind_text(s, 6, words_source(rule->source));
+	store_bind_text(s, 3, words_target(rule->target));
+	store_bind_text(s, 4, words_access(rule->access));
+	store_bind_text(s, 5, words_verdict(rule->verdict));
+	store_bind_text(s, 6, words_source(rule->source));
 	sqlite3_bind_int64(s, 7, rule->time_ms);
-	r = code_of(sqlite3_step(s));
+	r = store_code(sqlite3_step(s));
 	sqlite3_reset(s);
 	if (r < 0)
-		return explain(store, r, "write", err);
-	announce(store);
+		return store_explain(store, r, "write", err);
+	store_announce(store);
 	return 0;
 }
 
@@ -516,7 +472,7 @@ int consent_store_put(struct consent_store *store, const struct consent_rule *ru
 	int r = -EBUSY;
 
 	/* Between the tries others may decide with the store. */
-	for (int i = 0; r == -EBUSY && i < PUT_TRIES; i++)
+	for (int i = 0; r == -EBUSY && i < STORE_PUT_TRIES; i++)
 		r = put(store, rule, err);
 	return r;
 }
@@ -529,22 +485,22 @@ int consent_store_each(struct consent_store *store, const char *family, consent_
 	sqlite3_stmt *s = NULL;
 	int r;
 
-	hold(store);
-	r = ensure_open(store, false);
+	store_hold(store);
+	r = store_ensure_open(store, false);
 	if (r == 0 && store->db) {
-		r = code_of(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
+		r = store_code(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
 		if (r == 0) {
 			if (family)
-				bind_text(s, 1, family);
+				store_bind_text(s, 1, family);
 			r = visit_rows(s, visit, data);
 		}
 		sqlite3_finalize(s);
 	}
-	return r < 0 ? explain(store, r, "read", err) : r;
+	return r < 0 ? store_explain(store, r, "read", err) : r;
 }
 
-int consent_store_remove(struct consent_store *store, const char *family, const char *path,
-			 bool below, int *ret_count, struct appsilo_error *err)
+static int delete_paths(struct consent_store *store, const char *family, const char *path, bool below,
+			int *ret_count)
 {
 	static const char sql[] =
 		"DELETE FROM rules WHERE (?1 IS NULL OR family = ?1) AND"
@@ -552,18 +508,10 @@ int consent_store_remove(struct consent_store *store, const char *family, const 
 	char first[PATH_MAX + 2], last[PATH_MAX + 2];
 	bool root = path && strcmp(path, "/") == 0;
 	sqlite3_stmt *s = NULL;
-	int r;
+	int r = store_code(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
 
-	*ret_count = 0;
-	hold(store);
-	forget_levels(store);
-	r = ensure_open(store, false);
-	if (r == 0 && !store->db)
-		return 0;
-	if (r == 0)
-		r = code_of(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
 	if (r == 0 && family)
-		bind_text(s, 1, family);
+		store_bind_text(s, 1, family);
 	if (r == 0 && path) {
 		snprintf(first, sizeof(first), "%s/", root ? "" : path);
 		snprintf(last, sizeof(last), "%s0", root ? "" : path);
@@ -573,13 +521,40 @@ int consent_store_remove(struct consent_store *store, const char *family, const 
 		bind_bytes(s, 5, last);
 	}
 	if (r == 0)
-		r = code_of(sqlite3_step(s));
+		r = store_code(sqlite3_step(s));
 	if (r == 0)
 		*ret_count = sqlite3_changes(store->db);
 	sqlite3_finalize(s);
+	return r;
+}
+
+int consent_store_remove(struct consent_store *store, const char *family, const char *path,
+			 bool below, int *ret_count, struct appsilo_error *err)
+{
+	int hosts = 0, r;
+
+	*ret_count = 0;
+	store_hold(store);
+	forget_levels(store);
+	r = store_ensure_open(store, false);
+	if (r == 0 && !store->db)
+		return 0;
+	if (r == 0)
+		r = store_code(sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
 	if (r < 0)
-		return explain(store, r, "change", err);
-	announce(store);
+		return store_explain(store, r, "change", err);
+	r = delete_paths(store, family, path, below, ret_count);
+	if (r == 0 && !path)
+		r = store_delete_hosts(store, family, NULL, &hosts);
+	if (r == 0)
+		r = store_code(sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL));
+	if (r < 0) {
+		*ret_count = 0;
+		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* of what failed */
+		return store_explain(store, r, "change", err);
+	}
+	*ret_count += hosts;
+	store_announce(store);
 	return 0;
 }
 
@@ -588,11 +563,11 @@ int64_t consent_store_version(struct consent_store *store)
 	int64_t version = 0;
 	int r;
 
-	hold(store);
-	r = ensure_open(store, false);
+	store_hold(store);
+	r = store_ensure_open(store, false);
 	if (r < 0 || !store->db)
 		return r;
-	r = code_of(sqlite3_step(store->statements[QUERY_VERSION]));
+	r = store_code(sqlite3_step(store->statements[QUERY_VERSION]));
 	if (r == 0)
 		version = sqlite3_column_int64(store->statements[QUERY_VERSION], 0);
 	sqlite3_reset(store->statements[QUERY_VERSION]);

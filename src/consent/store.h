@@ -12,6 +12,8 @@
 
 struct consent_store;
 
+/* Rules about hosts: consent/store_hosts.h. */
+
 enum store_mode {
 	STORE_READ,   /* a store that does not exist yet is an empty one; nothing is made */
 	STORE_CREATE, /* make directory and file when missing */
@@ -57,8 +59,8 @@ int consent_store_each(struct consent_store *store, const char *family, consent_
 		       void *data, struct appsilo_error *err) must_check;
 
 /**
- * Forget rules. @family NULL: of every family; @path NULL: on every path; @below: and
- * everything below @path.
+ * Forget rules. @family NULL: of every family; @path NULL: on every path and about every
+ * host; @below: and everything below @path.
  * @ret_count  how many were removed
  */
 int consent_store_remove(struct consent_store *store, const char *family, const char *path,

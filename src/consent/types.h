@@ -66,4 +66,13 @@ struct consent_request {
 	pid_t pid; /* as the broker sees it, 0 unknown */
 };
 
+/* One host that the app wants to reach or to look up. Strings are borrowed for the call. */
+struct consent_host_request {
+	const char *host;     /* the name as it was resolved, or the address */
+	const char *address;  /* NULL: not known yet, the name is looked up */
+	uint16_t port;	      /* 0: any, as for a look-up, or none, as for icmp */
+	const char *protocol; /* tcp, udp, icmp; dns for a look-up */
+	pid_t pid;	      /* as the broker sees it, 0 unknown */
+};
+
 #endif

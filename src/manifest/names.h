@@ -8,5 +8,8 @@
 #define CAPABILITY_PROFILES_ROOT "isolatedWin32-profilesRootMinimal"
 #define CAPABILITY_USER_PROFILE "isolatedWin32-userProfileMinimal"
 #define CAPABILITY_VOLUME_ROOT "isolatedWin32-volumeRootMinimal"
+#define CAPABILITY_CLIENT "internetClient"
+#define CAPABILITY_SERVER "internetClientServer"
+#define CAPABILITY_PRIVATE "privateNetworkClientServer"
 
 #endif

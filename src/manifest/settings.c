@@ -3,7 +3,7 @@
 #include "manifest/read.h"
 
 #include "base/path.h"
-#include <arpa/inet.h>
+#include "network/host.h"
 #include <string.h>
 #include <strings.h>
 
@@ -141,91 +141,18 @@ static int read_system_path(const xmlNode *node, struct manifest_list *list,
 	return read_list_add(list, TAKE_PTR(path), node, err);
 }
 
-static bool port_is_valid(const char *port)
-{
-	size_t n = strspn(port, "0123456789");
-
-	return n > 0 && n <= 5 && !port[n] && *port != '0' && atoi(port) <= 65535;
-}
-
-/* ADDRESS or ADDRESS/BITS of one family. */
-static bool network_is_valid(const char *text, int family, int bits_max)
-{
-	unsigned char address[16];
-	char copy[64];
-	const char *mark = strchr(text, '/');
-	size_t n = mark ? (size_t)(mark - text) : strlen(text);
-
-	if (n >= sizeof(copy))
-		return false;
-	snprintf(copy, sizeof(copy), "%.*s", (int)n, text);
-	if (inet_pton(family, copy, address) != 1)
-		return false;
-	return !mark || (strspn(mark + 1, "0123456789") == strlen(mark + 1) && mark[1] &&
-			 strlen(mark + 1) <= 3 && atoi(mark + 1) <= bits_max);
-}
-
-/* A DNS name, "*." before it or not. All digits and dots would be read as an address by some
- * and as a name by others (the likes of "2130706433"). */
-static bool name_is_valid(const char *name)
-{
-	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
-	bool letter = false;
-
-	if (strncmp(name, "*.", 2) == 0)
-		name += 2;
-	if (!*name || strlen(name) > 253)
-		return false;
-	while (*name) {
-		size_t n = strspn(name, good);
-
-		if (n == 0 || n > 63 || *name == '-' || name[n - 1] == '-')
-			return false;
-		letter = strcspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") < n;
-		name += n;
-		if (*name && (*name != '.' || !*++name))
-			return false;
-	}
-	return letter;
-}
-
-/* HOST[:PORT]; a name, "*.NAME", IPv4, [IPv6], or either with /BITS. */
-static bool host_is_valid(const char *host)
-{
-	char copy[304];
-	char *port;
-
-	if (network_is_valid(host, AF_INET6, 128))
-		return true;
-	if (snprintf(copy, sizeof(copy), "%s", host) >= (int)sizeof(copy))
-		return false;
-	if (*copy == '[') {
-		char *end = strchr(copy, ']');
-
-		if (!end || (end[1] && (end[1] != ':' || !port_is_valid(end + 2))))
-			return false;
-		*end = '\0';
-		return network_is_valid(copy + 1, AF_INET6, 128);
-	}
-	port = strchr(copy, ':');
-	if (port) {
-		*port++ = '\0';
-		if (!port_is_valid(port))
-			return false;
-	}
-	return network_is_valid(copy, AF_INET, 32) || name_is_valid(copy);
-}
-
 static int read_host(const xmlNode *node, struct manifest_list *list, struct appsilo_error *err)
 {
 	cleanup_free char *host = NULL;
+	struct host_pattern pattern;
+	struct appsilo_error why;
 	int r = xml_need_attribute(node, "Host", 300, &host, err);
 
 	if (r < 0)
 		return r;
-	if (!host_is_valid(host))
-		return xml_say(node, err, "Host \"%s\" must be HOST[:PORT]: a name, \"*.\" and a "
-					  "name, or an address with or without /BITS", host);
+	if (host_pattern_parse_allow(host, strlen(host), &pattern, &why) < 0)
+		return xml_say(node, err, "Host must be HOST[:PORT]: a name, \"*.\" and a name, or an "
+					  "address with or without /BITS; %s", why.line);
 	return read_list_add(list, TAKE_PTR(host), node, err);
 }
 

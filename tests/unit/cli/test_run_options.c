@@ -38,6 +38,30 @@ static void good_words(void **state)
 	assert_string_equal(o.command[0], "-c");
 }
 
+static void network_words(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(false, WORDS("--net", "client-server,private", "--allow-host", "*.a.example:1",
+					    "--deny-host=B.example", "--publish", "80:8080", "--proxy",
+					    "http://p.example:3128", "x")), 0);
+	assert_int_equal(o.net_capabilities, 7);
+	assert_int_equal(o.n_hosts, 2);
+	assert_false(o.hosts[0].deny);
+	assert_true(o.hosts[1].deny);
+	assert_string_equal(o.hosts[1].host, "B.example");
+	assert_int_equal(o.n_publish, 1);
+	assert_string_equal(o.proxy, "http://p.example:3128");
+	/* the last word counts: a person's comes after a package's */
+	assert_int_equal(parse(false, WORDS("--net", "client,private", "--net", "none", "x")), 0);
+	assert_int_equal(o.net_capabilities, 0);
+	assert_string_equal(o.net, "none");
+	assert_int_equal(parse(false, WORDS("--deny-host", "127.0.0.1", "x")), 0);
+	assert_int_equal(parse(false, WORDS("--allow-host", "127.0.0.1", "x")), -EINVAL);
+	assert_non_null(strstr(err.line, "loopback add"));
+	assert_int_equal(parse(false, WORDS("--proxy", "http://u:secret@b@c", "x")), -EINVAL);
+	assert_null(strstr(err.line, "secret"));
+}
+
 static void bad_words_are_named(void **state)
 {
 	const char *const *const bad[] = {
@@ -47,6 +71,9 @@ static void bad_words_are_named(void **state)
 		WORDS("--time", "1w", "x"),   WORDS("--time", "0", "x"), WORDS("--net", "all", "x"),
 		WORDS("--env", "NAME", "x"),  WORDS("--env", "=v", "x"), WORDS("--pass-env", "A=B", "x"),
 		WORDS("--metadata", "x", "y"), WORDS("--quiet"), WORDS("--prompt", "exec:", "x"),
+		WORDS("--net", "", "x"), WORDS("--net", "client,", "x"), WORDS("--net", "none,client", "x"),
+		WORDS("--allow-host", "0x7f.1", "x"), WORDS("--allow-host", "a\nb", "x"),
+		WORDS("--deny-host", "a%b", "x"), WORDS("--publish", "80", "x"), WORDS("--proxy", "a:1", "x"),
 	};
 
 	(void)state;
@@ -66,6 +93,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_words),
+		cmocka_unit_test(network_words),
 		cmocka_unit_test(bad_words_are_named),
 	};
 

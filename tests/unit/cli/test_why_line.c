@@ -32,6 +32,28 @@ static void names_that_are_no_text_are_explained_too(void **state)
 	shows(LINE("/d/\\udcff"), true, LINE("/d/\\udcff"));
 }
 
+#define HOST(more) "{\"kind\":\"network\",\"host\":\"a.example\",\"call\":\"connect\",\"error\":" \
+		   "\"EACCES\",\"protocol\":\"tcp\",\"pid\":12," more "}"
+
+static void hosts_are_explained(void **state)
+{
+	(void)state;
+	shows(HOST("\"address\":\"10.0.0.1\",\"port\":80,\"source\":\"rebinding\",\"rule\":null,"
+		   "\"allow\":\"do this\""), false,
+	      "connect a.example port 80, now 10.0.0.1: EACCES (tcp, pid 12)\n"
+	      "    the name leads into a private network or to this machine\n"
+	      "    allow: do this\n");
+	shows(HOST("\"address\":null,\"port\":0,\"source\":\"rule\",\"rule\":\"*.example\","
+		   "\"rule_source\":\"prompt\",\"allow\":\"x\""), false,
+	      "connect a.example: EACCES (tcp, pid 12)\n    the rule on *.example (prompt) refuses it\n");
+	shows(HOST("\"source\":\"metadata\",\"rule\":null,\"allow\":null"), false,
+	      "which nothing opens\n    nothing allows it\n");
+	shows("{\"kind\":\"server-mode\",\"net\":\"client\",\"hosts\":[{\"host\":\"a.example\","
+	      "\"access\":\"allowed\"},{\"host\":\"b\\u001b\",\"access\":\"denied\"}]}", false,
+	      "Network: --net client, allowed a.example, denied b\\x1b, and what");
+	shows("{\"kind\":\"network\"}", false, "? ?: ? (?)\n");
+}
+
 static void damaged_lines_are_shown_and_stay_json(void **state)
 {
 	(void)state;
@@ -45,6 +67,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_that_are_no_text_are_explained_too),
+		cmocka_unit_test(hosts_are_explained),
 		cmocka_unit_test(damaged_lines_are_shown_and_stay_json),
 	};
 

@@ -235,9 +235,10 @@ static void settings_are_checked(void **state)
 {
 	static const char *const hosts[] = {"", "*", "a b", "a%00b", "evil\\x", "a..b", "-a", "a:0",
 					    "a:70000", "a:", "2130706433", "1.2.3", "10.0.0.0/33",
-					    "[::1", "*.*.org", "a/8", "1.2.3.4/", "http://a"};
+					    "[::1", "*.*.org", "a/8", "1.2.3.4/", "http://a", "::1",
+					    "localhost:80", "169.254.169.254", "10.1.2.3/8"};
 	static const char *const good_hosts[] = {"a", "a.b-c.org:1", "*.a.org", "1.2.3.4",
-						 "1.2.3.4/32:80", "::1", "fd00::/8", "[::1]:65535"};
+						 "1.2.3.4/32:80", "2606:4700::1", "fd00::/8", "[2606:4700::1]:65535"};
 	static const char *const limits[][2] = {{"memory", "0"}, {"memory", "1.5G"}, {"memory", "-1"},
 						{"memory", "1s"}, {"pids", "1K"}, {"cpus", "0.0"},
 						{"time", "1d"}, {"disk", "B"}, {"memory", "0x10"}};

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions about files. */
+#include "broker/gate_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "consent/caution.h"
+#include <limits.h>
+#include <string.h>
+
+static bool is_probe(const struct consent_request *r)
+{
+	return strcmp(r->operation, "stat") == 0 || strcmp(r->operation, "access") == 0;
+}
+
+enum consent_verdict gate_decide(struct gate *g, const struct consent_request *request)
+{
+	struct decision decision;
+
+	decide(&g->config.decider, request->path, request->access, &decision);
+	if (is_probe(request))
+		return decision.verdict;
+	if (decision.verdict == CONSENT_ALLOW) {
+		gate_count(g, true);
+		recorder_audit(g->config.recorder, request, true, "rule", &decision);
+	}
+	if (decision.verdict == CONSENT_ASK && gate_is_mute(g))
+		return CONSENT_DENY;
+	return decision.verdict;
+}
+
+bool gate_protected_below(struct gate *g, const char *folder, enum consent_access access)
+{
+	return decide_protected_below(&g->config.decider, folder, access);
+}
+
+void gate_used(struct gate *g, const char *folder)
+{
+	if (g->config.on_used)
+		g->config.on_used(g->config.data, folder);
+}
+
+void gate_record_denial(struct gate *g, const struct consent_request *request, const char *call,
+			int code)
+{
+	struct decision decision;
+	const char *source;
+
+	decide(&g->config.decider, request->path, request->access, &decision);
+	source = decision.by_never_list ? "never-list"
+		 : decision.by_rule && decision.verdict == CONSENT_DENY ? "rule"
+									: gate_why_denied(g);
+	gate_count(g, false);
+	recorder_denial(g->config.recorder, request, call, code, source, &decision);
+}
+
+static bool equal(const struct gate_question *a, const struct gate_question *b)
+{
+	return a->request.access == b->request.access &&
+	       strcmp(a->request.path, b->request.path) == 0;
+}
+
+static enum consent_verdict decide_again(struct gate *g, const struct gate_question *q)
+{
+	struct decision decision;
+
+	decide(&g->config.decider, q->request.path, q->request.access, &decision);
+	return decision.verdict;
+}
+
+static unsigned int count_sibling(struct gate *g, const struct consent_request *r)
+{
+	size_t n = path_parent_length(r->path, strlen(r->path));
+
+	for (size_t i = 0; i < RECENT_FOLDERS; i++)
+		if (g->folders[i].path && strlen(g->folders[i].path) == n &&
+		    strncmp(g->folders[i].path, r->path, n) == 0)
+			return g->folders[i].count++;
+	free(g->folders[g->next_folder].path);
+	g->folders[g->next_folder].path = strndup(r->path, n);
+	g->folders[g->next_folder].count = 1;
+	g->next_folder = (g->next_folder + 1) % RECENT_FOLDERS;
+	return 0;
+}
+
+static bool folder_has_git(const struct consent_request *r)
+{
+	size_t n = path_parent_length(r->path, strlen(r->path));
+	char path[PATH_MAX];
+
+	return r->access == CONSENT_WRITE &&
+	       snprintf(path, sizeof(path), "%.*s/.git", (int)n, r->path) < PATH_MAX &&
+	       access(path, F_OK) == 0; /* only a note in the question hangs on it */
+}
+
+static void describe(struct gate *g, const struct gate_question *q, struct prompt_question *ret)
+{
+	ret->request = q->request;
+	ret->siblings = count_sibling(g, &q->request);
+	ret->offer_folder = caution_may_widen(&g->config.decider.places, &q->request);
+	ret->folder_has_git = folder_has_git(&q->request);
+	ret->caution = caution_about(&g->config.decider.places, &q->request);
+}
+
+/* Not when only reading was allowed where writing was asked. */
+static bool suffices(const struct gate_question *q, const struct prompt_answer *answer)
+{
+	return answer->access == CONSENT_WRITE || q->request.access == CONSENT_READ;
+}
+
+static void remember(struct gate *g, const struct gate_question *q,
+		     const struct prompt_answer *answer)
+{
+	const struct consent_request *request = &q->request;
+	char folder[PATH_MAX];
+	struct consent_rule rule = {
+		.family = g->config.decider.family,
+		.path = request->path,
+		.target = answer->target,
+		.access = answer->access,
+		.verdict = answer->verdict,
+		.scope = answer->scope,
+		.source = CONSENT_FROM_PROMPT,
+		.time_ms = clock_realtime_ms(),
+	};
+	struct appsilo_error err = {0};
+	int r = -1;
+
+	if (answer->target == CONSENT_FOLDER && request->target == CONSENT_FILE) {
+		size_t n = path_parent_length(request->path, strlen(request->path));
+
+		snprintf(folder, sizeof(folder), "%.*s", (int)n, request->path);
+		rule.path = folder;
+	}
+	if (rule.scope == CONSENT_ALWAYS && g->config.decider.store) {
+		r = consent_store_put(g->config.decider.store, &rule, &err);
+		if (r < 0)
+			log_warning("%s; the answer holds until the program ends", err.line);
+	}
+	if (r < 0)
+		r = session_put(g->config.decider.session, &rule);
+	if (r < 0)
+		log_warning("an answer could not be kept, it holds for this one request");
+	if (g->config.on_change)
+		g->config.on_change(g->config.data, rule.path);
+}
+
+static void record(struct gate *g, const struct gate_question *q, bool allowed)
+{
+	if (allowed)
+		recorder_audit(g->config.recorder, &q->request, true, "prompt", NULL);
+	else
+		gate_record_denial(g, &q->request, q->request.operation, -EACCES);
+}
+
+static const struct gate_kind about_file = {equal,    decide_again, describe,
+					    suffices, remember,	    record};
+
+int gate_ask(struct gate *g, const struct consent_request *request, struct gate_ticket *ticket)
+{
+	struct gate_question *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return -ENOMEM;
+	q->kind = &about_file;
+	q->request = *request;
+	q->request.path = strdup(request->path);
+	q->request.operation = strdup(request->operation);
+	if (!q->request.path || !q->request.operation) {
+		gate_question_free(q);
+		return -ENOMEM;
+	}
+	return gate_park(g, q, ticket);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Questions about hosts. The policy holds what was decided; the store's part of it is read
+ * again whenever the store has changed, before the next decision.
+ */
+#include "broker/gate_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "consent/host_rules.h"
+#include <string.h>
+
+/* A target with all that its words are made of, in one piece. */
+struct gate_host {
+	struct net_target target; /* name: below, or NULL */
+	pid_t pid;
+	char name[HOST_NAME_MAX_BYTES + 1];
+	char address[NET_ADDRESS_TEXT_MAX]; /* what it really is */
+	struct consent_host_request words;  /* while it is shown */
+};
+
+static bool is_lookup(const struct net_target *t)
+{
+	return t->address.family == AF_UNSPEC;
+}
+
+/* False: no target at all, such as a look-up of what is no name. */
+static bool host_init(struct gate_host *h, const struct net_target *t, pid_t pid)
+{
+	struct net_address real = net_address_real(&t->address);
+
+	*h = (struct gate_host){.target = *t, .pid = pid};
+	if (t->name && host_name_parse(t->name, strlen(t->name), h->name, NULL) < 0)
+		return false;
+	h->target.name = t->name ? h->name : NULL;
+	if (is_lookup(t)) {
+		h->target.port = 0;
+		return t->name != NULL;
+	}
+	net_address_text(&real, h->address);
+	return true;
+}
+
+static const char *protocol_word(const struct net_target *t)
+{
+	static const char *const words[] = {[NET_TCP] = "tcp", [NET_UDP] = "udp", [NET_ICMP] = "icmp"};
+
+	return is_lookup(t) ? "dns" : words[t->protocol];
+}
+
+static struct consent_host_request words_of(const struct gate_host *h)
+{
+	return (struct consent_host_request){
+		.host = h->target.name ? h->name : h->address,
+		.address = is_lookup(&h->target) ? NULL : h->address,
+		.port = h->target.port,
+		.protocol = protocol_word(&h->target),
+		.pid = h->pid,
+	};
+}
+
+/* Has the policy what the store says now? */
+static bool is_current(struct gate *g)
+{
+	struct consent_store *store = g->config.decider.store;
+	struct appsilo_error err;
+	int64_t version;
+	int r = 0;
+
+	if (!store)
+		return true;
+	pthread_mutex_lock(&g->hosts_lock);
+	version = consent_store_version(store);
+	if (version < 0 || version != g->hosts_version)
+		r = version < 0 ? (int)version
+				: host_rules_load(store, g->config.decider.family,
+						  g->config.policy, &err);
+	g->hosts_version = r < 0 ? -1 : version;
+	pthread_mutex_unlock(&g->hosts_lock);
+	return r == 0;
+}
+
+static void judge(struct gate *g, const struct net_target *t, struct net_decision *ret)
+{
+	*ret = (struct net_decision){.verdict = CONSENT_DENY};
+	if (!g->config.policy || !is_current(g))
+		return;
+	if (is_lookup(t))
+		net_policy_judge_name(g->config.policy, t->name, ret);
+	else
+		net_policy_judge(g->config.policy, t, ret);
+}
+
+enum consent_verdict gate_decide_host(struct gate *g, const struct net_target *target, pid_t pid)
+{
+	struct net_decision decision;
+	struct consent_host_request words;
+	struct gate_host h;
+
+	if (!host_init(&h, target, pid))
+		return CONSENT_DENY;
+	judge(g, &h.target, &decision);
+	if (decision.verdict == CONSENT_ALLOW) {
+		words = words_of(&h);
+		gate_count(g, true);
+		recorder_audit_host(g->config.recorder, &words, &decision);
+	}
+	if (decision.verdict == CONSENT_ASK && gate_is_mute(g))
+		return CONSENT_DENY;
+	return decision.verdict;
+}
+
+static void record_denial(struct gate *g, const struct gate_host *h, const char *call, int code)
+{
+	struct consent_host_request words = words_of(h);
+	struct net_decision decision;
+
+	judge(g, &h->target, &decision);
+	/* Asked and refused, once. */
+	if (decision.verdict == CONSENT_ASK || decision.verdict == CONSENT_ALLOW)
+		decision = (struct net_decision){.verdict = CONSENT_ASK};
+	gate_count(g, false);
+	recorder_denial_host(g->config.recorder, &words, call, code, gate_why_denied(g), &decision);
+}
+
+void gate_record_host_denial(struct gate *g, const struct net_target *target, pid_t pid,
+			     const char *call, int code)
+{
+	struct gate_host h;
+
+	if (host_init(&h, target, pid))
+		record_denial(g, &h, call, code);
+	else
+		gate_count(g, false); /* no words of ours could name it */
+}
+
+bool gate_may_publish(struct gate *g, uint16_t port)
+{
+	return g->config.policy && net_policy_may_publish(g->config.policy, port);
+}
+
+static bool equal(const struct gate_question *a, const struct gate_question *b)
+{
+	const struct gate_host *x = a->host, *y = b->host;
+
+	return x->target.port == y->target.port && strcmp(x->name, y->name) == 0 &&
+	       is_lookup(&x->target) == is_lookup(&y->target) &&
+	       (*x->name || strcmp(x->address, y->address) == 0);
+}
+
+static enum consent_verdict decide_again(struct gate *g, const struct gate_question *q)
+{
+	struct net_decision decision;
+
+	judge(g, &q->host->target, &decision);
+	return decision.verdict;
+}
+
+static const char *caution_about_host(const struct gate_host *h)
+{
+	if (!is_lookup(&h->target) && net_address_place(&h->target.address) == NET_PRIVATE)
+		return "this is an address of your own network";
+	if (strncmp(h->name, "xn--", 4) == 0 || strstr(h->name, ".xn--"))
+		return "the name has letters of other scripts (shown as xn--...)";
+	return NULL;
+}
+
+static void describe(struct gate *g, const struct gate_question *q, struct prompt_question *ret)
+{
+	q->host->words = words_of(q->host);
+	ret->host = &q->host->words;
+	ret->request.pid = q->host->pid;
+	ret->caution = caution_about_host(q->host);
+}
+
+static bool suffices(const struct gate_question *q, const struct prompt_answer *answer)
+{
+	(void)q;
+	(void)answer;
+	return true; /* a host cannot be allowed by half */
+}
+
+/* The host alone: where the name leads now is not what was allowed. */
+static struct host_pattern pattern_of(const struct gate_host *h, bool any_port)
+{
+	struct host_pattern pattern = {.kind = HOST_NAME, .port = any_port ? 0 : h->target.port};
+
+	if (h->target.name) {
+		memcpy(pattern.name, h->name, sizeof(pattern.name));
+		return pattern;
+	}
+	pattern.kind = HOST_NETWORK;
+	pattern.network = net_address_real(&h->target.address);
+	pattern.bits = (uint8_t)net_address_bits(&pattern.network);
+	return pattern;
+}
+
+static int store_rule(struct gate *g, const struct net_rule *rule)
+{
+	char text[HOST_TEXT_MAX];
+	struct consent_host_rule stored = {
+		.family = g->config.decider.family,
+		.host = host_pattern_text(&rule->pattern, text),
+		.verdict = rule->verdict,
+		.source = rule->source,
+		.time_ms = clock_realtime_ms(),
+	};
+	struct appsilo_error err = {0};
+	int r = consent_store_put_host(g->config.decider.store, &stored, &err);
+
+	if (r < 0)
+		log_warning("%s; the answer holds until the program ends", err.line);
+	pthread_mutex_lock(&g->hosts_lock);
+	g->hosts_version = -1; /* our own commits do not change the version */
+	pthread_mutex_unlock(&g->hosts_lock);
+	return r;
+}
+
+static void remember(struct gate *g, const struct gate_question *q,
+		     const struct prompt_answer *answer)
+{
+	struct net_rule rule = {
+		.pattern = pattern_of(q->host, answer->any_port),
+		.verdict = answer->verdict,
+		.scope = answer->scope,
+		.source = CONSENT_FROM_PROMPT,
+	};
+	int r = -1;
+
+	if (rule.scope == CONSENT_ALWAYS && g->config.decider.store)
+		r = store_rule(g, &rule);
+	if (r < 0) {
+		rule.scope = CONSENT_SESSION;
+		r = net_policy_add(g->config.policy, &rule);
+	}
+	if (r < 0)
+		log_warning("an answer could not be kept, it holds for this one request");
+	if (g->config.on_host_change)
+		g->config.on_host_change(g->config.data);
+}
+
+static void record(struct gate *g, const struct gate_question *q, bool allowed)
+{
+	struct consent_host_request words = words_of(q->host);
+
+	if (allowed)
+		recorder_audit_host(g->config.recorder, &words, NULL);
+	else
+		record_denial(g, q->host, is_lookup(&q->host->target) ? "look up" : "connect", -EACCES);
+}
+
+static const struct gate_kind about_host = {equal,    decide_again, describe,
+					    suffices, remember,	    record};
+
+int gate_ask_host(struct gate *g, const struct net_target *target, pid_t pid,
+		  struct gate_ticket *ticket)
+{
+	struct gate_question *q = calloc(1, sizeof(*q));
+	int r = -ENOMEM;
+
+	if (q)
+		q->host = malloc(sizeof(*q->host));
+	if (q && q->host)
+		r = host_init(q->host, target, pid) ? 0 : -EINVAL;
+	if (r < 0) {
+		gate_question_free(q);
+		return r;
+	}
+	q->kind = &about_host;
+	return gate_park(g, q, ticket);
+}

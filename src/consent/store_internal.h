@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the store share: store.c has the rules about files, store_hosts.c those
+ * about hosts. */
+#ifndef APPSILO_CONSENT_STORE_INTERNAL_H
+#define APPSILO_CONSENT_STORE_INTERNAL_H
+
+#include "consent/levels.h"
+#include "consent/store.h"
+#include "consent/wal_header.h"
+#include <limits.h>
+#include <pthread.h>
+#include <sqlite3.h>
+
+#define STORE_VERSION 1	      /* of one that has rules about files only */
+#define STORE_VERSION_HOSTS 2 /* and of one that has had a rule about a host */
+
+#define STORE_PUT_TRIES 5 /* waiting is not fair: of a hundred runs another may go first each time */
+
+enum query {
+	QUERY_AT,
+	QUERY_BELOW,
+	QUERY_PUT,
+	QUERY_VERSION,
+	QUERY_BEGIN,
+	QUERY_END,
+	QUERY_ANY_FOR_ALL,
+	N_QUERIES,
+};
+
+struct consent_store {
+	char file[PATH_MAX];
+	pthread_mutex_t lock; /* guards everything below */
+	sqlite3 *db;	      /* owned; NULL while the store does not exist */
+	sqlite3_stmt *statements[N_QUERIES];
+	struct levels levels; /* true for levels_version, levels_family and our own writes */
+	int64_t levels_version;
+	char levels_family[CONSENT_FAMILY_MAX];
+	bool any_for_all;
+	struct wal_header header;
+	bool header_noted; /* it was like this when levels_version was read */
+};
+
+static inline void store_unlock(pthread_mutex_t **lock)
+{
+	pthread_mutex_unlock(*lock);
+}
+
+#define store_hold(store)                                                                          \
+	cleanup(store_unlock) pthread_mutex_t *held_ __attribute__((unused)) = &(store)->lock;     \
+	pthread_mutex_lock(held_)
+
+/** A negative errno for what SQLite returned; 0. */
+int store_code(int sqlite_code) must_check;
+
+/** Fill @err for @code; @what: "open", "read", ... Returns @code. */
+int store_explain(const struct consent_store *store, int code, const char *what,
+		  struct appsilo_error *err);
+
+/** Open the existing file if there is one, make it with @create. Under the lock. store->db is
+ * NULL while there is none. Returns 0; -errno. */
+int store_ensure_open(struct consent_store *store, bool create) must_check;
+
+/** The first column of the first row. Returns 0; -errno. */
+int store_read_number(sqlite3 *db, const char *sql, int64_t *ret) must_check;
+
+/** Wake the brokers that watch the store. */
+void store_announce(const struct consent_store *store);
+
+/** Delete rules about hosts, all of them where @host is NULL. Under the lock, in the caller's
+ * transaction if there is one. Returns 0; -errno. */
+int store_delete_hosts(struct consent_store *store, const char *family, const char *host,
+		       int *ret_count) must_check;
+
+static inline void store_bind_text(sqlite3_stmt *s, int index, const char *text)
+{
+	sqlite3_bind_text(s, index, text, -1, SQLITE_STATIC);
+}
+
+#endif
