@@ -39,6 +39,8 @@ static int add_record(struct prepared *p, const char *record, struct appsilo_err
 	enum view_kind kind;
 	int r;
 
+	if (*record == '!') /* the store could not be read; the rest is the line that says why */
+		return error_say(err, -EIO, "%s", record + 1);
 	if (*path != '/')
 		return error_say(err, -EBADMSG, "run: unreadable rule from the store");
 	switch (*record) {
