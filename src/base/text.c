@@ -50,6 +50,20 @@ size_t text_decode(const unsigned char *p, size_t left, uint32_t *ret)
 	return n;
 }
 
+bool text_is_utf8(const char *bytes, size_t length)
+{
+	const unsigned char *p = (const unsigned char *)bytes;
+	uint32_t c;
+	size_t n;
+
+	for (size_t i = 0; i < length; i += n) {
+		n = text_decode(p + i, length - i, &c);
+		if (n == 0 || c == 0)
+			return false;
+	}
+	return true;
+}
+
 int text_escape(const char *bytes, size_t length, char *ret, size_t size)
 {
 	const unsigned char *p = (const unsigned char *)bytes;

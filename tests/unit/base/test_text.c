@@ -33,6 +33,18 @@ static void escape_shows_every_dangerous_class(void **state)
 	text_is("a\\x1b", 5, "a\\\\x1b");			    /* no two inputs look alike */
 }
 
+static void utf8_is_told_from_other_bytes(void **state)
+{
+	(void)state;
+	assert_true(text_is_utf8("", 0));
+	assert_true(text_is_utf8("plain/ü日.txt", strlen("plain/ü日.txt")));
+	assert_false(text_is_utf8("a\0b", 3));
+	assert_false(text_is_utf8("a\xff", 2));
+	assert_false(text_is_utf8("\xe2\x80", 2));	   /* cut off */
+	assert_false(text_is_utf8("\xc0\xaf", 2));	   /* a longer spelling of "/" */
+	assert_false(text_is_utf8("\x4c\x6f\xa7\x94", 4)); /* <?xm in EBCDIC */
+}
+
 static void escape_refuses_rather_than_cuts(void **state)
 {
 	char out[8];
@@ -130,6 +142,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(escape_shows_every_dangerous_class),
+		cmocka_unit_test(utf8_is_told_from_other_bytes),
 		cmocka_unit_test(escape_refuses_rather_than_cuts),
 		cmocka_unit_test(paths_are_cleaned_lexically),
 		cmocka_unit_test(under_is_by_component),
