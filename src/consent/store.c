@@ -3,12 +3,12 @@
 
 #include "base/fd.h"
 #include "consent/levels.h"
+#include "consent/store_error.h"
 #include "consent/wal_header.h"
 #include "consent/words.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -66,46 +66,11 @@ struct consent_store {
 	bool header_noted; /* it was like this when levels_version was read */
 };
 
-static int code_of(int sqlite_code)
-{
-	switch (sqlite_code & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_ROW:
-	case SQLITE_DONE:
-		return 0;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return -EBUSY;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	case SQLITE_READONLY:
-		return -EROFS;
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_PERM:
-	case SQLITE_CANTOPEN:
-	case SQLITE_AUTH:
-		return -EACCES;
-	case SQLITE_IOERR:
-		return -EIO;
-	default:
-		return -EUCLEAN; /* corrupt, not a database, or not what we wrote */
-	}
-}
-
+/* The line for @code, which came with the last call on the database. */
 static int explain(const struct consent_store *store, int code, const char *what,
 		   struct appsilo_error *err)
 {
-	if (code == -EUCLEAN)
-		return error_say(err, code,
-				 "consent store: %s is damaged; everything is denied until you move "
-				 "it away or restore it",
-				 store->file);
-	if (code == -EBUSY)
-		return error_say(err, code,
-				 "consent store: %s is locked by another process; try again",
-				 store->file);
-	return error_set(err, code, "consent store: cannot %s %s", what, store->file);
+	return store_explain(store->file, store_cause(store->db, code), what, err);
 }
 
 static int open_database(struct consent_store *store, int flags)
@@ -121,7 +86,7 @@ static int open_database(struct consent_store *store, int flags)
 				  "PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL;"
 				  "PRAGMA cell_size_check = ON;",
 				  NULL, NULL, NULL);
-	return code_of(rc);
+	return store_code(rc);
 }
 
 static int read_pragma(sqlite3 *db, const char *sql, int64_t *ret)
@@ -134,7 +99,7 @@ static int read_pragma(sqlite3 *db, const char *sql, int64_t *ret)
 	if (rc == SQLITE_ROW)
 		*ret = sqlite3_column_int64(statement, 0);
 	sqlite3_finalize(statement);
-	return rc == SQLITE_ROW ? 0 : code_of(rc == SQLITE_DONE ? SQLITE_CORRUPT : rc);
+	return rc == SQLITE_ROW ? 0 : store_code(rc == SQLITE_DONE ? SQLITE_CORRUPT : rc);
 }
 
 /* Make the tables in a new file; two processes may try at once. */
@@ -143,15 +108,15 @@ static int create_schema(struct consent_store *store)
 	int64_t tables;
 	int rc = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL; BEGIN IMMEDIATE", NULL, NULL,
 			      NULL);
-	int r = code_of(rc);
+	int r = store_code(rc);
 
 	if (r < 0)
 		return r;
 	r = read_pragma(store->db, "SELECT count(*) FROM sqlite_schema", &tables);
 	if (r == 0 && tables == 0)
-		r = code_of(sqlite3_exec(store->db, schema, NULL, NULL, NULL));
+		r = store_code(sqlite3_exec(store->db, schema, NULL, NULL, NULL));
 	rc = sqlite3_exec(store->db, r == 0 ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL);
-	return r < 0 ? r : code_of(rc);
+	return r < 0 ? r : store_code(rc);
 }
 
 static int check_schema(struct consent_store *store)
@@ -164,7 +129,7 @@ static int check_schema(struct consent_store *store)
 	if (r == 0 && (application != APPLICATION_ID || version != SCHEMA_VERSION))
 		r = -EUCLEAN;
 	for (size_t i = 0; r == 0 && i < N_QUERIES; i++)
-		r = code_of(sqlite3_prepare_v3(store->db, queries[i], -1, SQLITE_PREPARE_PERSISTENT,
+		r = store_code(sqlite3_prepare_v3(store->db, queries[i], -1, SQLITE_PREPARE_PERSISTENT,
 					       &store->statements[i], NULL));
 	return r;
 }
@@ -182,6 +147,12 @@ static void close_database(struct consent_store *store)
 	store->header.shared = NULL;
 }
 
+/* Whoever else could write there could allow. */
+static bool is_ours(const struct stat *st)
+{
+	return st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
 /* Open the existing file if there is one: it may have been made since the last call. */
 static int ensure_open(struct consent_store *store, bool create)
 {
@@ -196,6 +167,8 @@ static int ensure_open(struct consent_store *store, bool create)
 		return -errno;
 	if (!fresh && !S_ISREG(st.st_mode))
 		return -EUCLEAN; /* a pipe, a link that leads nowhere: not an empty store */
+	if (!fresh && !is_ours(&st))
+		return -EPERM;
 	if (fresh && !create)
 		return 0;
 	fd = open(store->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (fresh ? O_CREAT : 0), 0600);
@@ -211,16 +184,25 @@ static int ensure_open(struct consent_store *store, bool create)
 		r = create_schema(store);
 	if (r == 0)
 		r = check_schema(store);
+	r = store_cause(store->db, r);
 	if (r < 0)
 		close_database(store);
 	return r;
 }
 
-/* Our own private directory, made when missing. */
+/* Our own directory, where nobody else can put another store, or take ours away. */
+static int check_directory(const char *dir)
+{
+	struct stat st;
+
+	if (stat(dir, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return is_ours(&st) ? 0 : -EPERM;
+}
+
 static int make_directory(const char *dir)
 {
 	char part[PATH_MAX];
-	struct stat st;
 
 	for (const char *slash = strchr(dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		snprintf(part, sizeof(part), "%.*s", (int)(slash - dir), dir);
@@ -229,9 +211,7 @@ static int make_directory(const char *dir)
 	}
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	if (stat(dir, &st) < 0)
-		return -errno;
-	return st.st_uid == geteuid() && !(st.st_mode & S_IWOTH) ? 0 : -EPERM;
+	return 0;
 }
 
 int consent_store_open(const char *dir, enum store_mode mode, struct consent_store **ret,
@@ -248,6 +228,8 @@ int consent_store_open(const char *dir, enum store_mode mode, struct consent_sto
 		return error_set(err, -ENAMETOOLONG, "consent store: %s", dir);
 	if (mode == STORE_CREATE)
 		r = make_directory(dir);
+	if (r == 0)
+		r = check_directory(dir);
 	if (r == 0)
 		r = ensure_open(store, mode == STORE_CREATE);
 	if (r < 0)
@@ -299,7 +281,7 @@ static int visit_rows(sqlite3_stmt *s, consent_rule_fn visit, void *data)
 	while (r == 0 && (rc = sqlite3_step(s)) == SQLITE_ROW)
 		r = read_row(s, path, &rule) ? visit(data, &rule) : -EUCLEAN;
 	if (r == 0)
-		r = code_of(rc);
+		r = store_code(rc);
 	sqlite3_reset(s);
 	return r;
 }
@@ -327,7 +309,7 @@ static void unlock(pthread_mutex_t **lock)
 static int64_t step_number(struct consent_store *store, enum query query)
 {
 	sqlite3_stmt *s = store->statements[query];
-	int rc = sqlite3_step(s), r = code_of(rc);
+	int rc = sqlite3_step(s), r = store_code(rc);
 	int64_t number = rc == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
 
 	sqlite3_reset(s);
@@ -502,7 +484,7 @@ static int put(struct consent_store *store, const struct consent_rule *rule,
 	bind_text(s, 5, words_verdict(rule->verdict));
 	bind_text(s, 6, words_source(rule->source));
 	sqlite3_bind_int64(s, 7, rule->time_ms);
-	r = code_of(sqlite3_step(s));
+	r = store_code(sqlite3_step(s));
 	sqlite3_reset(s);
 	if (r < 0)
 		return explain(store, r, "write", err);
@@ -532,7 +514,7 @@ int consent_store_each(struct consent_store *store, const char *family, consent_
 	hold(store);
 	r = ensure_open(store, false);
 	if (r == 0 && store->db) {
-		r = code_of(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
+		r = store_code(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
 		if (r == 0) {
 			if (family)
 				bind_text(s, 1, family);
@@ -561,7 +543,7 @@ int consent_store_remove(struct consent_store *store, const char *family, const 
 	if (r == 0 && !store->db)
 		return 0;
 	if (r == 0)
-		r = code_of(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
+		r = store_code(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
 	if (r == 0 && family)
 		bind_text(s, 1, family);
 	if (r == 0 && path) {
@@ -573,7 +555,7 @@ int consent_store_remove(struct consent_store *store, const char *family, const 
 		bind_bytes(s, 5, last);
 	}
 	if (r == 0)
-		r = code_of(sqlite3_step(s));
+		r = store_code(sqlite3_step(s));
 	if (r == 0)
 		*ret_count = sqlite3_changes(store->db);
 	sqlite3_finalize(s);
@@ -592,7 +574,7 @@ int64_t consent_store_version(struct consent_store *store)
 	r = ensure_open(store, false);
 	if (r < 0 || !store->db)
 		return r;
-	r = code_of(sqlite3_step(store->statements[QUERY_VERSION]));
+	r = store_code(sqlite3_step(store->statements[QUERY_VERSION]));
 	if (r == 0)
 		version = sqlite3_column_int64(store->statements[QUERY_VERSION], 0);
 	sqlite3_reset(store->statements[QUERY_VERSION]);

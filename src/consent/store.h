@@ -19,7 +19,8 @@ enum store_mode {
 
 /**
  * Open the store in data directory @dir.
- * Returns 0; -EUCLEAN damaged or not ours; -EACCES; -EBUSY locked; -errno; line in @err.
+ * Returns 0; -EUCLEAN damaged or not a store; -EPERM somebody else could write it; -EACCES; -EBUSY
+ * locked; -errno; line in @err.
  */
 int consent_store_open(const char *dir, enum store_mode mode, struct consent_store **ret,
 		       struct appsilo_error *err) must_check;
