@@ -109,8 +109,8 @@ void gate_used(struct gate *g, const char *folder)
 		g->config.on_used(g->config.data, folder);
 }
 
-void gate_record_denial(struct gate *g, const struct consent_request *request, const char *call,
-			int code)
+static void record_denial(struct gate *g, const struct consent_request *request, const char *call,
+			  int code)
 {
 	struct decision decision;
 	const char *source;
@@ -123,8 +123,14 @@ void gate_record_denial(struct gate *g, const struct consent_request *request, c
 		 : g->no_prompter				   ? "no-prompter"
 								   : "prompt";
 	pthread_mutex_unlock(&g->lock);
-	count(g, false);
 	recorder_denial(g->config.recorder, request, call, code, source, &decision);
+}
+
+void gate_record_denial(struct gate *g, const struct consent_request *request, const char *call,
+			int code)
+{
+	count(g, false);
+	record_denial(g, request, call, code);
 }
 
 static struct gate_question *find_equal(struct gate *g, const struct consent_request *r)
@@ -379,7 +385,7 @@ static void handle(struct gate *g, struct gate_question *q)
 		verdict = asked ? put_question(g, q) : decision.verdict;
 	}
 	if (verdict != CONSENT_ALLOW)
-		gate_record_denial(g, &q->request, q->request.operation, -EACCES);
+		record_denial(g, &q->request, q->request.operation, -EACCES);
 	settle(g, q, verdict == CONSENT_ALLOW ? CONSENT_ALLOW : CONSENT_DENY);
 	free_question(q);
 	if (asked && g->config.on_answered)
@@ -436,10 +442,8 @@ int gate_new(const struct gate_config *config, struct gate **ret, struct appsilo
 	return 0;
 }
 
-void gate_free(struct gate *g)
+void gate_stop(struct gate *g)
 {
-	if (!g)
-		return;
 	pthread_mutex_lock(&g->lock);
 	g->stopping = true;
 	pthread_cond_signal(&g->arrived);
@@ -448,13 +452,7 @@ void gate_free(struct gate *g)
 	if (g->running)
 		pthread_join(g->thread, NULL);
 	if (g->prompter)
-		g->prompter->free(g->prompter);
-	for (size_t i = 0; i < RECENT_FOLDERS; i++)
-		free(g->folders[i].path);
-	close_keep_errno(g->cancel_fd);
-	pthread_cond_destroy(&g->arrived);
-	pthread_mutex_destroy(&g->lock);
-	free(g);
+		g->prompter->free(TAKE_PTR(g->prompter));
 }
 
 void gate_poll_store(struct gate *g)

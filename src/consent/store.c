@@ -57,6 +57,7 @@ struct consent_store {
 	char file[PATH_MAX];
 	pthread_mutex_t lock; /* guards everything below */
 	sqlite3 *db;	      /* owned; NULL while the store does not exist */
+	bool shut;	      /* by consent_store_shut() */
 	sqlite3_stmt *statements[N_QUERIES];
 	struct levels levels; /* true for levels_version, levels_family and our own writes */
 	int64_t levels_version;
@@ -160,6 +161,8 @@ static int ensure_open(struct consent_store *store, bool create)
 	bool fresh;
 	int r, fd;
 
+	if (store->shut)
+		return -ESHUTDOWN;
 	if (store->db)
 		return 0;
 	fresh = lstat(store->file, &st) < 0; /* one call: each decision comes through here */
@@ -304,6 +307,13 @@ static void unlock(pthread_mutex_t **lock)
 #define hold(store)                                                                                \
 	cleanup(unlock) pthread_mutex_t *held_ __attribute__((unused)) = &(store)->lock;           \
 	pthread_mutex_lock(held_)
+
+void consent_store_shut(struct consent_store *store)
+{
+	hold(store);
+	close_database(store);
+	store->shut = true;
+}
 
 /* One step of a statement without arguments. Returns its first column; -errno. */
 static int64_t step_number(struct consent_store *store, enum query query)

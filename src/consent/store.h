@@ -26,6 +26,10 @@ int consent_store_open(const char *dir, enum store_mode mode, struct consent_sto
 		       struct appsilo_error *err) must_check;
 void consent_store_close(struct consent_store *store);
 
+/** Put the file away for good while other threads may still ask: from now on every call but
+ * consent_store_close() fails with -ESHUTDOWN. */
+void consent_store_shut(struct consent_store *store);
+
 /** Remember @rule; it replaces the one on the same family, path, target and access. Waits up to ten
  * seconds for other writers. */
 int consent_store_put(struct consent_store *store, const struct consent_rule *rule,
