@@ -14,7 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LINE_MAX_BYTES (8 * PATH_MAX)
+/* A path stands in it up to three times, each byte of it as \udcNN. */
+#define LINE_MAX_BYTES (20 * PATH_MAX)
 
 struct recorder {
 	pthread_mutex_t lock; /* guards the descriptors and last */

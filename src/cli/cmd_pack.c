@@ -53,7 +53,7 @@ static int take(void *data, const struct option_row *row, const char *value)
 static int print_counts(const struct wishes *w, const char *path, const char *did,
 			const struct msix_counts *counts)
 {
-	char text[4 * PATH_MAX], shown[PATH_MAX];
+	char text[8 * PATH_MAX], shown[PATH_MAX];
 	struct json_writer j;
 
 	if (!w->json) {

@@ -7,7 +7,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define RESULT_MAX 4096 /* bytes */
+/* Bytes; the error line is the longest part, each of its bytes as \udcNN. */
+#define RESULT_MAX (6 * ERROR_LINE_MAX + 2048)
 
 int result_open(const char *path, struct appsilo_error *err)
 {
