@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consent/store_error.h"
 
+#include "base/text.h"
 #include <string.h>
 
 int store_code(int sqlite_code)
@@ -39,31 +40,34 @@ int store_cause(sqlite3 *db, int code)
 
 int store_explain(const char *file, int code, const char *what, struct appsilo_error *err)
 {
+	char shown[768];
+
+	text_show(file, shown, sizeof(shown));
 	switch (code) {
 	case -EUCLEAN:
 		return error_say(err, code,
 				 "consent store: %s is damaged; everything is denied until you move "
 				 "it away or restore it",
-				 file);
+				 shown);
 	case -EBUSY:
 		return error_say(err, code, "consent store: %s is locked by another process; try again",
-				 file);
+				 shown);
 	case -EPERM:
 		return error_say(err, code,
 				 "consent store: %s and its folder must be yours, and writable by nobody "
 				 "else; everything is denied until they are (chown, chmod go-w)",
-				 file);
+				 shown);
 	case -ENOSPC:
 	case -EDQUOT:
 		return error_say(err, code,
 				 "consent store: cannot %s %s: the disk is full; make room and try again",
-				 what, file);
+				 what, shown);
 	case -EROFS:
 	case -EACCES:
 		return error_say(err, code,
 				 "consent store: cannot %s %s: %s; make it and its folder writable", what,
-				 file, strerror(-code));
+				 shown, strerror(-code));
 	default:
-		return error_set(err, code, "consent store: cannot %s %s", what, file);
+		return error_set(err, code, "consent store: cannot %s %s", what, shown);
 	}
 }

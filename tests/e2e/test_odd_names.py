@@ -81,5 +81,19 @@ class OddNames(Case):
             with self.subTest(byte):
                 self.check(long_path(byte))
 
+    def test_a_data_home_that_is_no_text(self):
+        home = os.fsencode(PLACE) + b"/data\xff\x1b[2J"
+        env = {"XDG_DATA_HOME": os.fsdecode(home)}
+        self.answers({"path": HOME + "/data/test.txt"})
+        done = self.run_app("cat", HOME + "/data/test.txt", env=env)
+        self.assertEqual(done.stdout, "hello\n", done.stderr)
+        self.assertEqual(self.tool("list", "--json", env=env).stdout.strip(), "[]")
+        why = json.loads(self.tool("why", "--json", env=env).stdout)
+        self.assertEqual([line["path"] for line in why], [HOME + "/work"])
+        write(home + b"/appsilo/consent.db", "damaged" * 100)
+        for done in (self.tool("consents", env=env, check=False), self.run_app("true", env=env),
+                     self.run_app("true", env=env, prompt="never")):
+            self.assertRegex(done.stderr, r"^appsilo: consent store: [ -~]*data\\xff\\x1b[ -~]* is damaged[ -~]*\n$")
+
 
 main()
