@@ -154,9 +154,9 @@ static int make_ready(struct line_prompter *p)
 	bool fresh = p->in_fd < 0;
 	int r = start(p);
 
-	if (r == 0 && !fresh)
+	if (r == 0)
 		r = drop_early_bytes(p);
-	if (r != -EPIPE)
+	if (r != -EPIPE || fresh)
 		return r;
 	stop(p);
 	return start(p);
