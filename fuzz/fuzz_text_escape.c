@@ -52,6 +52,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ALWAYS(text_escape((const char *)data, size, text, 4 * size + 1) == 0);
 	check_visible(text);
 	ALWAYS(unescape(text, back) == size && memcmp(back, data, size) == 0);
+	if (!memchr(data, '\0', size)) {
+		char *again = malloc(size + 1);
+
+		ALWAYS(again && text_unescape(text, again, size + 1) == 0);
+		ALWAYS(strlen(again) == size && memcmp(again, data, size) == 0);
+		free(again);
+	}
 	r = text_escape((const char *)data, size, small, sizeof(small));
 	ALWAYS(r == (strlen(text) < sizeof(small) ? 0 : -ENAMETOOLONG));
 	ALWAYS(strlen(small) < sizeof(small) && strncmp(small, text, strlen(small)) == 0);

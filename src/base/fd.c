@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 /* Well below what a socket buffers by default. */
 #define MESSAGE_MAX 65536
@@ -25,6 +26,30 @@ int fd_write_all(int fd, const void *data, size_t size)
 		size -= (size_t)n;
 	}
 	return 0;
+}
+
+int fd_append_all(int fd, const void *data, size_t size)
+{
+	size_t done = 0;
+	struct stat st;
+	off_t end;
+	int r;
+
+	while (done < size) {
+		ssize_t n = write(fd, (const char *)data + done, size - done);
+
+		if (n < 0 && errno != EINTR)
+			break;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	if (done == size)
+		return 0;
+	r = -errno;
+	end = lseek(fd, 0, SEEK_CUR);
+	/* Unless another process has appended to the file since. */
+	if (done > 0 && end > 0 && fstat(fd, &st) == 0 && st.st_size == end)
+		(void)!ftruncate(fd, end - (off_t)done);
+	return r;
 }
 
 int fd_open_report(const char *path, int flags, mode_t mode)

@@ -12,6 +12,12 @@
 int fd_write_all(int fd, const void *data, size_t size) must_check;
 
 /**
+ * Append all @size bytes to @fd, opened with O_APPEND, or nothing of them: what a full disk
+ * took of a line is cut off again. Returns 0; -errno.
+ */
+int fd_append_all(int fd, const void *data, size_t size) must_check;
+
+/**
  * Open @path for a report the user asked for, making it with @mode when missing. A link is
  * not followed, except below /dev and /proc: an app may have planted it in a folder that it
  * may write (CVE-2024-28185). @flags besides O_WRONLY. Returns an fd; -ELOOP; -errno.

@@ -50,6 +50,20 @@ size_t text_decode(const unsigned char *p, size_t left, uint32_t *ret)
 	return n;
 }
 
+bool text_is_utf8(const char *bytes, size_t length)
+{
+	const unsigned char *p = (const unsigned char *)bytes;
+	uint32_t c;
+	size_t n;
+
+	for (size_t i = 0; i < length; i += n) {
+		n = text_decode(p + i, length - i, &c);
+		if (n == 0 || c == 0)
+			return false;
+	}
+	return true;
+}
+
 int text_escape(const char *bytes, size_t length, char *ret, size_t size)
 {
 	const unsigned char *p = (const unsigned char *)bytes;
@@ -80,6 +94,58 @@ int text_escape(const char *bytes, size_t length, char *ret, size_t size)
 	}
 	ret[used] = '\0';
 	return 0;
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Whether @shown is what text_escape() makes of @bytes. */
+static bool is_shown_as(const char *bytes, const char *shown)
+{
+	char again[4 * 4 + 1];
+	uint32_t c;
+	size_t n;
+
+	for (size_t left = strlen(bytes); left > 0; left -= n) {
+		n = text_decode((const unsigned char *)bytes, left, &c);
+		n = n ? n : 1;
+		if (text_escape(bytes, n, again, sizeof(again)) < 0 ||
+		    strncmp(shown, again, strlen(again)) != 0)
+			return false;
+		bytes += n;
+		shown += strlen(again);
+	}
+	return !*shown;
+}
+
+int text_unescape(const char *shown, char *ret, size_t size)
+{
+	size_t used = 0;
+
+	if (size == 0)
+		return -ENAMETOOLONG;
+	for (const char *p = shown; *p; used++) {
+		int high, low;
+
+		if (used + 1 >= size)
+			return -ENAMETOOLONG;
+		if (*p != '\\') {
+			ret[used] = *p++;
+		} else if (p[1] == '\\') {
+			ret[used] = '\\';
+			p += 2;
+		} else if (p[1] == 'x' && (high = hex_digit(p[2])) >= 0 && (low = hex_digit(p[3])) >= 0 &&
+			   high + low > 0) {
+			ret[used] = (char)(high << 4 | low);
+			p += 4;
+		} else {
+			return -EINVAL;
+		}
+	}
+	ret[used] = '\0';
+	return is_shown_as(ret, shown) ? 0 : -EINVAL;
 }
 
 const char *text_show(const char *string, char *buffer, size_t size)

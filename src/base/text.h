@@ -28,8 +28,18 @@ size_t text_decode(const unsigned char *p, size_t left, uint32_t *ret);
  */
 int text_escape(const char *bytes, size_t length, char *ret, size_t size) must_check;
 
+/** Whether all @length bytes are UTF-8 as text_decode() has it, without a NUL. */
+bool text_is_utf8(const char *bytes, size_t length);
+
 /** Edit distance of two words, for "did you mean"; large for words of 64 bytes and more. */
 size_t text_distance(const char *a, const char *b);
+
+/**
+ * The string that text_escape() shows as @shown, and nothing else.
+ * @ret   buffer of @size bytes
+ * Returns 0; -EINVAL when nothing is shown like that; -ENAMETOOLONG.
+ */
+int text_unescape(const char *shown, char *ret, size_t size) must_check;
 
 /** As text_escape() for a string; on overflow the result is "(name too long to show)". */
 const char *text_show(const char *string, char *buffer, size_t size);

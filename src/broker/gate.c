@@ -287,10 +287,8 @@ int gate_new(const struct gate_config *config, struct gate **ret, struct appsilo
 	return 0;
 }
 
-void gate_free(struct gate *g)
+void gate_stop(struct gate *g)
 {
-	if (!g)
-		return;
 	pthread_mutex_lock(&g->lock);
 	g->stopping = true;
 	pthread_cond_signal(&g->arrived);
@@ -299,7 +297,13 @@ void gate_free(struct gate *g)
 	if (g->running)
 		pthread_join(g->thread, NULL);
 	if (g->prompter)
-		g->prompter->free(g->prompter);
+		g->prompter->free(TAKE_PTR(g->prompter));
+}
+
+void gate_free(struct gate *g)
+{
+	if (!g)
+		return;
 	for (size_t i = 0; i < RECENT_FOLDERS; i++)
 		free(g->folders[i].path);
 	close_keep_errno(g->cancel_fd);

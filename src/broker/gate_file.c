@@ -41,8 +41,8 @@ void gate_used(struct gate *g, const char *folder)
 		g->config.on_used(g->config.data, folder);
 }
 
-void gate_record_denial(struct gate *g, const struct consent_request *request, const char *call,
-			int code)
+static void record_denial(struct gate *g, const struct consent_request *request, const char *call,
+			  int code)
 {
 	struct decision decision;
 	const char *source;
@@ -51,8 +51,14 @@ void gate_record_denial(struct gate *g, const struct consent_request *request, c
 	source = decision.by_never_list ? "never-list"
 		 : decision.by_rule && decision.verdict == CONSENT_DENY ? "rule"
 									: gate_why_denied(g);
-	gate_count(g, false);
 	recorder_denial(g->config.recorder, request, call, code, source, &decision);
+}
+
+void gate_record_denial(struct gate *g, const struct consent_request *request, const char *call,
+			int code)
+{
+	gate_count(g, false);
+	record_denial(g, request, call, code);
 }
 
 static bool equal(const struct gate_question *a, const struct gate_question *b)
@@ -151,7 +157,7 @@ static void record(struct gate *g, const struct gate_question *q, bool allowed)
 	if (allowed)
 		recorder_audit(g->config.recorder, &q->request, true, "prompt", NULL);
 	else
-		gate_record_denial(g, &q->request, q->request.operation, -EACCES);
+		record_denial(g, &q->request, q->request.operation, -EACCES);
 }
 
 static const struct gate_kind about_file = {equal,    decide_again, describe,

@@ -33,7 +33,10 @@ struct gate_counts {
 };
 
 int gate_new(const struct gate_config *config, struct gate **ret, struct appsilo_error *err) must_check;
-/** End: parked questions are denied, the prompt thread joined. Accepts NULL. */
+/** End: parked questions are denied, the prompt thread joined, the prompter ended. Other threads
+ * may still come with an access: it is denied, and nothing is freed under them. */
+void gate_stop(struct gate *gate);
+/** Free a stopped gate that no thread can come to any more; a broker, which ends, never does. */
 void gate_free(struct gate *gate);
 
 /** Look whether another process changed the store; call when its files changed. */

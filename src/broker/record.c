@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "consent/runs.h"
 #include "consent/words.h"
 #include <fcntl.h>
@@ -14,15 +15,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LINE_MAX_BYTES (8 * PATH_MAX)
+/* A path stands in it up to three times, each byte of it as \udcNN. */
+#define LINE_MAX_BYTES (20 * PATH_MAX)
 #define HOST_LINE_MAX_BYTES 4096
 
 struct recorder {
 	pthread_mutex_t lock; /* guards the descriptors and last */
 	char id[RUNS_ID_MAX];
 	const char *data_dir, *family, *app; /* borrowed */
+	const char *audit_path;	  /* borrowed; may be NULL */
 	int audit_fd, run_fd;	  /* owned */
-	bool failed;
+	bool audit_failed, run_failed; /* that was said */
 	char last[LINE_MAX_BYTES]; /* the line before: an equal one is not repeated */
 };
 
@@ -30,6 +33,7 @@ int recorder_open(const char *data_dir, const char *audit_path, const char *fami
 		  const char *app, struct recorder **ret, struct appsilo_error *err)
 {
 	cleanup(recorder_closep) struct recorder *r = malloc(sizeof(*r));
+	char shown[512];
 
 	if (!r)
 		return error_set(err, -ENOMEM, "run record");
@@ -39,11 +43,13 @@ int recorder_open(const char *data_dir, const char *audit_path, const char *fami
 	r->family = family;
 	r->app = app;
 	r->data_dir = data_dir;
+	r->audit_path = audit_path;
 	runs_new_id(r->id);
 	if (audit_path) {
 		r->audit_fd = fd_open_report(audit_path, O_APPEND, 0600);
 		if (r->audit_fd < 0)
-			return error_set(err, r->audit_fd, "run: --audit %s", audit_path);
+			return error_set(err, r->audit_fd, "run: --audit %s",
+					 text_show(audit_path, shown, sizeof(shown)));
 	}
 	*ret = TAKE_PTR(r);
 	return 0;
@@ -64,17 +70,22 @@ const char *recorder_run_id(const struct recorder *r)
 	return r->id;
 }
 
+static void say_no_record(struct recorder *r, int code)
+{
+	if (!r->run_failed)
+		log_warning("cannot write %s/runs/%s.jsonl: %s; appsilo why will not know all of this run",
+			    r->data_dir, r->id, strerror(-code));
+	r->run_failed = true;
+}
+
 /* The record is made at the first denial: a run without one leaves nothing. */
 static int run_file(struct recorder *r)
 {
-	if (r->run_fd >= 0 || r->failed)
+	if (r->run_fd >= 0 || r->run_failed)
 		return r->run_fd;
 	r->run_fd = runs_create(r->data_dir, r->id);
-	if (r->run_fd < 0) {
-		r->failed = true;
-		log_warning("cannot write %s/runs/%s.jsonl: %s; appsilo why will not know this run",
-			    r->data_dir, r->id, strerror(-r->run_fd));
-	}
+	if (r->run_fd < 0)
+		say_no_record(r, r->run_fd);
 	return r->run_fd;
 }
 
@@ -160,10 +171,30 @@ static bool is_repeat(struct recorder *r, const char *line)
 	return false;
 }
 
-static void put(int fd, const char *line, int n)
+static void put_audit(struct recorder *r, const char *line, int n)
 {
-	if (fd >= 0 && n > 0 && fd_write_all(fd, line, (size_t)n) < 0)
-		log_warning("an audit line could not be written, ignoring");
+	char shown[512];
+	int code = r->audit_fd < 0 || n <= 0 ? 0 : fd_append_all(r->audit_fd, line, (size_t)n);
+
+	if (code < 0 && !r->audit_failed)
+		log_warning("--audit %s: %s; decisions of this run are missing in it",
+			    text_show(r->audit_path, shown, sizeof(shown)), strerror(-code));
+	r->audit_failed = r->audit_failed || code < 0;
+}
+
+static void put_record(struct recorder *r, const char *line, int n)
+{
+	int fd = n <= 0 || is_repeat(r, line) ? -EBADF : run_file(r);
+	int code = fd < 0 ? 0 : fd_append_all(fd, line, (size_t)n);
+
+	if (code == 0)
+		return;
+	say_no_record(r, code);
+	/* One without a line would be the newest, and say nothing. */
+	if (lseek(fd, 0, SEEK_END) == 0) {
+		close(TAKE_FD(r->run_fd));
+		runs_remove(r->data_dir, r->id);
+	}
 }
 
 void recorder_audit(struct recorder *r, const struct consent_request *q, bool allowed,
@@ -182,7 +213,7 @@ void recorder_audit(struct recorder *r, const struct consent_request *q, bool al
 	add_reason(&w, source, decision);
 	jsonw_close(&w, '}');
 	pthread_mutex_lock(&r->lock);
-	put(r->audit_fd, line, jsonw_finish(&w));
+	put_audit(r, line, jsonw_finish(&w));
 	pthread_mutex_unlock(&r->lock);
 	free(line);
 }
@@ -231,9 +262,8 @@ static void put_denial(struct recorder *r, struct json_writer *w, const char *li
 	jsonw_close(w, '}');
 	n = jsonw_finish(w);
 	pthread_mutex_lock(&r->lock);
-	put(r->audit_fd, line, n);
-	if (!is_repeat(r, line))
-		put(run_file(r), line, n);
+	put_audit(r, line, n);
+	put_record(r, line, n);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -271,7 +301,7 @@ void recorder_audit_host(struct recorder *r, const struct consent_host_request *
 	add_host_reason(&w, decision ? host_source(decision, "") : "prompt", decision);
 	jsonw_close(&w, '}');
 	pthread_mutex_lock(&r->lock);
-	put(r->audit_fd, line, jsonw_finish(&w));
+	put_audit(r, line, jsonw_finish(&w));
 	pthread_mutex_unlock(&r->lock);
 }
 

@@ -469,11 +469,10 @@ int main(int argc, char **argv)
 	monitor_run(&b.monitor, &outcome);
 	monitor_done(&b.monitor);
 	exit_code = finish(&b, &outcome);
-	gate_free(b.gate);
+	gate_stop(b.gate);
 	bfs_stop(b.bfs);
-	recorder_close(b.recorder);
-	consent_store_close(b.store);
-	net_policy_free(b.network);
-	/* FUSE workers may still sit in read(): leave without running their exit handlers. */
+	consent_store_shut(b.store);
+	/* FUSE workers may still sit in read(), and threads in the middle of a decision: nothing is
+	 * freed under them, and no exit handlers run. */
 	_exit(exit_code);
 }

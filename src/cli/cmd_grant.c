@@ -259,6 +259,23 @@ static int revoke_one(struct consent_store *store, const struct request *q, cons
 	return r;
 }
 
+/* The path as it was written, or else as consents shows it. */
+static int revoke_word(struct consent_store *store, const struct request *q, const char *word,
+		       char path[PATH_MAX], int *ret_count, struct appsilo_error *err)
+{
+	char bytes[PATH_MAX];
+	int r = command_path(word, path, err);
+
+	if (r == 0)
+		r = revoke_one(store, q, path, ret_count, err);
+	/* What is shown may be longer than any path. */
+	if ((r < 0 && r != -ENAMETOOLONG) || *ret_count > 0 || !strchr(word, '\\') ||
+	    text_unescape(word, bytes, sizeof(bytes)) < 0)
+		return r;
+	r = command_path(bytes, path, err);
+	return r == 0 ? revoke_one(store, q, path, ret_count, err) : r;
+}
+
 static int run_revoke(int argc, char **argv, struct appsilo_error *err)
 {
 	cleanup(close_store) struct consent_store *store = NULL;
@@ -280,9 +297,7 @@ static int run_revoke(int argc, char **argv, struct appsilo_error *err)
 		char path[PATH_MAX], shown[1024];
 		int count = 0;
 
-		r = command_path(argv[i], path, err);
-		if (r == 0)
-			r = revoke_one(store, &q, path, &count, err);
+		r = revoke_word(store, &q, argv[i], path, &count, err);
 		if (r == 0 && q.json)
 			r = print_json(&q, path, NULL, count, i == 1);
 		if (r < 0)

@@ -71,7 +71,7 @@ static const char *outcome_word(enum install_outcome outcome)
 
 static int print_json(const struct install_report *report)
 {
-	char text[4 * PATH_MAX];
+	char text[8 * PATH_MAX];
 	struct json_writer w;
 
 	jsonw_init(&w, text, sizeof(text));

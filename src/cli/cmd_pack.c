@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "package/msix.h"
 #include <string.h>
@@ -52,7 +53,7 @@ static int take(void *data, const struct option_row *row, const char *value)
 static int print_counts(const struct wishes *w, const char *path, const char *did,
 			const struct msix_counts *counts)
 {
-	char text[4 * PATH_MAX], shown[PATH_MAX];
+	char text[8 * PATH_MAX], shown[PATH_MAX];
 	struct json_writer j;
 
 	if (!w->json) {
@@ -87,6 +88,7 @@ static int start(int argc, char **argv, const struct option_row *rows, int n, co
 	if (words >= 0 && words != n)
 		words = error_say(err, -EINVAL, "%s: wrong number of words; see appsilo %s --help",
 				  argv[0], argv[0]);
+	interrupt_catch();
 	progress_start(bar, what);
 	ret->options.progress = progress_tell;
 	ret->options.progress_data = bar;

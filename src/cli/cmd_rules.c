@@ -3,7 +3,8 @@
  * rules: what server mode needs of the store, for the front, which links no SQLite.
  * One record a rule, ended by NUL: a letter (r, w: allow; R: deny all; W: deny writing;
  * o, p: never-list override for reading, writing) and the path; or h, H: allow, deny, and a
- * host. Ends with the record ".".
+ * host. Ends with the record ".", or with one of '!' and what went wrong, which the front says
+ * as its own line.
  */
 #include "cli/command.h"
 #include "consent/rules_cache.h"
@@ -72,8 +73,11 @@ static int run_rules(int argc, char **argv, struct appsilo_error *err)
 		return EXIT_USAGE;
 	}
 	known = places_find(&places, err) == 0 && rules_stamp_take(places.data_dir, &before) == 0;
-	if (read_store(argv[1], &places, &records, &size, err) < 0)
+	if (read_store(argv[1], &places, &records, &size, err) < 0) {
+		printf("!%s%c", err->line, '\0');
+		err->line[0] = '\0';
 		return EXIT_FAILED;
+	}
 	/* Closing the store may have put its log away: then the next start keeps the rules. */
 	if (known && rules_stamp_take(places.data_dir, &after) == 0 &&
 	    rules_stamp_equal(&before, &after))

@@ -110,7 +110,7 @@ static void put_timestamp(struct json_writer *j, const struct signature_facts *s
 
 static int print_json(const char *path, const struct findings *f)
 {
-	char text[4 * PATH_MAX + 8 * PUBLISHER_MAX];
+	char text[8 * PATH_MAX + 8 * PUBLISHER_MAX];
 	struct json_writer j;
 
 	jsonw_init(&j, text, sizeof(text));

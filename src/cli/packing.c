@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "package/msix.h"
 #include <string.h>
@@ -97,7 +98,7 @@ struct staging {
 	bool on; /* a terminal is there */
 };
 
-static void tell(void *data, const struct stage *stage, const char *what)
+static int tell(void *data, const struct stage *stage, const char *what)
 {
 	struct staging *p = data;
 	int64_t now = clock_monotonic_ms();
@@ -105,11 +106,12 @@ static void tell(void *data, const struct stage *stage, const char *what)
 
 	if (!p->on || now - p->started_ms < PROGRESS_AFTER_MS ||
 	    (now - p->told_ms < PROGRESS_EVERY_MS && !compiling))
-		return;
+		return interrupt_signal();
 	p->told_ms = now;
 	fprintf(stderr, "\rcollecting: %llu files, %llu MiB%s\x1b[K",
 		(unsigned long long)stage->files, (unsigned long long)stage->bytes >> 20,
 		compiling ? ", compiling ..." : "");
+	return interrupt_signal();
 }
 
 static void wipe(const struct staging *p)
@@ -169,6 +171,7 @@ int packing_run(const struct packing_wishes *w, packing_fill_fn fill, const void
 	char folder[PATH_MAX];
 	int r;
 
+	interrupt_catch();
 	/* Not /tmp, which may be memory: a Python has a hundred megabytes. */
 	if (snprintf(folder, sizeof(folder), "%s/appsilo-pack-XXXXXX",
 		     temporary && *temporary == '/' ? temporary : "/var/tmp") >= (int)sizeof(folder) ||

@@ -139,8 +139,15 @@ int places_find(struct places *ret, struct appsilo_error *err)
 	return 0;
 }
 
-/* Open @name below @dir_fd as our own private directory, making it when missing. */
-static int open_own(int dir_fd, const char *name)
+/* Nobody else can put anything there. */
+static bool is_ours(const struct stat *st)
+{
+	return st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* Open @name below @dir_fd as our own directory, making it when missing. A profile is the
+ * app's, which may change its mode: not @private. */
+static int open_own(int dir_fd, const char *name, bool private)
 {
 	cleanup_close int fd = -EBADF;
 	struct stat st;
@@ -152,7 +159,7 @@ static int open_own(int dir_fd, const char *name)
 		return -errno;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (st.st_uid != geteuid())
+	if (st.st_uid != geteuid() || (private && !is_ours(&st)))
 		return -EPERM;
 	return TAKE_FD(fd);
 }
@@ -182,7 +189,7 @@ static int open_existing(const char *data_dir, const char *family)
 		return -ENOENT;
 	fd = k_openat2(data_fd, inside, O_RDONLY | O_DIRECTORY | O_CLOEXEC,
 		       K_RESOLVE_NO_SYMLINKS | K_RESOLVE_BENEATH);
-	if (fd < 0 || fstat(data_fd, &st) < 0 || st.st_uid != geteuid() || fstat(fd, &st) < 0 ||
+	if (fd < 0 || fstat(data_fd, &st) < 0 || !is_ours(&st) || fstat(fd, &st) < 0 ||
 	    st.st_uid != geteuid())
 		return -ENOENT;
 	return TAKE_FD(fd);
@@ -204,12 +211,15 @@ int places_open_profile(const struct places *places, const char *family,
 	r = make_parents(places->data_dir);
 	if (r < 0)
 		return error_set(err, r, "profile: make %s", places->data_dir);
-	data_fd = open_own(AT_FDCWD, places->data_dir);
-	profiles_fd = data_fd < 0 ? data_fd : open_own(data_fd, "profiles");
-	fd = profiles_fd < 0 ? profiles_fd : open_own(profiles_fd, family);
+	data_fd = open_own(AT_FDCWD, places->data_dir, true);
+	profiles_fd = data_fd < 0 ? data_fd : open_own(data_fd, "profiles", true);
+	fd = profiles_fd < 0 ? profiles_fd : open_own(profiles_fd, family, false);
+	if (fd == -ENOSPC || fd == -EDQUOT || fd == -EROFS)
+		return error_set(err, fd, "profile: make %s", ret_path);
 	if (fd < 0)
 		return error_set(err, fd,
-				 "profile: %s must be your own directory, not a link; repair it",
+				 "profile: %s and the folders of appsilo above it must be your own, no "
+				 "links, and writable by nobody else; repair them",
 				 ret_path);
 	return fd;
 }

@@ -2,6 +2,7 @@
 #include "cli/progress.h"
 
 #include "base/clock.h"
+#include "cli/interrupt.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -22,12 +23,12 @@ int progress_tell(void *data, uint64_t done, uint64_t total)
 	int n = (int)(share * WIDTH);
 
 	if (!p->terminal || clock_monotonic_ms() - p->start_ms < QUIET_MS)
-		return 0;
+		return interrupt_signal();
 	fprintf(stderr, "\r%s [%-*.*s] %3d%% of %llu MiB ", p->what, WIDTH, n > WIDTH ? WIDTH : n, bar,
 		(int)(share * 100), (unsigned long long)(total >> 20));
 	fflush(stderr);
 	p->drawn = true;
-	return 0;
+	return interrupt_signal();
 }
 
 void progress_end(struct progress *progress)

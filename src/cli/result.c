@@ -7,14 +7,31 @@
 #include <fcntl.h>
 #include <string.h>
 
+/* Bytes; the error line is the longest part, each of its bytes as \udcNN. */
+#define RESULT_MAX (6 * ERROR_LINE_MAX + 2048)
+
 int result_open(const char *path, struct appsilo_error *err)
 {
 	char shown[512];
-	int fd = fd_open_report(path, 0, 0644);
+	int fd = fd_open_report(path, O_EXCL, 0644), r = 0;
+	bool made = fd >= 0;
 
+	if (fd == -EEXIST)
+		fd = fd_open_report(path, 0, 0644);
+	text_show(path, shown, sizeof(shown));
 	if (fd < 0)
-		return error_set(err, fd, "run: --result %s", text_show(path, shown, sizeof(shown)));
-	return fd;
+		return error_set(err, fd, "run: --result %s", shown);
+	/* A pipe or a terminal cannot be cut; what is new is then written after what was. */
+	(void)!ftruncate(fd, 0);
+	/* Room is taken now: a full disk is told before the program has run for nothing. */
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, RESULT_MAX) < 0 && (errno == ENOSPC || errno == EDQUOT))
+		r = -errno;
+	if (r == 0)
+		return fd;
+	close(fd);
+	if (made)
+		unlink(path);
+	return error_set(err, r, "run: --result %s", shown);
 }
 
 static const char *reason_word(const struct monitor_outcome *o)
@@ -35,7 +52,7 @@ static const char *reason_word(const struct monitor_outcome *o)
 int result_write(int fd, const struct monitor_outcome *outcome, const char *package,
 		 const char *run_id, const struct result_counts *counts, struct appsilo_error *err)
 {
-	char text[4096];
+	char text[RESULT_MAX];
 	struct json_writer w;
 	int n, r;
 
@@ -59,8 +76,8 @@ int result_write(int fd, const struct monitor_outcome *outcome, const char *pack
 		jsonw_string(&w, "error", outcome->text);
 	jsonw_close(&w, '}');
 	n = jsonw_finish(&w);
-	/* A pipe or a terminal cannot be cut; what is new is then written after what was. */
-	(void)!ftruncate(fd, 0);
 	r = n < 0 ? n : fd_write_all(fd, text, (size_t)n);
+	if (r < 0)
+		(void)!ftruncate(fd, 0); /* all of it or nothing */
 	return r < 0 ? error_set(err, r, "run: write the result file") : 0;
 }

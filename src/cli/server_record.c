@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "consent/runs.h"
+#include <string.h>
 
 /* Places listed at most; how many there were is said. */
 #define PLACES_MAX 200
@@ -67,7 +69,7 @@ void server_record(const struct prepared *p, const struct monitor_outcome *o, ch
 	cleanup_close int fd = -EBADF;
 	char allow[256];
 	struct json_writer w;
-	int n;
+	int n, r;
 
 	*id = '\0';
 	if (o->exit_code == 0 || o->reason == MONITOR_NOT_RUN)
@@ -92,8 +94,15 @@ void server_record(const struct prepared *p, const struct monitor_outcome *o, ch
 	jsonw_string(&w, "allow", allow);
 	jsonw_close(&w, '}');
 	n = jsonw_finish(&w);
-	fd = n < 0 ? -EBADF : runs_create(p->places.data_dir, id);
+	fd = n < 0 ? n : runs_create(p->places.data_dir, id);
 	/* A record that cannot be kept does not make the run fail. */
-	if (fd < 0 || fd_write_all(fd, line, (size_t)n) < 0)
-		*id = '\0';
+	r = fd < 0 ? fd : fd_append_all(fd, line, (size_t)n);
+	if (r == 0)
+		return;
+	if (fd >= 0)
+		runs_remove(p->places.data_dir, id);
+	if (!p->options.quiet)
+		log_warning("cannot write %s/runs/%s.jsonl: %s; appsilo why will not know this run",
+			    p->places.data_dir, id, strerror(-r));
+	*id = '\0';
 }

@@ -53,6 +53,8 @@ static int add_record(struct prepared *p, const char *record, struct appsilo_err
 
 	if (*record == 'h' || *record == 'H')
 		return add_host(p, path, *record == 'H', err);
+	if (*record == '!') /* the store could not be read; the rest is the line that says why */
+		return error_say(err, -EIO, "%s", record + 1);
 	if (*path != '/')
 		return error_say(err, -EBADMSG, "run: unreadable rule from the store");
 	switch (*record) {

@@ -2,6 +2,7 @@
 /* appsilo-tool: every command but run and python. Started by the front. */
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/interrupt.h"
 #include "cli/command.h"
 #include <string.h>
 
@@ -60,6 +61,10 @@ int main(int argc, char **argv)
 	if (fflush(stdout) != 0 && code == EXIT_OK) {
 		error_set(&err, -errno, "cannot write the output");
 		code = EXIT_FAILED;
+	}
+	if (code != EXIT_OK && interrupt_signal()) {
+		error_say(&err, -ECANCELED, "%s: interrupted; nothing was kept", argv[1]);
+		code = 128 + interrupt_signal();
 	}
 	if (code != EXIT_OK && err.line[0])
 		log_error("%s", err.line);

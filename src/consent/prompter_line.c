@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/text.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,6 +19,8 @@
 
 /* A prompter that keeps dying is started this often, then every question is denied. */
 #define STARTS_MAX 3
+/* What it may have said without being asked, in bytes: more has no end. */
+#define EARLY_MAX (1024 * 1024)
 
 struct line_prompter {
 	struct prompter base;
@@ -92,7 +95,8 @@ static bool is_sandboxed(pid_t pid)
 static int connect_agent(struct line_prompter *p)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* It may be busy with others for ever: then connect() does not wait. */
+	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 	struct stat st;
@@ -124,29 +128,47 @@ static int start(struct line_prompter *p)
 	if (p->starts++ >= STARTS_MAX)
 		return -ECONNABORTED;
 	r = p->spawn ? start_program(p) : connect_agent(p);
-	if (r == 0)
-		fcntl(p->in_fd, F_SETFL, O_NONBLOCK);
+	if (r == 0 && (fcntl(p->in_fd, F_SETFL, O_NONBLOCK) < 0 ||
+		       fcntl(p->out_fd, F_SETFL, O_NONBLOCK) < 0))
+		r = -errno;
 	return r;
 }
 
-static void drop_early_bytes(struct line_prompter *p)
+/* Returns 0; -EPIPE when it has ended; -EMSGSIZE when it talks without end. */
+static int drop_early_bytes(struct line_prompter *p)
 {
-	while (read(p->in_fd, p->line, PROMPT_LINE_MAX) > 0)
-		;
+	size_t dropped = 0;
+	ssize_t n;
+
+	while ((n = read(p->in_fd, p->line, PROMPT_LINE_MAX)) > 0) {
+		dropped += (size_t)n;
+		if (dropped > EARLY_MAX)
+			return -EMSGSIZE;
+	}
+	return n == 0 ? -EPIPE : 0;
 }
 
-/* Read up to the newline. Returns the length; -ETIMEDOUT, -ECANCELED, -EPIPE, -EMSGSIZE. */
-static int read_line(struct line_prompter *p, int cancel_fd)
+/* Running, and with nothing to say. One that has ended since its last answer is started again. */
+static int make_ready(struct line_prompter *p)
 {
-	int64_t deadline = clock_monotonic_ms() + p->timeout_ms;
-	size_t used = 0;
+	bool fresh = p->in_fd < 0;
+	int r = start(p);
 
+	if (r == 0)
+		r = drop_early_bytes(p);
+	if (r != -EPIPE || fresh)
+		return r;
+	stop(p);
+	return start(p);
+}
+
+/* Returns 0 when @fd is ready; -ETIMEDOUT; -ECANCELED; -errno. */
+static int wait_for(int fd, short events, int cancel_fd, int64_t deadline)
+{
 	for (;;) {
-		struct pollfd fds[2] = {{.fd = p->in_fd, .events = POLLIN},
+		struct pollfd fds[2] = {{.fd = fd, .events = events},
 					{.fd = cancel_fd, .events = POLLIN}};
 		int64_t left = deadline - clock_monotonic_ms();
-		const char *end;
-		ssize_t n;
 
 		if (left <= 0)
 			return -ETIMEDOUT;
@@ -154,6 +176,43 @@ static int read_line(struct line_prompter *p, int cancel_fd)
 			return -errno;
 		if (fds[1].revents)
 			return -ECANCELED;
+		if (fds[0].revents)
+			return 0;
+	}
+}
+
+/* It may never read, and what it was asked before may still fill the pipe. */
+static int write_line(struct line_prompter *p, size_t size, int cancel_fd, int64_t deadline)
+{
+	size_t done = 0;
+	int r = 0;
+
+	while (r == 0 && done < size) {
+		ssize_t n = write(p->out_fd, p->line + done, size - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (errno == EAGAIN || errno == EINTR)
+			r = wait_for(p->out_fd, POLLOUT, cancel_fd, deadline);
+		else
+			r = -errno;
+	}
+	return r;
+}
+
+/* Read up to the newline. Returns the length; -ETIMEDOUT, -ECANCELED, -EPIPE, -EMSGSIZE,
+ * -EOVERFLOW. */
+static int read_line(struct line_prompter *p, int cancel_fd, int64_t deadline)
+{
+	size_t used = 0;
+
+	for (;;) {
+		int r = wait_for(p->in_fd, POLLIN, cancel_fd, deadline);
+		const char *end;
+		ssize_t n;
+
+		if (r < 0)
+			return r;
 		n = read(p->in_fd, p->line + used, PROMPT_LINE_MAX - used);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
@@ -166,7 +225,7 @@ static int read_line(struct line_prompter *p, int cancel_fd)
 		if (end)
 			return (int)(end - p->line);
 		if (used == PROMPT_LINE_MAX)
-			return -EMSGSIZE;
+			return -EOVERFLOW;
 	}
 }
 
@@ -179,26 +238,40 @@ static const char *explain(int code)
 		return "went away without an answer";
 	case -EMSGSIZE:
 		return "sent more than one line";
+	case -EOVERFLOW:
+		return "sent a line without end";
+	case -ECONNABORTED:
+		return "it has failed three times in a row";
 	default:
 		return strerror(-code);
 	}
+}
+
+/* Returns the length of the answer; -errno. */
+static int put_question(struct line_prompter *p, const struct prompt_question *question, int cancel_fd)
+{
+	int64_t deadline = clock_monotonic_ms() + p->timeout_ms;
+	int r = prompt_json_write(question, p->line, PROMPT_LINE_MAX);
+
+	if (r >= 0)
+		r = write_line(p, (size_t)r, cancel_fd, deadline);
+	return r < 0 ? r : read_line(p, cancel_fd, deadline);
 }
 
 static void ask(struct prompter *base, const struct prompt_question *question, int cancel_fd,
 		struct prompt_answer *ret)
 {
 	struct line_prompter *p = (struct line_prompter *)base;
-	int r = start(p), length;
+	char shown[192];
+	int r = make_ready(p);
 
-	if (r < 0) {
-		prompt_fail(ret, "cannot start the prompter %s: %s", p->place, explain(r));
+	if (r < 0 && p->in_fd < 0) {
+		prompt_fail(ret, "cannot start the prompter %s: %s",
+			    text_show(p->place, shown, sizeof(shown)), explain(r));
 		return;
 	}
-	drop_early_bytes(p);
-	length = prompt_json_write(question, p->line, PROMPT_LINE_MAX);
-	r = length < 0 ? length : fd_write_all(p->out_fd, p->line, (size_t)length);
 	if (r == 0)
-		r = read_line(p, cancel_fd);
+		r = put_question(p, question, cancel_fd);
 	if (r < 0) {
 		/* What it says later would be taken for another question's answer. */
 		stop(p);

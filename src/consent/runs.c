@@ -48,15 +48,30 @@ static void remove_old(const char *dir)
 		free(list);
 }
 
+static int path_of(const char *data_dir, const char *id, char *ret, size_t size)
+{
+	int n = snprintf(ret, size, "%s/runs/%s.jsonl", data_dir, id);
+
+	return n < (int)size ? 0 : -ENAMETOOLONG;
+}
+
+void runs_remove(const char *data_dir, const char *id)
+{
+	char path[PATH_MAX];
+
+	if (path_of(data_dir, id, path, sizeof(path)) == 0)
+		unlink(path);
+}
+
 int runs_create(const char *data_dir, const char *id)
 {
-	char dir[PATH_MAX], path[PATH_MAX + RUNS_ID_MAX + 8];
+	char dir[PATH_MAX], path[PATH_MAX];
 	int fd;
 
-	if (snprintf(dir, sizeof(dir), "%s/runs", data_dir) >= (int)sizeof(dir))
+	if (path_of(data_dir, id, path, sizeof(path)) < 0 ||
+	    snprintf(dir, sizeof(dir), "%s/runs", data_dir) >= (int)sizeof(dir))
 		return -ENAMETOOLONG;
 	(void)mkdir(dir, 0700); /* exists, or the open below says why not */
-	snprintf(path, sizeof(path), "%s/%s.jsonl", dir, id);
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;

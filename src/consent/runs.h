@@ -20,4 +20,7 @@ void runs_new_id(char ret[RUNS_ID_MAX]);
  */
 int runs_create(const char *data_dir, const char *id) must_check;
 
+/** Remove a record in which there is nothing. */
+void runs_remove(const char *data_dir, const char *id);
+
 #endif

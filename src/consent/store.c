@@ -35,46 +35,11 @@ static const char *const queries[N_QUERIES] = {
 	[QUERY_ANY_FOR_ALL] = "SELECT 1 FROM rules WHERE family = '*' LIMIT 1",
 };
 
-int store_code(int sqlite_code)
-{
-	switch (sqlite_code & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_ROW:
-	case SQLITE_DONE:
-		return 0;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return -EBUSY;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	case SQLITE_READONLY:
-		return -EROFS;
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_PERM:
-	case SQLITE_CANTOPEN:
-	case SQLITE_AUTH:
-		return -EACCES;
-	case SQLITE_IOERR:
-		return -EIO;
-	default:
-		return -EUCLEAN; /* corrupt, not a database, or not what we wrote */
-	}
-}
-
-int store_explain(const struct consent_store *store, int code, const char *what,
+/* The line for @code, which came with the last call on the database. */
+int store_tell(const struct consent_store *store, int code, const char *what,
 		   struct appsilo_error *err)
 {
-	if (code == -EUCLEAN)
-		return error_say(err, code,
-				 "consent store: %s is damaged; everything is denied until you move "
-				 "it away or restore it",
-				 store->file);
-	if (code == -EBUSY)
-		return error_say(err, code,
-				 "consent store: %s is locked by another process; try again",
-				 store->file);
-	return error_set(err, code, "consent store: cannot %s %s", what, store->file);
+	return store_explain(store->file, store_cause(store->db, code), what, err);
 }
 
 static int open_database(struct consent_store *store, int flags)
@@ -152,6 +117,12 @@ static void close_database(struct consent_store *store)
 	store->header.shared = NULL;
 }
 
+/* Whoever else could write there could allow. */
+static bool is_ours(const struct stat *st)
+{
+	return st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
 /* Open the existing file if there is one: it may have been made since the last call. */
 int store_ensure_open(struct consent_store *store, bool create)
 {
@@ -159,6 +130,8 @@ int store_ensure_open(struct consent_store *store, bool create)
 	bool fresh;
 	int r, fd;
 
+	if (store->shut)
+		return -ESHUTDOWN;
 	if (store->db)
 		return 0;
 	fresh = lstat(store->file, &st) < 0; /* one call: each decision comes through here */
@@ -166,6 +139,8 @@ int store_ensure_open(struct consent_store *store, bool create)
 		return -errno;
 	if (!fresh && !S_ISREG(st.st_mode))
 		return -EUCLEAN; /* a pipe, a link that leads nowhere: not an empty store */
+	if (!fresh && !is_ours(&st))
+		return -EPERM;
 	if (fresh && !create)
 		return 0;
 	fd = open(store->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (fresh ? O_CREAT : 0), 0600);
@@ -181,16 +156,25 @@ int store_ensure_open(struct consent_store *store, bool create)
 		r = create_schema(store);
 	if (r == 0)
 		r = check_schema(store);
+	r = store_cause(store->db, r);
 	if (r < 0)
 		close_database(store);
 	return r;
 }
 
-/* Our own private directory, made when missing. */
+/* Our own directory, where nobody else can put another store, or take ours away. */
+static int check_directory(const char *dir)
+{
+	struct stat st;
+
+	if (stat(dir, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return is_ours(&st) ? 0 : -EPERM;
+}
+
 static int make_directory(const char *dir)
 {
 	char part[PATH_MAX];
-	struct stat st;
 
 	for (const char *slash = strchr(dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		snprintf(part, sizeof(part), "%.*s", (int)(slash - dir), dir);
@@ -199,9 +183,7 @@ static int make_directory(const char *dir)
 	}
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	if (stat(dir, &st) < 0)
-		return -errno;
-	return st.st_uid == geteuid() && !(st.st_mode & S_IWOTH) ? 0 : -EPERM;
+	return 0;
 }
 
 int consent_store_open(const char *dir, enum store_mode mode, struct consent_store **ret,
@@ -219,9 +201,11 @@ int consent_store_open(const char *dir, enum store_mode mode, struct consent_sto
 	if (mode == STORE_CREATE)
 		r = make_directory(dir);
 	if (r == 0)
+		r = check_directory(dir);
+	if (r == 0)
 		r = store_ensure_open(store, mode == STORE_CREATE);
 	if (r < 0)
-		return store_explain(store, r, "open", err);
+		return store_tell(store, r, "open", err);
 	*ret = TAKE_PTR(store);
 	return 0;
 }
@@ -277,6 +261,13 @@ static int visit_rows(sqlite3_stmt *s, consent_rule_fn visit, void *data)
 static void bind_bytes(sqlite3_stmt *s, int index, const char *bytes)
 {
 	sqlite3_bind_blob(s, index, bytes, (int)strlen(bytes), SQLITE_STATIC);
+}
+
+void consent_store_shut(struct consent_store *store)
+{
+	store_hold(store);
+	close_database(store);
+	store->shut = true;
 }
 
 /* One step of a statement without arguments. Returns its first column; -errno. */
@@ -448,7 +439,7 @@ static int put(struct consent_store *store, const struct consent_rule *rule,
 	store_hold(store);
 	r = store_ensure_open(store, true);
 	if (r < 0)
-		return store_explain(store, r, "open", err);
+		return store_tell(store, r, "open", err);
 	forget_levels(store);
 	s = store->statements[QUERY_PUT];
 	store_bind_text(s, 1, rule->family);
@@ -461,7 +452,7 @@ static int put(struct consent_store *store, const struct consent_rule *rule,
 	r = store_code(sqlite3_step(s));
 	sqlite3_reset(s);
 	if (r < 0)
-		return store_explain(store, r, "write", err);
+		return store_tell(store, r, "write", err);
 	store_announce(store);
 	return 0;
 }
@@ -496,7 +487,7 @@ int consent_store_each(struct consent_store *store, const char *family, consent_
 		}
 		sqlite3_finalize(s);
 	}
-	return r < 0 ? store_explain(store, r, "read", err) : r;
+	return r < 0 ? store_tell(store, r, "read", err) : r;
 }
 
 static int delete_paths(struct consent_store *store, const char *family, const char *path, bool below,
@@ -542,7 +533,7 @@ int consent_store_remove(struct consent_store *store, const char *family, const 
 	if (r == 0)
 		r = store_code(sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
 	if (r < 0)
-		return store_explain(store, r, "change", err);
+		return store_tell(store, r, "change", err);
 	r = delete_paths(store, family, path, below, ret_count);
 	if (r == 0 && !path)
 		r = store_delete_hosts(store, family, NULL, &hosts);
@@ -551,7 +542,7 @@ int consent_store_remove(struct consent_store *store, const char *family, const 
 	if (r < 0) {
 		*ret_count = 0;
 		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* of what failed */
-		return store_explain(store, r, "change", err);
+		return store_tell(store, r, "change", err);
 	}
 	*ret_count += hosts;
 	store_announce(store);

@@ -21,11 +21,16 @@ enum store_mode {
 
 /**
  * Open the store in data directory @dir.
- * Returns 0; -EUCLEAN damaged or not ours; -EACCES; -EBUSY locked; -errno; line in @err.
+ * Returns 0; -EUCLEAN damaged or not a store; -EPERM somebody else could write it; -EACCES; -EBUSY
+ * locked; -errno; line in @err.
  */
 int consent_store_open(const char *dir, enum store_mode mode, struct consent_store **ret,
 		       struct appsilo_error *err) must_check;
 void consent_store_close(struct consent_store *store);
+
+/** Put the file away for good while other threads may still ask: from now on every call but
+ * consent_store_close() fails with -ESHUTDOWN. */
+void consent_store_shut(struct consent_store *store);
 
 /** Remember @rule; it replaces the one on the same family, path, target and access. Waits up to ten
  * seconds for other writers. */

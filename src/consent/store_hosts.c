@@ -66,10 +66,10 @@ static int put(struct consent_store *store, const struct consent_host_rule *rule
 	store_hold(store);
 	r = store_ensure_open(store, true);
 	if (r < 0)
-		return store_explain(store, r, "open", err);
+		return store_tell(store, r, "open", err);
 	r = store_code(sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
 	if (r < 0)
-		return store_explain(store, r, "write", err);
+		return store_tell(store, r, "write", err);
 	r = make_table(store);
 	if (r == 0)
 		r = insert(store, rule);
@@ -77,7 +77,7 @@ static int put(struct consent_store *store, const struct consent_host_rule *rule
 		r = store_code(sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL));
 	if (r < 0) {
 		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* of what failed */
-		return store_explain(store, r, "write", err);
+		return store_tell(store, r, "write", err);
 	}
 	store_announce(store);
 	return 0;
@@ -156,7 +156,7 @@ int consent_store_each_host(struct consent_store *store, const char *family, con
 		r = has_table(store);
 	if (r > 0)
 		r = each(store, family, visit, data);
-	return r < 0 ? store_explain(store, r, "read", err) : r;
+	return r < 0 ? store_tell(store, r, "read", err) : r;
 }
 
 int store_delete_hosts(struct consent_store *store, const char *family, const char *host,
@@ -195,7 +195,7 @@ int consent_store_remove_host(struct consent_store *store, const char *family, c
 	if (r == 0)
 		r = store_delete_hosts(store, family, host, ret_count);
 	if (r < 0)
-		return store_explain(store, r, "change", err);
+		return store_tell(store, r, "change", err);
 	store_announce(store);
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "consent/levels.h"
 #include "consent/store.h"
+#include "consent/store_error.h"
 #include "consent/wal_header.h"
 #include <limits.h>
 #include <pthread.h>
@@ -31,6 +32,7 @@ struct consent_store {
 	char file[PATH_MAX];
 	pthread_mutex_t lock; /* guards everything below */
 	sqlite3 *db;	      /* owned; NULL while the store does not exist */
+	bool shut;	      /* by consent_store_shut() */
 	sqlite3_stmt *statements[N_QUERIES];
 	struct levels levels; /* true for levels_version, levels_family and our own writes */
 	int64_t levels_version;
@@ -49,12 +51,10 @@ static inline void store_unlock(pthread_mutex_t **lock)
 	cleanup(store_unlock) pthread_mutex_t *held_ __attribute__((unused)) = &(store)->lock;     \
 	pthread_mutex_lock(held_)
 
-/** A negative errno for what SQLite returned; 0. */
-int store_code(int sqlite_code) must_check;
-
-/** Fill @err for @code; @what: "open", "read", ... Returns @code. */
-int store_explain(const struct consent_store *store, int code, const char *what,
-		  struct appsilo_error *err);
+/** Fill @err for @code, which came with the last call on the database; @what: "open", "read",
+ * ... Returns @code. */
+int store_tell(const struct consent_store *store, int code, const char *what,
+	       struct appsilo_error *err);
 
 /** Open the existing file if there is one, make it with @create. Under the lock. store->db is
  * NULL while there is none. Returns 0; -errno. */

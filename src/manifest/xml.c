@@ -45,6 +45,9 @@ static int check_bytes(const char *text, size_t size, const char *label, struct 
 			return error_say(err, -EINVAL,
 					 "%s: starts with a byte order mark; save it as plain UTF-8",
 					 label);
+	/* libxml2 would guess another encoding, and complain of it on stderr. */
+	if (!text_is_utf8(text, size))
+		return error_say(err, -EINVAL, "%s: is not UTF-8; save it as plain UTF-8", label);
 	return 0;
 }
 

@@ -270,6 +270,9 @@ int blockmap_parse(const char *text, size_t size, const char *label, struct bloc
 	}
 	if (size > MSIX_BLOCK_MAP_MAX)
 		return error_say(err, -EFBIG, "%s: too large", label);
+	/* libxml2 would guess another encoding, and complain of it on stderr. */
+	if (!text_is_utf8(text, size))
+		return error_say(err, -EBADMSG, "%s: is not UTF-8", label);
 	r.xml = xmlReaderForMemory(text, (int)size, NULL, "UTF-8",
 				   XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
 					   XML_PARSE_IGNORE_ENC);

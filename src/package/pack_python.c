@@ -250,6 +250,11 @@ static int add_modules(struct packing *p)
 	return r;
 }
 
+static int tell_compiling(void *data)
+{
+	return stage_tell(data, STAGE_COMPILING);
+}
+
 static int compile(struct packing *p, const char *folder)
 {
 	char path[PATH_MAX];
@@ -258,9 +263,7 @@ static int compile(struct packing *p, const char *folder)
 		return 0;
 	if (snprintf(path, sizeof(path), "%s/VFS%s", p->stage->path, folder) >= (int)sizeof(path))
 		return error_set(p->err, -ENAMETOOLONG, "%s", folder);
-	if (p->stage->progress)
-		p->stage->progress(p->stage->data, p->stage, STAGE_COMPILING);
-	return python_compile(&p->facts, path, folder, p->err);
+	return python_compile(&p->facts, path, folder, tell_compiling, p->stage, p->err);
 }
 
 static int describe(struct packing *p, struct manifest *ret)

@@ -52,9 +52,13 @@ static char *const environment[] = {
 	(char *)"PATH=/usr/bin:/bin", (char *)"LANG=C.UTF-8", (char *)"PYTHONHASHSEED=0",
 	(char *)"PYTHONDONTWRITEBYTECODE=1", (char *)"PYTHONNOUSERSITE=1", NULL};
 
+#define TICK_MS 100
+
 struct child {
 	pid_t pid;
 	int output_fd;
+	int (*tell)(void *data); /* each tick; negative: stop. May be NULL */
+	void *data;
 };
 
 static void child_done(struct child *c)
@@ -97,12 +101,14 @@ static int listen_to(const struct child *c, char *text, size_t size, int64_t tim
 
 	for (;;) {
 		struct pollfd p = {.fd = c->output_fd, .events = POLLIN};
-		int64_t left = time_ms < 0 ? -1 : end - clock_monotonic_ms();
+		int r = c->tell ? c->tell(c->data) : 0;
 		ssize_t n;
 
-		if (time_ms >= 0 && left <= 0)
+		if (r < 0)
+			return r;
+		if (time_ms >= 0 && clock_monotonic_ms() >= end)
 			return -ETIMEDOUT;
-		if (poll(&p, 1, (int)left) < 0 && errno != EINTR)
+		if (poll(&p, 1, TICK_MS) < 0 && errno != EINTR)
 			return -errno;
 		if (!(p.revents & (POLLIN | POLLHUP)))
 			continue;
@@ -265,12 +271,18 @@ int python_ask(const char *given, struct python_facts *ret, struct appsilo_error
 }
 
 int python_compile(const struct python_facts *facts, const char *folder, const char *shown_at,
-		   struct appsilo_error *err)
+		   int (*tell)(void *data), void *data, struct appsilo_error *err)
 {
+	cleanup(child_done) struct child c = {.output_fd = -EBADF, .tell = tell, .data = data};
 	char *argv[] = {(char *)facts->program, (char *)"-s", (char *)"-S", (char *)"-c",
 			(char *)compiler, (char *)folder, (char *)shown_at, NULL};
 	char text[4096], shown[512];
-	int r = ask(argv, text, sizeof(text), -1);
+	int r = start(argv, &c);
+
+	if (r == 0)
+		r = listen_to(&c, text, sizeof(text), -1);
+	if (r == 0)
+		r = finish(&c);
 
 	return r < 0 ? error_set(err, r, "compile %s", text_show(folder, shown, sizeof(shown))) : 0;
 }

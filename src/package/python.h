@@ -35,8 +35,9 @@ int python_ask(const char *prefix, struct python_facts *ret, struct appsilo_erro
  * Compile the modules below @folder, as if they lay at @shown_at. The files are checked
  * against nothing when they are loaded: a package's files do not change. What does not
  * compile stays as it is.
+ * @tell  called now and then meanwhile; negative: stop, and fail with that
  */
 int python_compile(const struct python_facts *facts, const char *folder, const char *shown_at,
-		   struct appsilo_error *err) must_check;
+		   int (*tell)(void *data), void *data, struct appsilo_error *err) must_check;
 
 #endif

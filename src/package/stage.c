@@ -59,6 +59,11 @@ void stage_done(struct stage *stage)
 	close_keep_errno(stage->fd);
 }
 
+int stage_tell(const struct stage *stage, const char *what)
+{
+	return stage->progress && stage->progress(stage->data, stage, what) != 0 ? -ECANCELED : 0;
+}
+
 void stage_discard(const struct stage *stage)
 {
 	char parent[PATH_MAX];
@@ -143,8 +148,8 @@ int stage_settle(struct stage *stage, int fd, const char *target, const char *so
 		return say(err, -errno, target);
 	stage->files++;
 	stage->bytes += (uint64_t)st.st_size;
-	if (stage->progress)
-		stage->progress(stage->data, stage, target);
+	if (stage_tell(stage, target) < 0)
+		return say(err, -ECANCELED, target);
 	if (pread(fd, magic, sizeof(magic), 0) != sizeof(magic) ||
 	    memcmp(magic, ELFMAG, SELFMAG) != 0)
 		return 0;

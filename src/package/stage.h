@@ -42,8 +42,8 @@ struct stage {
 	struct stage_program *programs; /* owned; ELF files staged so far */
 	size_t n_programs;
 	uint64_t files, bytes;
-	/* Told now and then what is being done; may be NULL. */
-	void (*progress)(void *data, const struct stage *stage, const char *what);
+	/* Told now and then what is being done; not 0: stop. May be NULL. */
+	int (*progress)(void *data, const struct stage *stage, const char *what);
 	/* One line for what was left out; may be NULL. */
 	void (*warn)(void *data, const char *line);
 	void *data;
@@ -55,6 +55,9 @@ struct stage {
  */
 int stage_open(const char *path, struct stage *ret, struct appsilo_error *err) must_check;
 void stage_done(struct stage *stage);
+
+/** Tell the stage's owner what is being done. Returns 0; -ECANCELED: it wants no more. */
+int stage_tell(const struct stage *stage, const char *what) must_check;
 
 /** Remove the folder and all in it, as far as that goes; for a stage that stage_open() made. */
 void stage_discard(const struct stage *stage);

@@ -183,7 +183,7 @@ class Package(Case):
                               ("Hash=\"", "Hash=\" ", "Hash"), ("LfhSize", "lfhSize", "attribute"),
                               ("=\" Size", "!\" Size", "Hash")):
             self.refused(maker.make(one, map_text=good.replace(old, new, 1).encode()), why)
-        self.refused(maker.make(one, map_text=b"\0" * 100), "AppxBlockMap.xml:1")
+        self.refused(maker.make(one, map_text=b"\0" * 100), "AppxBlockMap.xml: is not UTF-8")
         self.refused(maker.make([], map_text=b""), "AppxBlockMap.xml is missing")
         self.refused(maker.make([], types=b""), "[Content_Types].xml is missing")
 

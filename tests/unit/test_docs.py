@@ -35,6 +35,16 @@ class Docs(unittest.TestCase):
             for option in options:
                 self.assertIn(option, text, f"{command} {option} in {page}")
 
+    def test_every_check_of_doctor_is_in_its_man_page(self):
+        # What is missing here is told with the rest, by exit code 1.
+        done = subprocess.run([TOOL, "doctor", "--json"], capture_output=True, check=False)
+        with open(TOP + "/docs/man/appsilo-doctor.1.scd") as file:
+            text = file.read()
+        # Only root's doctor has the last one.
+        names = [check["name"] for check in json.loads(done.stdout)["checks"]] + ["uid-range"]
+        for name in names:
+            self.assertIn(f"|  *{name}*\n", text, name)
+
     def test_includes_point_downward(self):
         for path in sources():
             layer = os.path.relpath(path, TOP + "/src").split("/")[0]

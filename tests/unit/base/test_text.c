@@ -33,6 +33,38 @@ static void escape_shows_every_dangerous_class(void **state)
 	text_is("a\\x1b", 5, "a\\\\x1b");			    /* no two inputs look alike */
 }
 
+static void what_is_shown_leads_back_to_the_bytes(void **state)
+{
+	static const char *const names[] = {"plain/ü日.txt", "a\x1b[2Jb", "a\nb", "\xff\xfe", "a\\x1b",
+					    "\\\\", "\xed\xb2\x80", "\xe2\x80\xae", "a  b", "\xef\xa3\xbf",
+					    "", "\xc2"};
+	static const char *const others[] = {"\\", "\\x", "\\x4", "\\x41", "\\xFF", "\\x00", "\\n", "a\nb",
+					     "\xff", "\\u0041"};
+	char shown[256], bytes[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		text_show(names[i], shown, sizeof(shown));
+		assert_int_equal(text_unescape(shown, bytes, sizeof(bytes)), 0);
+		assert_string_equal(bytes, names[i]);
+		assert_int_equal(text_unescape(shown, bytes, strlen(names[i])), -ENAMETOOLONG);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(text_unescape(others[i], bytes, sizeof(bytes)), -EINVAL);
+}
+
+static void utf8_is_told_from_other_bytes(void **state)
+{
+	(void)state;
+	assert_true(text_is_utf8("", 0));
+	assert_true(text_is_utf8("plain/ü日.txt", strlen("plain/ü日.txt")));
+	assert_false(text_is_utf8("a\0b", 3));
+	assert_false(text_is_utf8("a\xff", 2));
+	assert_false(text_is_utf8("\xe2\x80", 2));	   /* cut off */
+	assert_false(text_is_utf8("\xc0\xaf", 2));	   /* a longer spelling of "/" */
+	assert_false(text_is_utf8("\x4c\x6f\xa7\x94", 4)); /* <?xm in EBCDIC */
+}
+
 static void escape_refuses_rather_than_cuts(void **state)
 {
 	char out[8];
@@ -130,6 +162,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(escape_shows_every_dangerous_class),
+		cmocka_unit_test(what_is_shown_leads_back_to_the_bytes),
+		cmocka_unit_test(utf8_is_told_from_other_bytes),
 		cmocka_unit_test(escape_refuses_rather_than_cuts),
 		cmocka_unit_test(paths_are_cleaned_lexically),
 		cmocka_unit_test(under_is_by_component),

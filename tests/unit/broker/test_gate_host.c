@@ -94,6 +94,7 @@ static void make_gate(struct world *w, unsigned int capabilities, bool asks)
 
 static void drop_gate(struct world *w)
 {
+	gate_stop(w->gate);
 	gate_free(TAKE_PTR(w->gate));
 	recorder_close(TAKE_PTR(w->recorder));
 	net_policy_free(TAKE_PTR(w->policy));
@@ -406,6 +407,7 @@ static void no_policy_reaches_nobody(void **state)
 				     .data = w};
 
 	make_gate(w, NET_CAP_CLIENT, true);
+	gate_stop(w->gate);
 	gate_free(TAKE_PTR(w->gate));
 	config.recorder = w->recorder;
 	assert_int_equal(gate_new(&config, &w->gate, NULL), 0);

@@ -286,6 +286,20 @@ static void override_counts_beside_other_rules(void **state)
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+static void a_store_that_was_shut_denies(void **state)
+{
+	struct world *w = *state;
+	struct consent_rule rule = {.family = "A_x", .path = "/data", .access = CONSENT_READ,
+				    .verdict = CONSENT_ALLOW, .source = CONSENT_FROM_GRANT};
+
+	put(w, "A_x", "/data", CONSENT_FOLDER, CONSENT_READ, CONSENT_ALLOW);
+	assert_int_equal(ask(w, "/data/f", CONSENT_READ), CONSENT_ALLOW);
+	consent_store_shut(w->store);
+	assert_int_equal(ask(w, "/data/f", CONSENT_READ), CONSENT_DENY);
+	assert_int_equal(consent_store_put(w->store, &rule, NULL), -ESHUTDOWN);
+	assert_int_equal(consent_store_version(w->store), -ESHUTDOWN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +314,7 @@ int main(void)
 		CASE(session_rules_count_like_stored_ones),
 		CASE(paths_are_bytes),
 		CASE(damaged_store_denies),
+		CASE(a_store_that_was_shut_denies),
 		CASE(missing_store_is_empty_and_not_made),
 		CASE(store_is_private),
 		CASE(commits_of_others_count_at_once),

@@ -119,6 +119,8 @@ static void what_could_be_read_in_two_ways_is_refused(void **state)
 	assert_true(manifest_parse(nul, sizeof(nul) - 1, "M.xml", &m, &err) < 0);
 	assert_non_null(strstr(err.line, "NUL"));
 	refused("\xef\xbb\xbf" HEAD IDENTITY PROPERTIES APP TAIL, "byte order mark");
+	refused(HEAD IDENTITY PROPERTIES APP TAIL "<!-- \xc3\x28 -->", "not UTF-8");
+	refused("\x4c\x6f\xa7\x94", "not UTF-8"); /* <?xm in EBCDIC */
 	refused("<!DOCTYPE Package [<!ENTITY a \"b\">]>" "<Package/>", "DTD");
 	refused(HEAD IDENTITY "<Properties><DisplayName>&a;</DisplayName></Properties>" APP TAIL,
 		"not well-formed");
