@@ -9,6 +9,7 @@
 #include "broker/attach.h"
 #include "broker/fs/bfs.h"
 #include "broker/gate_new.h"
+#include "broker/network.h"
 #include "broker/notify.h"
 #include "cli/handoff.h"
 #include "cli/network.h"
@@ -170,6 +171,13 @@ static void raise_descriptor_limit(void)
 	}
 }
 
+static int serve_network(struct broker *b, struct appsilo_error *err)
+{
+	int r = network_start(b->handoff.fds[HANDOFF_NET], b->gate, b->network);
+
+	return r < 0 ? error_set(err, r, "run: serve the network") : 0;
+}
+
 static int start_services(struct broker *b, struct appsilo_error *err)
 {
 	struct gate_config gate = {
@@ -208,7 +216,8 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 	if (r < 0)
 		return r;
 	fs.gate = b->gate;
-	return bfs_start(&fs, &b->bfs, err);
+	r = bfs_start(&fs, &b->bfs, err);
+	return r < 0 || b->handoff.fds[HANDOFF_NET] < 0 ? r : serve_network(b, err);
 }
 
 static struct consent_request cwd_request(const struct broker *b)

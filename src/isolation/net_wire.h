@@ -17,7 +17,7 @@
 #define NET_NAME_SIZE 256
 /* Of the names that led to one address, so many are told. */
 #define NET_NAMES_MAX 4
-#define NET_PUBLISH_MAX 16
+#define NET_LISTEN_MAX 256
 
 enum net_question_kind {
 	NET_ASK_TARGET, /* may it send to address and port? */
@@ -41,7 +41,7 @@ struct net_answer {
 	uint32_t late;
 };
 
-struct net_publish {
+struct net_listen {
 	uint16_t family;
 	uint16_t port, inner_port;
 	uint8_t address[16]; /* of the host, to listen on */
@@ -49,8 +49,8 @@ struct net_publish {
 
 struct net_setup {
 	uint32_t private_names; /* names may lead to private addresses */
-	uint32_t n_publish;
-	struct net_publish publish[NET_PUBLISH_MAX];
+	uint32_t n_listen;
+	struct net_listen listen[NET_LISTEN_MAX];
 };
 
 enum net_handover_fd {

@@ -73,6 +73,11 @@ struct plan {
 	/* A pipe whose writing end nobody but the parent keeps, unlike parent_fd that it may have
 	 * handed on; -EBADF: it hands nothing on. */
 	int tie_fd, tie_parent_fd;
+	/* Where the network's descriptors go (isolation/net_wire.h); -EBADF: no network but an own
+	 * loopback, unless a partial plan's rest brings it. The parent's end of the judge's
+	 * socket, which init closes. */
+	int net_fd, net_judge_fd;
+	bool net_optional; /* start without one where it cannot be had, and do not wait for it */
 };
 
 #endif

@@ -75,7 +75,7 @@ int plan_send_rest(int socket_fd, const struct plan *plan)
 		return -ENOMEM;
 	w = (struct writer){.text = text};
 	put_all(&w, plan);
-	r = fd_send(socket_fd, &header, sizeof(header), NULL, 0);
+	r = fd_send(socket_fd, &header, sizeof(header), &plan->net_fd, plan->net_fd >= 0);
 	return r < 0 ? r : fd_send_long(socket_fd, text, w.size);
 }
 
@@ -141,13 +141,15 @@ static int take_all(struct reader *r, const struct header *h, struct plan *plan)
 int plan_receive_rest(int socket_fd, struct plan *plan)
 {
 	struct header header;
-	int none[FD_PASS_MAX];
-	ssize_t n = fd_receive(socket_fd, &header, sizeof(header), 0, none);
+	int fds[FD_PASS_MAX];
+	ssize_t n = fd_receive(socket_fd, &header, sizeof(header), 0, fds);
 	char *text;
 	int r;
 
 	if (n != sizeof(header))
 		return n < 0 ? (int)n : -EPIPE;
+	if (fds[0] >= 0)
+		plan->net_fd = fds[0];
 	text = malloc(header.text_size + 1);
 	if (!text)
 		return -ENOMEM;

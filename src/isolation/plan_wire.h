@@ -8,7 +8,7 @@
 
 #include "isolation/plan.h"
 
-/** Send program, environment, places, mounts and placeholders of @plan. Returns 0; -errno. */
+/** Send program, environment, places, mounts, placeholders and net_fd of @plan. Returns 0; -errno. */
 int plan_send_rest(int socket_fd, const struct plan *plan) must_check;
 
 /**

@@ -218,7 +218,7 @@ void link_free(struct link *l)
 	free(l);
 }
 
-int link_publish(struct link *l, const struct net_publish *p, struct appsilo_error *err)
+int link_publish(struct link *l, const struct net_listen *p, struct appsilo_error *err)
 {
 	struct sockaddr_in outer = {.sin_family = AF_INET, .sin_port = htons(p->port)};
 	struct sockaddr_in inner = {.sin_family = AF_INET,

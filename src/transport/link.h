@@ -23,8 +23,8 @@ struct link;
 int link_new(int tunnel_fd, bool has_ip6, struct link **ret, struct appsilo_error *err) must_check;
 void link_free(struct link *link);
 
-/** Listen on the host for @publish. Returns 0; -errno with the line. */
-int link_publish(struct link *link, const struct net_publish *publish, struct appsilo_error *err) must_check;
+/** --publish: listen on the host for @where. Returns 0; -errno with the line. */
+int link_publish(struct link *link, const struct net_listen *where, struct appsilo_error *err) must_check;
 
 /** The next packet of the sandbox, in memory of the link's until the next call. Returns its
  * size; 0: none now; -errno: the tunnel has gone. */

@@ -45,7 +45,7 @@ static int receive_setup(struct net *n, struct appsilo_error *err)
 	int none[FD_PASS_MAX];
 
 	if (fd_receive(n->judge.fd, &n->setup, sizeof(n->setup), 0, none) != sizeof(n->setup) ||
-	    n->setup.n_publish > NET_PUBLISH_MAX)
+	    n->setup.n_listen > NET_LISTEN_MAX)
 		return error_say(err, -EPIPE, "network: whoever started it has gone");
 	return 0;
 }
@@ -272,8 +272,8 @@ static int prepare(struct net *n, struct appsilo_error *err)
 	if (inet_pton(AF_INET6, NET_INNER_ADDRESS6, &n->inner6.v6) != 1)
 		return error_say(err, -EINVAL, "network: address");
 	r = link_new(n->fds[NET_HANDOVER_TUNNEL], n->handover.has_ip6, &n->link, err);
-	for (uint32_t i = 0; r == 0 && i < n->setup.n_publish; i++)
-		r = link_publish(n->link, &n->setup.publish[i], err);
+	for (uint32_t i = 0; r == 0 && i < n->setup.n_listen; i++)
+		r = link_publish(n->link, &n->setup.listen[i], err);
 	return r;
 }
 
@@ -313,9 +313,8 @@ int main(int argc, char **argv)
 		log_error("%s; the sandbox has no network", err.line);
 		return 125;
 	}
-	/* From here on the app may start. */
-	if (fd_send(init_fd, "", 1, NULL, 0) < 0)
-		return 0;
+	/* From here on the app may start; init need not wait for it. */
+	(void)!fd_send(init_fd, "", 1, NULL, 0);
 	close(init_fd);
 	while (turn(&n))
 		;

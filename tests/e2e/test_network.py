@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network in server mode: what is allowed works with the app's own sockets, all else fails
+at once and reaches nobody."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import host_net  # noqa: E402
+
+host_net.enter()
+
+from common import PLACE, Case, main  # noqa: E402
+from host_net import METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6  # noqa: E402
+
+HOST = host_net.Host(PLACE)
+# Put before the code that runs inside.
+TRY = """
+import errno, socket, time, urllib.request
+def tcp(address, port=80, family=socket.AF_INET):
+    s = socket.socket(family, socket.SOCK_STREAM)
+    s.settimeout(20)
+    try:
+        s.connect((address, port))
+        s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+        return s.recv(100).split()[1].decode()
+    except OSError as e:
+        return errno.errorcode.get(e.errno, str(e))
+    finally:
+        s.close()
+def udp(address, port=7, data=b"x"):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(20)
+    try:
+        s.connect((address, port))
+        s.send(data)
+        return len(s.recv(70000))
+    except OSError as e:
+        return errno.errorcode.get(e.errno, str(e))
+def name(host, family=0):
+    try:
+        return ",".join(sorted({a[4][0] for a in socket.getaddrinfo(host, 80, family, socket.SOCK_STREAM)}))
+    except socket.gaierror as e:
+        return "no name" if e.errno == socket.EAI_NONAME else str(e)
+"""
+
+
+class Server(Case):
+    def setUp(self):
+        super().setUp()
+        HOST.clear()
+
+    def say(self, code, *options):
+        """The words that the code inside prints, one a line."""
+        done = self.run_app("python3", "-c", TRY + code, prompt="never", options=options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.splitlines()
+
+    def test_urllib_reaches_a_public_server(self):
+        code = f"print(urllib.request.urlopen('http://{PUBLIC}/', timeout=20).read())"
+        self.assertEqual(self.say(code, "--net", "client"), [r"b'hello\n'"])
+
+    def test_without_the_option_there_is_no_network(self):
+        code = f"print(tcp('{PUBLIC}'), udp('{PUBLIC}'), name('allowed.example.org'))"
+        for options in ((), ("--net", "none")):
+            words = self.say(code, *options)[0].split()
+            self.assertEqual(words[:2], ["ENETUNREACH", "ENETUNREACH"])
+        self.assertEqual((HOST.calls, HOST.queries), ([], []))
+
+    def test_public_only(self):
+        """Private, metadata, loopback: refused at once, whatever the protocol."""
+        code = (f"for a in ('{PUBLIC}', '{PRIVATE}', '{METADATA}', '100.100.100.200', '127.0.0.1', '192.0.0.1', '0.0.0.0'):\n"
+                "    print(tcp(a))\n"
+                f"for a in ('{PUBLIC}', '{PRIVATE}', '{METADATA}', '192.0.0.3'):\n"
+                "    print(udp(a))\n")
+        self.assertEqual(self.say(code, "--net", "client"),
+                         ["200"] + ["ECONNREFUSED"] * 6 + ["1"] + ["EHOSTUNREACH"] * 3)
+        self.assertEqual(HOST.calls, [("tcp", PUBLIC, 80), ("udp", b"x")])
+
+    def test_private_networks_are_a_capability_of_their_own(self):
+        code = f"print(tcp('{PUBLIC}'), tcp('{PRIVATE}'), tcp('{METADATA}'), udp('{PRIVATE}'))"
+        self.assertEqual(self.say(code, "--net", "private"), ["ECONNREFUSED 200 ECONNREFUSED 1"])
+
+    def test_ip6(self):
+        code = f"print(tcp('{PUBLIC6}', 80, socket.AF_INET6), tcp('::ffff:{PRIVATE}', 80, socket.AF_INET6))"
+        self.assertEqual(self.say(code, "--net", "client"), ["200 ECONNREFUSED"])
+
+    def test_echo_request(self):
+        code = (f"s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); s.settimeout(20)\n"
+                f"s.connect(('{PUBLIC}', 0)); s.send(bytes([8, 0, 0, 0, 0, 0, 0, 1]) + b'ping')\n"
+                "print(s.recv(100)[-4:].decode())\n"
+                f"s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); s.settimeout(20)\n"
+                f"s.connect(('{PRIVATE}', 0)); s.send(bytes([8, 0, 0, 0, 0, 0, 0, 1]) + b'ping')\n"
+                "try:\n    s.recv(100)\nexcept OSError as e:\n    print(errno.errorcode[e.errno])\n")
+        with open("/proc/sys/net/ipv4/ping_group_range") as file:
+            first, last = map(int, file.read().split())
+        if not first <= os.getgid() <= last:
+            self.skipTest("this host gives its users no echo requests: net.ipv4.ping_group_range")
+        self.assertEqual(self.say(code, "--net", "client"), ["ping", "EHOSTUNREACH"])
+
+    def test_large_transfers(self):
+        code = (f"s = socket.create_connection(('{PUBLIC}', 80)); s.sendall(b'echo')\n"
+                "import hashlib, os, threading\n"
+                "data = os.urandom(8 << 20); time.sleep(0)\n"
+                "assert s.getpeername()[1] == 80\n"
+                "def send():\n    s.sendall(data); s.shutdown(socket.SHUT_WR)\n"
+                "t = threading.Thread(target=send); t.start(); got = b''\n"
+                "while len(got) < len(data):\n    part = s.recv(1 << 20)\n    if not part: break\n    got += part\n"
+                "print(got == data)\n"
+                f"print(udp('{PUBLIC}', 7, bytes(60000)))\n")
+        self.assertEqual(self.say(code, "--net", "client"), ["True", "60000"])
+
+    def test_fifty_connections_at_once(self):
+        code = ("import concurrent.futures\n"
+                "with concurrent.futures.ThreadPoolExecutor(50) as pool:\n"
+                f"    print(*set(pool.map(lambda i: tcp('{PUBLIC}'), range(200))))\n")
+        self.assertEqual(self.say(code, "--net", "client"), ["200"])
+
+    def test_names(self):
+        code = ("print(name('allowed.example.org', socket.AF_INET), name('alias.example.org', socket.AF_INET6))\n"
+                "print(name('table.example.org'), name('missing.example.org'), name('localhost', socket.AF_INET))\n"
+                "print(name('many.example.org').count(',') + 1)\n"
+                "print(urllib.request.urlopen('http://alias.example.org/', timeout=20).read())\n")
+        self.assertEqual(self.say(code, "--net", "client"),
+                         [f"{PUBLIC} {PUBLIC6}", f"{OTHER} no name 127.0.0.1", "30", r"b'hello\n'"])
+
+    def test_only_allowed_names_are_looked_up(self):
+        code = ("print(name('allowed.example.org', socket.AF_INET), name('other.example.org'), name('secret.evil.org'))\n"
+                f"print(tcp('{PUBLIC}'), tcp('{PUBLIC}', 81), tcp('{OTHER}'))\n")
+        self.assertEqual(self.say(code, "--allow-host", "allowed.example.org"),
+                         [f"{PUBLIC} no name no name", "200 ECONNREFUSED ECONNREFUSED"])
+        self.assertEqual({name for name, _ in HOST.queries}, {"allowed.example.org"})
+        self.assertEqual(HOST.calls, [("tcp", PUBLIC, 80)])
+
+    def test_a_name_opens_its_address_only_once_it_was_looked_up(self):
+        code = f"print(tcp('{PUBLIC}')); name('allowed.example.org'); print(tcp('{PUBLIC}'))"
+        self.assertEqual(self.say(code, "--allow-host", "allowed.example.org:80"), ["ECONNREFUSED", "200"])
+
+    def test_rebinding(self):
+        """A public name that leads to what is near the user."""
+        code = ("print(name('rebind.example.org'), name('mixed.example.org', socket.AF_INET))\n"
+                f"print(tcp('{PRIVATE}'), tcp('127.0.0.1'))\n")
+        for options in (("--net", "client"), ("--allow-host", "*.example.org")):
+            self.assertEqual(self.say(code, *options), [f"no name {PUBLIC}", "ECONNREFUSED ECONNREFUSED"])
+        self.assertEqual(HOST.calls, [])
+        self.assertEqual(self.say("print(name('rebind.example.org'))", "--net", "private"),
+                         [PRIVATE])
+
+    def test_it_ends_with_the_sandbox(self):
+        self.say("print(1)", "--net", "client")
+        self.wait_until(lambda: not self.left(), "appsilo-net is still there")
+
+    @staticmethod
+    def left():
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if os.readlink(f"/proc/{pid}/exe").startswith(PLACE) and "net" in open(f"/proc/{pid}/comm").read():
+                    found.append(pid)
+            except OSError:
+                continue
+        return found
+
+
+main()
