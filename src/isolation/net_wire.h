@@ -28,6 +28,7 @@ struct net_question {
 	uint64_t id; /* never 0 */
 	uint32_t kind;
 	uint32_t n_names;    /* newest first */
+	uint32_t consented;  /* a person has just allowed the name for once: nothing to ask */
 	uint32_t protocol;   /* enum net_protocol */
 	uint16_t family;     /* AF_INET, AF_INET6 */
 	uint16_t port;	     /* host order */

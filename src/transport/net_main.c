@@ -113,10 +113,8 @@ static enum consent_verdict ask(struct net *n, const struct packet *p, int64_t n
 
 	memcpy(q.address, &p->target.v6, p->target.family == AF_INET ? 4 : 16);
 	names_tell(n->names, now_ms, &real, &q);
+	q.consented = names_use_once(n->names, now_ms, &real);
 	verdict = judge_decide(&n->judge, &q);
-	/* The person has just allowed the name for once: this is the once. */
-	if (verdict == CONSENT_ASK && names_use_once(n->names, now_ms, &real))
-		verdict = CONSENT_ALLOW;
 	*ret_id = q.id;
 	return verdict;
 }

@@ -183,6 +183,16 @@ static void keep_verdict(struct resolver *r, const struct lookup *l, enum consen
 	memcpy(r->last.name, l->query.name, sizeof(r->last.name));
 }
 
+/* The question that is open about this name; 0: none. */
+static uint64_t open_question(const struct resolver *r, const struct lookup *l)
+{
+	for (size_t i = 0; i < RESOLVER_LOOKUPS_MAX; i++)
+		if (r->lookups[i].state == LOOKUP_ASKED &&
+		    strcmp(r->lookups[i].query.name, l->query.name) == 0)
+			return r->lookups[i].question;
+	return 0;
+}
+
 static void judge_name(struct resolver *r, struct lookup *l, int64_t now_ms)
 {
 	struct net_question question = {.kind = NET_ASK_NAME, .n_names = 1};
@@ -192,6 +202,11 @@ static void judge_name(struct resolver *r, struct lookup *l, int64_t now_ms)
 		r->last.until_ms = 0;
 		l->once = verdict == CONSENT_ALLOW;
 		use_verdict(r, l, verdict, now_ms);
+		return;
+	}
+	l->question = open_question(r, l);
+	if (l->question) {
+		l->state = LOOKUP_ASKED;
 		return;
 	}
 	memcpy(question.names[0], l->query.name, NET_NAME_SIZE);

@@ -10,38 +10,9 @@ import host_net  # noqa: E402
 host_net.enter()
 
 from common import PLACE, Case, main  # noqa: E402
-from host_net import METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6  # noqa: E402
+from host_net import METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY  # noqa: E402
 
 HOST = host_net.Host(PLACE)
-# Put before the code that runs inside.
-TRY = """
-import errno, socket, time, urllib.request
-def tcp(address, port=80, family=socket.AF_INET):
-    s = socket.socket(family, socket.SOCK_STREAM)
-    s.settimeout(20)
-    try:
-        s.connect((address, port))
-        s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
-        return s.recv(100).split()[1].decode()
-    except OSError as e:
-        return errno.errorcode.get(e.errno, str(e))
-    finally:
-        s.close()
-def udp(address, port=7, data=b"x"):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.settimeout(20)
-    try:
-        s.connect((address, port))
-        s.send(data)
-        return len(s.recv(70000))
-    except OSError as e:
-        return errno.errorcode.get(e.errno, str(e))
-def name(host, family=0):
-    try:
-        return ",".join(sorted({a[4][0] for a in socket.getaddrinfo(host, 80, family, socket.SOCK_STREAM)}))
-    except socket.gaierror as e:
-        return "no name" if e.errno == socket.EAI_NONAME else str(e)
-"""
 
 
 class Server(Case):
