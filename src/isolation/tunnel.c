@@ -156,6 +156,13 @@ int tunnel_make(const struct tunnel_places *places, int socket_fd, gid_t gid,
 	return r < 0 ? error_say(err, r, "run: the sandbox's network did not start") : 0;
 }
 
+int tunnel_try(const struct tunnel_places *places)
+{
+	cleanup_close int fd = open_device(places->dev_fd, NULL);
+
+	return fd < 0 ? fd : 0;
+}
+
 int tunnel_wait(int socket_fd, struct appsilo_error *err)
 {
 	ssize_t n;

@@ -29,6 +29,9 @@ void tunnel_places_done(struct tunnel_places *places);
 int tunnel_make(const struct tunnel_places *places, int socket_fd, gid_t gid,
 		struct appsilo_error *err) must_check;
 
+/** Could a tunnel be made in the calling thread's network namespace? Returns 0; -errno. */
+int tunnel_try(const struct tunnel_places *places) must_check;
+
 /** Wait until appsilo-net serves, and close @socket_fd. Returns 0; -errno with the line. */
 int tunnel_wait(int socket_fd, struct appsilo_error *err) must_check;
 

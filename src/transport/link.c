@@ -20,6 +20,8 @@ static const uint8_t gateway_mac[ETH_ALEN] = {0x52, 0x55, 0, 0, 0, 1};
 struct link {
 	int tunnel_fd; /* borrowed */
 	Slirp *slirp;  /* owned */
+	link_incoming_fn incoming;
+	void *data;
 	struct in6_addr inner6;
 	struct pollfd *polled; /* owned */
 	size_t n_polled, allocated;
@@ -27,8 +29,13 @@ struct link {
 	uint8_t frame[ETH_HLEN + PACKET_MAX + 1]; /* of the sandbox */
 };
 
-static void write_tunnel(struct link *l, const void *packet, size_t size)
+static void write_tunnel(struct link *l, const uint8_t *packet, size_t size)
 {
+	struct packet p;
+
+	/* libslirp opens a connection to the sandbox only where it listens for it. */
+	if (packet_parse(packet, size, &p) == 0 && p.opens)
+		l->incoming(l->data, packet, size);
 	/* A full queue drops it, like any network. */
 	(void)!write(l->tunnel_fd, packet, size);
 }
@@ -175,7 +182,8 @@ static struct in6_addr address6(const char *text)
 	return address;
 }
 
-int link_new(int tunnel_fd, bool has_ip6, struct link **ret, struct appsilo_error *err)
+int link_new(int tunnel_fd, bool has_ip6, link_incoming_fn incoming, void *data, struct link **ret,
+	     struct appsilo_error *err)
 {
 	const SlirpConfig config = {
 		.version = 3,
@@ -200,6 +208,8 @@ int link_new(int tunnel_fd, bool has_ip6, struct link **ret, struct appsilo_erro
 	if (!l)
 		return error_set(err, -ENOMEM, "network");
 	l->tunnel_fd = tunnel_fd;
+	l->incoming = incoming;
+	l->data = data;
 	l->inner6 = address6(NET_INNER_ADDRESS6);
 	l->slirp = slirp_new(&config, &callbacks, l);
 	if (!l->slirp)
@@ -267,7 +277,7 @@ void link_forward(struct link *l, const uint8_t *packet, size_t size)
 void link_answer(struct link *l, const uint8_t *packet, size_t size)
 {
 	if (size > 0)
-		write_tunnel(l, packet, size);
+		(void)!write(l->tunnel_fd, packet, size); /* as above */
 }
 
 static bool make_room(struct link *l, size_t n)

@@ -16,11 +16,16 @@
 
 struct link;
 
+/* A connection that somebody outside opens to the sandbox: the first packet of it. */
+typedef void (*link_incoming_fn)(void *data, const uint8_t *packet, size_t size);
+
 /**
  * @tunnel_fd  borrowed, non-blocking
+ * @incoming   called with @data, from link_step(), before that packet is delivered
  * Returns 0; -errno with the line.
  */
-int link_new(int tunnel_fd, bool has_ip6, struct link **ret, struct appsilo_error *err) must_check;
+int link_new(int tunnel_fd, bool has_ip6, link_incoming_fn incoming, void *data, struct link **ret,
+	     struct appsilo_error *err) must_check;
 void link_free(struct link *link);
 
 /** --publish: listen on the host for @where. Returns 0; -errno with the line. */

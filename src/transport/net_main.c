@@ -172,6 +172,22 @@ static void take_packet(struct net *n, const uint8_t *bytes, size_t size, int64_
 	}
 }
 
+/* Replies to whom --publish lets in need no question. */
+static void let_in(void *data, const uint8_t *bytes, size_t size)
+{
+	struct net *n = data;
+	struct packet in, reply;
+
+	if (packet_parse(bytes, size, &in) < 0)
+		return;
+	reply = (struct packet){.protocol = in.protocol,
+				.source = in.target,
+				.source_port = in.target_port,
+				.target = in.source,
+				.target_port = in.source_port};
+	flows_add(n->flows, &reply, clock_monotonic_ms())->state = FLOW_ALLOWED;
+}
+
 static void answered(struct net *n, const struct net_answer *answer, int64_t now_ms)
 {
 	resolver_answered(n->resolver, answer->id, answer->verdict, now_ms);
@@ -269,7 +285,7 @@ static int prepare(struct net *n, struct appsilo_error *err)
 	n->inner6.family = AF_INET6;
 	if (inet_pton(AF_INET6, NET_INNER_ADDRESS6, &n->inner6.v6) != 1)
 		return error_say(err, -EINVAL, "network: address");
-	r = link_new(n->fds[NET_HANDOVER_TUNNEL], n->handover.has_ip6, &n->link, err);
+	r = link_new(n->fds[NET_HANDOVER_TUNNEL], n->handover.has_ip6, let_in, n, &n->link, err);
 	for (uint32_t i = 0; r == 0 && i < n->setup.n_listen; i++)
 		r = link_publish(n->link, &n->setup.listen[i], err);
 	return r;

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network in server mode: what is allowed works with the app's own sockets, all else fails
 at once and reaches nobody."""
+import json
 import os
+import socket
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -9,7 +12,7 @@ import host_net  # noqa: E402
 
 host_net.enter()
 
-from common import PLACE, Case, main  # noqa: E402
+from common import APPSILO, HOME, PLACE, Case, main, read  # noqa: E402
 from host_net import METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY  # noqa: E402
 
 HOST = host_net.Host(PLACE)
@@ -115,6 +118,42 @@ class Server(Case):
         self.assertEqual(HOST.calls, [])
         self.assertEqual(self.say("print(name('rebind.example.org'))", "--net", "private"),
                          [PRIVATE])
+
+    def test_publish_lets_others_in(self):
+        code = ("s = socket.socket(); s.bind(('0.0.0.0', 8000)); s.listen(); print('ready', flush=True)\n"
+                "c, who = s.accept(); c.sendall(c.recv(100).upper()); c.close()\n")
+        app = subprocess.Popen([APPSILO, "run", "--prompt", "never", "--net", "client-server", "--publish", "8001:8000",
+                                "--", "python3", "-c", TRY + code], stdout=subprocess.PIPE, text=True, cwd=HOME + "/work")
+        self.addCleanup(app.kill)
+        with app.stdout:
+            self.assertEqual(app.stdout.readline(), "ready\n")
+            with socket.create_connection(("127.0.0.1", 8001), 20) as c:
+                c.sendall(b"knock")
+                self.assertEqual(c.recv(100), b"KNOCK")
+            with self.assertRaises(ConnectionRefusedError):
+                socket.create_connection((OTHER, 8001), 20)
+            self.assertEqual(app.wait(20), 0)
+
+    def test_a_port_that_is_taken_fails_the_start(self):
+        done = self.run_app("true", prompt="never", options=("--net", "client-server", "--publish", "0.0.0.0:80:8000"))
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("cannot listen on port 80", done.stderr)
+
+    def test_a_proxy_is_all_there_is(self):
+        options = ("--net", "client", "--proxy", f"http://{PUBLIC}:80")
+        self.assertEqual(self.say(f"print(tcp('{PUBLIC}'), tcp('{OTHER}'), tcp('{PUBLIC}', 81))", *options),
+                         ["200 ECONNREFUSED ECONNREFUSED"])
+
+    def test_a_stored_rule_opens_a_host_in_server_mode(self):
+        family = self.family("python3", "-c", "0")
+        self.tool("grant", "-p", family, "--host", PUBLIC + ":80")
+        self.assertEqual(self.say(f"print(tcp('{PUBLIC}'), tcp('{OTHER}'))"), ["200 ECONNREFUSED"])
+
+    def test_denials_are_counted(self):
+        result = PLACE + "/result.json"
+        self.say(f"tcp('{PUBLIC}'); tcp('{PRIVATE}'); tcp('{PRIVATE}')", "--net", "client", "--result", result)
+        counts = json.loads(read(result))
+        self.assertEqual((counts["allowed"], counts["denied"]), (1, 2), counts)
 
     def test_it_ends_with_the_sandbox(self):
         self.say("print(1)", "--net", "client")
