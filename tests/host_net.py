@@ -87,6 +87,7 @@ class Host:
         self.listen(socket.AF_INET, "0.0.0.0", 80, socket.SOCK_STREAM, self.serve_tcp)
         self.listen(socket.AF_INET6, PUBLIC6, 80, socket.SOCK_STREAM, self.serve_tcp)
         self.listen(socket.AF_INET, "0.0.0.0", 7, socket.SOCK_DGRAM, self.serve_udp)
+        self.listen(socket.AF_INET6, PUBLIC6, 7, socket.SOCK_DGRAM, self.serve_udp)
         self.listen(socket.AF_INET, "127.0.0.1", 53, socket.SOCK_DGRAM, self.serve_names)
         self.listen(socket.AF_INET, "127.0.0.1", 53, socket.SOCK_STREAM, self.serve_names_tcp)
         # What this process starts has no rights in the namespace.

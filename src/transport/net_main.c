@@ -262,7 +262,7 @@ static bool turn(struct net *n)
 	now_ms = clock_monotonic_ms();
 	link_step(n->link, r < 0);
 	memcpy(mine, fds + FIXED_RESOLVER, n_mine * sizeof(*mine));
-	resolver_step(n->resolver, mine, n_mine, now_ms);
+	resolver_step(n->resolver, mine, now_ms);
 	take_answers(n, now_ms);
 	return !(fds[FIXED_TUNNEL].revents & POLLERR) && take_packets(n, now_ms);
 }

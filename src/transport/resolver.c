@@ -15,6 +15,7 @@ struct client {
 	int fd; /* owned; -EBADF: free */
 	uint64_t number;
 	int64_t until_ms;
+	size_t polled; /* where in resolver_poll()'s array; 0: not */
 	size_t used;
 	uint8_t bytes[2 + DNS_QUERY_MAX];
 };
@@ -27,6 +28,7 @@ struct lookup {
 	uint64_t question; /* LOOKUP_ASKED */
 	bool once;
 	struct upstream upstream; /* LOOKUP_OUTSIDE */
+	size_t polled;		  /* as above */
 	struct sockaddr_in from;  /* UDP */
 	uint64_t client;	  /* TCP: its number; 0: UDP */
 };
@@ -364,18 +366,22 @@ size_t resolver_poll(struct resolver *r, struct pollfd ret[RESOLVER_POLL_MAX], i
 		bool waits = c->fd >= 0 && waits_for_answer(r, c);
 		size_t size;
 
-		ret[n++] = (struct pollfd){.fd = waits ? -1 : c->fd, .events = POLLIN};
-		if (c->fd >= 0 && !waits)
-			bound(has_query(c, &size) ? now_ms : c->until_ms, now_ms, timeout_ms);
+		c->polled = 0;
+		if (c->fd < 0 || waits)
+			continue;
+		c->polled = n;
+		ret[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
+		bound(has_query(c, &size) ? now_ms : c->until_ms, now_ms, timeout_ms);
 	}
 	for (size_t i = 0; i < RESOLVER_LOOKUPS_MAX; i++) {
 		struct lookup *l = &r->lookups[i];
 
-		ret[n++] = (struct pollfd){.fd = -1};
+		l->polled = 0;
 		if (l->state != LOOKUP_OUTSIDE)
 			continue;
-		ret[n - 1].fd = l->upstream.fd;
-		ret[n - 1].events = upstream_events(&l->upstream);
+		l->polled = n;
+		ret[n++] = (struct pollfd){.fd = l->upstream.fd,
+					   .events = upstream_events(&l->upstream)};
 		bound(l->upstream.until_ms, now_ms, timeout_ms);
 	}
 	return n;
@@ -397,18 +403,15 @@ static void step_lookup(struct resolver *r, struct lookup *l, short events, int6
 	}
 }
 
-void resolver_step(struct resolver *r, const struct pollfd *fds, size_t n, int64_t now_ms)
+void resolver_step(struct resolver *r, const struct pollfd *fds, int64_t now_ms)
 {
-	const struct pollfd *of_clients = fds + 2, *of_lookups = of_clients + RESOLVER_CLIENTS_MAX;
-
 	for (size_t i = 0; i < RESOLVER_LOOKUPS_MAX; i++)
-		if (r->lookups[i].state == LOOKUP_OUTSIDE &&
-		    of_lookups[i].fd == r->lookups[i].upstream.fd)
-			step_lookup(r, &r->lookups[i], of_lookups[i].revents, now_ms);
+		if (r->lookups[i].state == LOOKUP_OUTSIDE && r->lookups[i].polled)
+			step_lookup(r, &r->lookups[i], fds[r->lookups[i].polled].revents, now_ms);
 	for (size_t i = 0; i < RESOLVER_CLIENTS_MAX; i++) {
 		struct client *c = &r->clients[i];
 
-		if (c->fd >= 0 && c->fd == of_clients[i].fd && of_clients[i].revents)
+		if (c->polled && fds[c->polled].revents)
 			receive_tcp(c);
 		take_queries(r, c, now_ms);
 		if (c->fd >= 0 && now_ms >= c->until_ms && !waits_for_answer(r, c))

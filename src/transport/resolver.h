@@ -32,12 +32,12 @@ struct resolver_config {
 struct resolver *resolver_new(const struct resolver_config *config);
 void resolver_free(struct resolver *resolver);
 
-/** What to poll, into @ret; bounds @timeout_ms (-1: none). Returns how many. */
+/** What to poll, and nothing else (poll(2) counts what it ignores, too), into @ret; bounds @timeout_ms (-1: none). Returns how many. */
 size_t resolver_poll(struct resolver *resolver, struct pollfd ret[RESOLVER_POLL_MAX], int64_t now_ms,
 		     int *timeout_ms);
 
 /** After poll: with the same array. */
-void resolver_step(struct resolver *resolver, const struct pollfd *fds, size_t n, int64_t now_ms);
+void resolver_step(struct resolver *resolver, const struct pollfd *fds, int64_t now_ms);
 
 /** A late answer to a question; not one of ours: ignored. */
 void resolver_answered(struct resolver *resolver, uint64_t question, enum consent_verdict verdict,

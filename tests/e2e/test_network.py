@@ -109,16 +109,6 @@ class Server(Case):
         code = f"print(tcp('{PUBLIC}')); name('allowed.example.org'); print(tcp('{PUBLIC}'))"
         self.assertEqual(self.say(code, "--allow-host", "allowed.example.org:80"), ["ECONNREFUSED", "200"])
 
-    def test_rebinding(self):
-        """A public name that leads to what is near the user."""
-        code = ("print(name('rebind.example.org'), name('mixed.example.org', socket.AF_INET))\n"
-                f"print(tcp('{PRIVATE}'), tcp('127.0.0.1'))\n")
-        for options in (("--net", "client"), ("--allow-host", "*.example.org")):
-            self.assertEqual(self.say(code, *options), [f"no name {PUBLIC}", "ECONNREFUSED ECONNREFUSED"])
-        self.assertEqual(HOST.calls, [])
-        self.assertEqual(self.say("print(name('rebind.example.org'))", "--net", "private"),
-                         [PRIVATE])
-
     def test_publish_lets_others_in(self):
         code = ("s = socket.socket(); s.bind(('0.0.0.0', 8000)); s.listen(); print('ready', flush=True)\n"
                 "c, who = s.accept(); c.sendall(c.recv(100).upper()); c.close()\n")
