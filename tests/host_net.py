@@ -85,6 +85,7 @@ class Host:
         self.bind("/etc/resolv.conf", "nameserver 127.0.0.1\n")
         self.bind("/etc/hosts", f"127.0.0.1 localhost\n{OTHER} table.example.org\n")
         self.listen(socket.AF_INET, "0.0.0.0", 80, socket.SOCK_STREAM, self.serve_tcp)
+        self.listen(socket.AF_INET, "127.0.0.1", 5432, socket.SOCK_STREAM, self.serve_tcp)
         self.listen(socket.AF_INET6, PUBLIC6, 80, socket.SOCK_STREAM, self.serve_tcp)
         self.listen(socket.AF_INET, "0.0.0.0", 7, socket.SOCK_DGRAM, self.serve_udp)
         self.listen(socket.AF_INET6, PUBLIC6, 7, socket.SOCK_DGRAM, self.serve_udp)
@@ -122,11 +123,10 @@ class Host:
                 head = client.recv(65536)
                 if head.startswith(b"GET"):
                     client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello\n")
-                while head.startswith(b"echo"):
-                    data = client.recv(65536)
-                    if not data:
-                        break
+                data = head[4:] if head.startswith(b"echo") else None
+                while data is not None:
                     client.sendall(data)
+                    data = client.recv(65536) or None
             except OSError:
                 pass
 

@@ -86,7 +86,12 @@ static int complete_view(struct prepared *p, int *ret_exit_code, struct appsilo_
 {
 	int r = prepare(p, ret_exit_code, err);
 
-	return r == 0 ? server_view(p, err) : r;
+	if (r == 0)
+		r = server_view(p, err);
+	if (r == 0)
+		p->plan.n_loopback =
+			net_policy_loopback(p->network, p->plan.loopback, NET_LOOPBACK_MAX);
+	return r;
 }
 
 static int start_init(struct prepared *p, struct monitor *m, pid_t *ret_pid,

@@ -216,7 +216,7 @@ static int end_builder(struct builder *b, struct appsilo_error *err)
 static int make_tunnel(struct plan *plan, const struct tunnel_places *places,
 		       struct appsilo_error *err)
 {
-	int r = tunnel_make(places, plan->net_fd, plan->gid, err);
+	int r = tunnel_make(places, plan, err);
 
 	if (plan->net_optional) {
 		close(TAKE_FD(plan->net_fd));
@@ -242,6 +242,10 @@ static int build(struct plan *plan, struct builder *b, struct appsilo_error *err
 		r = namespaces_make_rest(err);
 	if (r == 0)
 		r = wait_for_root(b, err);
+	if (r == 0 && b->root.n_loopback) {
+		plan->n_loopback = b->root.n_loopback;
+		memcpy(plan->loopback, b->root.loopback, sizeof(plan->loopback));
+	}
 	if (r == 0 && plan->net_fd >= 0)
 		r = make_tunnel(plan, &places, err);
 	/* A current directory that was not granted can only be entered with capabilities. */

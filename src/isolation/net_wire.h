@@ -7,7 +7,8 @@
  * net_answer with its id, at once; where its verdict is CONSENT_ASK, a second one, late, with
  * CONSENT_ALLOW or CONSENT_DENY. Its end is ours.
  *
- * Init's socket: one net_handover with the descriptors of enum net_handover_fd.
+ * Init's socket: one net_handover with the descriptors of enum net_handover_fd, then for each
+ * of its ports one such number with a listening socket; back comes a byte when all is served.
  */
 #ifndef APPSILO_ISOLATION_NET_WIRE_H
 #define APPSILO_ISOLATION_NET_WIRE_H
@@ -18,6 +19,8 @@
 /* Of the names that led to one address, so many are told. */
 #define NET_NAMES_MAX 4
 #define NET_LISTEN_MAX 256
+/* Ports of the host's loopback that are open to one app. */
+#define NET_LOOPBACK_MAX 16
 
 enum net_question_kind {
 	NET_ASK_TARGET, /* may it send to address and port? */
@@ -63,6 +66,7 @@ enum net_handover_fd {
 
 struct net_handover {
 	uint32_t has_ip6;
+	uint32_t n_loopback; /* messages that follow */
 };
 
 /* The sandbox's end of the tunnel, and the user-mode network's. RFC 7335: addresses that are

@@ -7,6 +7,7 @@
 #define APPSILO_ISOLATION_PLAN_H
 
 #include "base/error.h"
+#include "isolation/net_wire.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -77,6 +78,8 @@ struct plan {
 	 * loopback, unless a partial plan's rest brings it. The parent's end of the judge's
 	 * socket, which init closes. */
 	int net_fd, net_judge_fd;
+	uint16_t loopback[NET_LOOPBACK_MAX]; /* the host's own ports that are open to the app */
+	size_t n_loopback;
 	bool net_optional; /* start without one where it cannot be had, and do not wait for it */
 };
 

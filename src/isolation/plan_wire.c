@@ -9,6 +9,8 @@
 struct header {
 	uint64_t text_size;
 	uint32_t n_env, n_mounts, n_placeholders;
+	uint32_t n_loopback;
+	uint16_t loopback[NET_LOOPBACK_MAX];
 };
 
 /* A mount is 'r' or 'w' and its path; a placeholder 'd' or 'f' with its permission bits and
@@ -70,6 +72,8 @@ int plan_send_rest(int socket_fd, const struct plan *plan)
 		header.n_env++;
 	put_all(&w, plan);
 	header.text_size = w.size;
+	header.n_loopback = (uint32_t)plan->n_loopback;
+	memcpy(header.loopback, plan->loopback, sizeof(header.loopback));
 	text = malloc(w.size);
 	if (!text)
 		return -ENOMEM;
@@ -150,6 +154,10 @@ int plan_receive_rest(int socket_fd, struct plan *plan)
 		return n < 0 ? (int)n : -EPIPE;
 	if (fds[0] >= 0)
 		plan->net_fd = fds[0];
+	if (header.n_loopback > NET_LOOPBACK_MAX)
+		return -EBADMSG;
+	plan->n_loopback = header.n_loopback;
+	memcpy(plan->loopback, header.loopback, sizeof(header.loopback));
 	text = malloc(header.text_size + 1);
 	if (!text)
 		return -ENOMEM;

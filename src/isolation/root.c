@@ -388,6 +388,8 @@ static int add_attachments(const struct builder *b, struct root_built *ret)
 	}
 	ret->go = m.value & CONTROL_BUILD_GO;
 	ret->report = m.value & CONTROL_BUILD_REPORT;
+	ret->n_loopback = m.status < 0 || m.status > NET_LOOPBACK_MAX ? 0 : (size_t)m.status;
+	memcpy(ret->loopback, m.text, sizeof(ret->loopback));
 	return 0;
 }
 

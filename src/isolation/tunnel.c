@@ -117,20 +117,40 @@ static void allow_echo(int sysctl_fd, gid_t gid)
 		(void)!write(fd, text, (size_t)n);
 }
 
-static int open_names(int type, struct appsilo_error *err)
+static int open_loopback(int type, uint16_t port)
 {
 	cleanup_close int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_port = htons(NAMES_PORT),
+				      .sin_port = htons(port),
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    (type == SOCK_STREAM && listen(fd, NAMES_WAITING) < 0))
-		return error_set(err, -errno, "network: the sandbox's name server");
+		return -errno;
 	return TAKE_FD(fd);
 }
 
-int tunnel_make(const struct tunnel_places *places, int socket_fd, gid_t gid,
+static int open_names(int type, struct appsilo_error *err)
+{
+	int fd = open_loopback(type, NAMES_PORT);
+
+	return fd < 0 ? error_set(err, fd, "network: the sandbox's name server") : fd;
+}
+
+/* A port that cannot be listened on (the name server's) is one that is not open. */
+static int send_loopback(const struct plan *plan)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->n_loopback; i++) {
+		cleanup_close int fd = open_loopback(SOCK_STREAM, plan->loopback[i]);
+
+		r = fd_send(plan->net_fd, &plan->loopback[i], sizeof(plan->loopback[i]), &fd, fd >= 0);
+	}
+	return r;
+}
+
+int tunnel_make(const struct tunnel_places *places, const struct plan *plan,
 		struct appsilo_error *err)
 {
 	cleanup_close int tunnel_fd = open_device(places->dev_fd, err);
@@ -147,11 +167,14 @@ int tunnel_make(const struct tunnel_places *places, int socket_fd, gid_t gid,
 	if (r < 0)
 		return r;
 	handover.has_ip6 = set_up6();
-	allow_echo(places->sysctl_fd, gid);
+	handover.n_loopback = (uint32_t)plan->n_loopback;
+	allow_echo(places->sysctl_fd, plan->gid);
 	fds[NET_HANDOVER_TUNNEL] = tunnel_fd;
 	fds[NET_HANDOVER_NAMES_UDP] = udp_fd;
 	fds[NET_HANDOVER_NAMES_TCP] = tcp_fd;
-	r = fd_send(socket_fd, &handover, sizeof(handover), fds, NET_HANDOVER_FDS);
+	r = fd_send(plan->net_fd, &handover, sizeof(handover), fds, NET_HANDOVER_FDS);
+	if (r == 0)
+		r = send_loopback(plan);
 	/* It says itself, on its way out, what is wrong. */
 	return r < 0 ? error_say(err, r, "run: the sandbox's network did not start") : 0;
 }

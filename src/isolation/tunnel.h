@@ -8,8 +8,7 @@
 #ifndef APPSILO_ISOLATION_TUNNEL_H
 #define APPSILO_ISOLATION_TUNNEL_H
 
-#include "base/error.h"
-#include <sys/types.h>
+#include "isolation/plan.h"
 
 /* Folders of the host's, from before another thread takes its root away. */
 struct tunnel_places {
@@ -21,12 +20,11 @@ void tunnel_find_places(struct tunnel_places *ret);
 void tunnel_places_done(struct tunnel_places *places);
 
 /**
- * Make all of it in the calling thread's network namespace and send it over @socket_fd, as
- * isolation/net_wire.h says. Needs CAP_NET_ADMIN and CAP_NET_BIND_SERVICE there.
- * @gid  may send echo requests
+ * Make all of it in the calling thread's network namespace and send it over @plan's net_fd, as
+ * net_wire.h says. Needs CAP_NET_ADMIN and CAP_NET_BIND_SERVICE there.
  * Returns 0; -errno with the line.
  */
-int tunnel_make(const struct tunnel_places *places, int socket_fd, gid_t gid,
+int tunnel_make(const struct tunnel_places *places, const struct plan *plan,
 		struct appsilo_error *err) must_check;
 
 /** Could a tunnel be made in the calling thread's network namespace? Returns 0; -errno. */

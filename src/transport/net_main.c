@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "transport/flows.h"
 #include "transport/link.h"
+#include "transport/relay.h"
 #include "transport/resolver.h"
 #include "transport/seal.h"
 #include <arpa/inet.h>
@@ -21,7 +22,7 @@
 /* Packets taken from the tunnel before the sockets get their turn. */
 #define BURST 64
 
-enum fixed { FIXED_TUNNEL, FIXED_JUDGE, FIXED_RESOLVER };
+enum fixed { FIXED_TUNNEL, FIXED_JUDGE, FIXED_OTHERS };
 
 struct net {
 	struct judge judge;
@@ -32,6 +33,7 @@ struct net {
 	struct names *names;
 	struct flows *flows;
 	struct resolver *resolver;
+	struct relays *relays;
 	struct link *link;
 	struct {
 		uint64_t question; /* 0: free */
@@ -59,6 +61,24 @@ static bool receive_handover(struct net *n, int socket_fd)
 	for (size_t i = 0; i < NET_HANDOVER_FDS; i++)
 		n->fds[i] = fds[i];
 	return size == sizeof(n->handover) && fds[NET_HANDOVER_FDS - 1] >= 0;
+}
+
+/* Ports of the host's loopback, each with its listener in the sandbox. */
+static int receive_loopback(struct net *n, int socket_fd, struct appsilo_error *err)
+{
+	n->relays = relays_new(&n->judge);
+	if (!n->relays)
+		return error_set(err, -ENOMEM, "network");
+	for (uint32_t i = 0; i < n->handover.n_loopback; i++) {
+		int fds[FD_PASS_MAX];
+		uint16_t port;
+
+		if (fd_receive(socket_fd, &port, sizeof(port), 0, fds) != sizeof(port))
+			return error_say(err, -EPIPE, "network: the sandbox's init has gone");
+		if (fds[0] >= 0)
+			relays_listen(n->relays, fds[0], port);
+	}
+	return 0;
 }
 
 static bool is_source(const struct net *n, const struct net_address *source)
@@ -246,23 +266,25 @@ static bool turn(struct net *n)
 {
 	int64_t now_ms = clock_monotonic_ms();
 	int timeout_ms = n->judge.n_late ? 0 : -1;
-	struct pollfd mine[RESOLVER_POLL_MAX], *fds;
-	size_t n_mine = resolver_poll(n->resolver, mine, now_ms, &timeout_ms), n_fds;
+	struct pollfd mine[RESOLVER_POLL_MAX + RELAY_POLL_MAX], *fds;
+	size_t n_names = resolver_poll(n->resolver, mine, now_ms, &timeout_ms), n_fds;
+	size_t n_mine = n_names + relays_poll(n->relays, mine + n_names);
 	int r;
 
-	fds = link_poll(n->link, FIXED_RESOLVER + n_mine, &n_fds, &timeout_ms);
+	fds = link_poll(n->link, FIXED_OTHERS + n_mine, &n_fds, &timeout_ms);
 	if (!fds)
 		return false;
 	fds[FIXED_TUNNEL] = (struct pollfd){.fd = n->fds[NET_HANDOVER_TUNNEL], .events = POLLIN};
 	fds[FIXED_JUDGE] = (struct pollfd){.fd = n->judge.fd, .events = POLLIN};
-	memcpy(fds + FIXED_RESOLVER, mine, n_mine * sizeof(*mine));
+	memcpy(fds + FIXED_OTHERS, mine, n_mine * sizeof(*mine));
 	r = poll(fds, n_fds, timeout_ms);
 	if (r < 0 && errno != EINTR)
 		return false;
 	now_ms = clock_monotonic_ms();
 	link_step(n->link, r < 0);
-	memcpy(mine, fds + FIXED_RESOLVER, n_mine * sizeof(*mine));
+	memcpy(mine, fds + FIXED_OTHERS, n_mine * sizeof(*mine));
 	resolver_step(n->resolver, mine, now_ms);
+	relays_step(n->relays, mine + n_names);
 	take_answers(n, now_ms);
 	return !(fds[FIXED_TUNNEL].revents & POLLERR) && take_packets(n, now_ms);
 }
@@ -319,6 +341,8 @@ int main(int argc, char **argv)
 	r = receive_setup(&n, &err);
 	if (r == 0 && !receive_handover(&n, init_fd))
 		return 0;
+	if (r == 0)
+		r = receive_loopback(&n, init_fd, &err);
 	if (r == 0)
 		r = prepare(&n, &err);
 	if (r == 0)

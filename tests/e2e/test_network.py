@@ -139,6 +139,28 @@ class Server(Case):
         self.tool("grant", "-p", family, "--host", PUBLIC + ":80")
         self.assertEqual(self.say(f"print(tcp('{PUBLIC}'), tcp('{OTHER}'))"), ["200 ECONNREFUSED"])
 
+    def test_one_port_of_this_machine(self):
+        """Opened by `appsilo loopback add`, reached at its own address, and no other."""
+        family = self.family("python3", "-c", "0")
+        self.tool("loopback", "add", family, "5432")
+        self.tool("loopback", "add", family, "5433")  # nobody is there
+        code = ("print(tcp('127.0.0.1', 5432), tcp('127.0.0.1', 80), tcp('127.0.0.1', 5433))\n"
+                "s = socket.create_connection(('127.0.0.1', 5432)); s.sendall(b'echo')\n"
+                "data = bytes(3 << 20); got = 0\n"
+                "import threading\n"
+                "t = threading.Thread(target=lambda: (time.sleep(0), s.sendall(data), s.shutdown(1))); t.start()\n"
+                "while True:\n    part = s.recv(1 << 16); got += len(part)\n    if not part: break\n"
+                "print(got == len(data))\n")
+        for run in (self.say, self.say_asking):
+            self.assertEqual(run(code), ["200 ECONNREFUSED ECONNRESET", "True"], run)
+        self.tool("loopback", "remove", family, "5432")
+        self.assertEqual(self.say("print(tcp('127.0.0.1', 5432))"), ["ECONNREFUSED"])
+
+    def say_asking(self, code):
+        done = self.run_app("python3", "-c", TRY + code, prompt="exec:cat", options=("--allow-read", HOME))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.splitlines()
+
     def test_denials_are_counted(self):
         result = PLACE + "/result.json"
         self.say(f"tcp('{PUBLIC}'); tcp('{PRIVATE}'); tcp('{PRIVATE}')", "--net", "client", "--result", result)
