@@ -6,7 +6,7 @@ layers cover each other, both are switched off. `test` is "file:case" below test
 """
 PATHS, NAMES, LAUNCHER = "test_paths.py:", "test_names.py:", "test_launcher.py:"
 DESCRIPTORS, PROMPTS, RESOURCES = "test_descriptors.py:", "test_prompts.py:", "test_resources.py:"
-HOSTS = "test_hosts.py:"
+HOSTS, NETWORK = "test_hosts.py:", "test_network.py:"
 NO_LINKS = "K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);"
 
 MUTANTS = [
@@ -180,4 +180,24 @@ MUTANTS = [
       ("src/consent/store_hosts.c", "\t       sqlite3_column_bytes(s, 2) == (int)strlen(ret->host) &&\n", "")], HOSTS + "test_c8_a_stored", "user"),
     ("file sizes have no limit", "C12", [("src/isolation/confine.c", "\t\tr = set_limit(RLIMIT_FSIZE, limits->file_size_bytes);\n", "\t\tr = 0;\n")], RESOURCES + "test_c12_sparse", "user"),
     ("private places have no limit", "C12", [("src/isolation/root.c", '{"mode", "0755", "size", size, NULL}', '{"mode", "0755", "size", "64M", NULL}')], RESOURCES + "test_c12_private", "user"),
+    ("packets from any address leave", "N15",
+     [("src/transport/net_main.c", "packet_parse(bytes, size, &p) < 0 || !is_source(n, &p.source)", "packet_parse(bytes, size, &p) < 0")],
+     NETWORK + "test_forged", "user"),
+    ("fragments leave", "N15",
+     [("src/transport/packet.c", "ntohs(ip.frag_off) & (IP_MF | IP_OFFMASK))", "false)")], NETWORK + "test_options", "user"),
+    ("packets are not judged", "C9 C10",
+     [("src/transport/net_main.c", "enum consent_verdict verdict = CONSENT_DENY;\n\tuint64_t id = 0;", "enum consent_verdict verdict = CONSENT_ALLOW;\n\tuint64_t id = 0;"),
+      ("src/transport/net_main.c", "\t\tverdict = ask(n, p, now_ms, &id);", "\t\t(void)ask(n, p, now_ms, &id);")],
+     NETWORK + "test_c9_nothing", "user"),
+    ("a new connection on old ports is not judged", "C9",
+     [("src/transport/flows.c", "if (!flow || (p->opens && flow->opened_by != p->sequence))", "if (!flow)")],
+     NETWORK + "test_ports_are_used_again", "user"),
+    ("refused names are looked up", "C9",
+     [("src/transport/resolver.c", "\tif (verdict == CONSENT_ALLOW)\n\t\tlook_outside(r, l, now_ms);", "\tif (verdict != CONSENT_ASK)\n\t\tlook_outside(r, l, now_ms);")],
+     NETWORK + "test_names_are_no_channel", "user"),
+    ("names lead anywhere", "C8 C10",
+     [("src/transport/resolver.c", "\t\tif (!may_lead_to(r, &answer->addresses[i]))\n\t\t\tcontinue;\n", "\t\t(void)may_lead_to(r, &answer->addresses[i]);\n")],
+     NETWORK + "test_rebinding", "user"),
+    ("waiting packets are not bounded", "C12",
+     [("src/transport/flows.h", "#define FLOWS_HELD_MAX 64", "#define FLOWS_HELD_MAX 4096")], NETWORK + "test_questions_are_bounded", "user"),
 ]

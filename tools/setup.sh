@@ -1,23 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Install what is missing on Debian 12 and prepare the host: packages, /dev/fuse, and, when
+# Install what is missing on Debian 12 and prepare the host: packages, devices, and, when
 # root runs the tests, the ordinary user they run as. Does nothing when nothing is missing.
 set -eu
 
 packages="
 gcc meson ninja-build pkg-config musl-tools python3
-libfuse3-dev libseccomp-dev libsqlite3-dev libjansson-dev
+libfuse3-dev libslirp-dev libseccomp-dev libsqlite3-dev libjansson-dev
 libxml2-dev libxml2-utils
 libssl-dev openssl
 zlib1g-dev libminizip-dev
 libcmocka-dev
 scdoc
-util-linux procps git sqlite3 bash coreutils
+util-linux procps iproute2 git sqlite3 bash coreutils
 make nodejs python3-pip libpython3.11-testsuite
 less vim-tiny python3-pyte
 ca-certificates tzdata python3-venv
 "
-[ "${1:-}" = bench ] && packages="$packages bubblewrap firejail fuse3"
+[ "${1:-}" = bench ] && packages="$packages bubblewrap firejail fuse3 passt slirp4netns"
 [ "${1:-}" = fuzz ] && packages="$packages clang libclang-rt-14-dev"
 
 as_root() {
@@ -50,18 +50,28 @@ if [ -n "$missing" ]; then
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
-# The broker serves the sandbox's view through FUSE; the device is made for everybody to open.
+# A device that is made for everybody to open: what one can do with it, one can only in
+# namespaces of one's own.
+open_device() {
+	if [ -e "/dev/$1" ] && [ "$(stat -c %a "/dev/$1")" != 666 ]; then
+		echo "setup: opening /dev/$1 to users"
+		as_root chmod 666 "/dev/$1"
+		if [ -d /etc/udev/rules.d ]; then
+			echo "KERNEL==\"${1##*/}\", MODE=\"0666\"" |
+				as_root tee "/etc/udev/rules.d/60-appsilo-${1##*/}.rules" >/dev/null
+		fi
+	fi
+}
+
+# The broker serves the sandbox's view through FUSE; a sandbox with a network has a tunnel.
 if [ ! -e /dev/fuse ]; then
 	as_root modprobe fuse || echo "setup: no /dev/fuse; only --prompt never will work" >&2
 fi
-if [ -e /dev/fuse ] && [ "$(stat -c %a /dev/fuse)" != 666 ]; then
-	echo "setup: opening /dev/fuse to users"
-	as_root chmod 666 /dev/fuse
-	if [ -d /etc/udev/rules.d ]; then
-		echo 'KERNEL=="fuse", MODE="0666"' |
-			as_root tee /etc/udev/rules.d/60-appsilo-fuse.rules >/dev/null
-	fi
+if [ ! -e /dev/net/tun ]; then
+	as_root modprobe tun || echo "setup: no /dev/net/tun; only --net none will work" >&2
 fi
+open_device fuse
+open_device net/tun
 
 if [ "$(id -u)" -eq 0 ] && ! id appsilo-test >/dev/null 2>&1; then
 	echo "setup: making the user appsilo-test for the tests"

@@ -10,6 +10,7 @@
 #include "broker/attach.h"
 #include "broker/fs/bfs.h"
 #include "broker/gate_new.h"
+#include "broker/network.h"
 #include "broker/notify.h"
 #include "cli/handoff.h"
 #include "cli/network.h"
@@ -17,6 +18,7 @@
 #include "cli/result.h"
 #include "cli/run_options.h"
 #include "cli/view.h"
+#include "consent/host_rules.h"
 #include "isolation/confine.h"
 #include "isolation/guard.h"
 #include <fcntl.h>
@@ -174,6 +176,13 @@ static void raise_descriptor_limit(void)
 	}
 }
 
+static int serve_network(struct broker *b, struct appsilo_error *err)
+{
+	int r = network_start(b->handoff.fds[HANDOFF_NET], b->gate, b->network);
+
+	return r < 0 ? error_set(err, r, "run: serve the network") : 0;
+}
+
 static int start_services(struct broker *b, struct appsilo_error *err)
 {
 	struct gate_config gate = {
@@ -212,7 +221,8 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 	if (r < 0)
 		return r;
 	fs.gate = b->gate;
-	return bfs_start(&fs, &b->bfs, err);
+	r = bfs_start(&fs, &b->bfs, err);
+	return r < 0 || b->handoff.fds[HANDOFF_NET] < 0 ? r : serve_network(b, err);
 }
 
 static struct consent_request cwd_request(const struct broker *b)
@@ -273,12 +283,25 @@ static void plan_start(struct broker *b, enum consent_verdict cwd)
 	}
 }
 
+/* Of the host's loopback. A store that cannot be read opens none, and is complained about by
+ * whatever asks it next. */
+static size_t open_ports(struct broker *b, uint16_t ret[NET_LOOPBACK_MAX])
+{
+	struct appsilo_error err;
+
+	if (b->handoff.fds[HANDOFF_NET] < 0 ||
+	    (b->store && host_rules_load(b->store, b->handoff.facts[HANDOFF_FAMILY], b->network, &err) < 0))
+		return 0;
+	return net_policy_loopback(b->network, ret, NET_LOOPBACK_MAX);
+}
+
 /* An asking app first asks for the current directory; with "No" it starts there all the
  * same. Init goes on when there is nothing to ask. */
 static int tell_init(struct broker *b, struct appsilo_error *err)
 {
 	enum consent_verdict cwd = judge_cwd(b);
 	struct control_message m = {.kind = CONTROL_ATTACH};
+	uint16_t ports[NET_LOOPBACK_MAX] = {0};
 	int r = 0;
 
 	plan_start(b, cwd);
@@ -290,7 +313,9 @@ static int tell_init(struct broker *b, struct appsilo_error *err)
 	}
 	m = (struct control_message){.kind = CONTROL_BUILD,
 				     .value = (b->wait_for_cwd ? 0 : CONTROL_BUILD_GO) |
-					      (b->report ? CONTROL_BUILD_REPORT : 0)};
+					      (b->report ? CONTROL_BUILD_REPORT : 0),
+				     .status = (int32_t)open_ports(b, ports)};
+	memcpy(m.text, ports, sizeof(ports));
 	if (r == 0)
 		r = fd_send(b->monitor.control_fd, &m, sizeof(m), NULL, 0);
 	/* Init has gone: its last message says why. */

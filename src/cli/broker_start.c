@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "broker/helper.h"
 #include "cli/handoff.h"
+#include "cli/net_start.h"
 #include "cli/programs.h"
 #include "isolation/kernel.h"
 #include "isolation/launch.h"
@@ -305,6 +306,18 @@ static int start_init(struct prepared *p, struct handoff *h, struct appsilo_erro
 	return r;
 }
 
+/* While it loads, the sandbox is built. Where no word opens a host, but one may be asked about,
+ * the run does not hang on it. Before our own namespaces: it has no rights in any. */
+static int start_network(struct prepared *p, struct handoff *h, struct appsilo_error *err)
+{
+	bool wanted = network_wanted(&p->options);
+	int r = wanted || network_asks(&p->options) ? net_start(&p->options, &p->plan, err) : 0;
+
+	p->plan.net_optional = !wanted;
+	h->fds[HANDOFF_NET] = p->plan.net_judge_fd;
+	return wanted || r == 0 ? r : 0;
+}
+
 /* Before the handoff: with the broker's word to go on, init closes itself to us. */
 static int open_sandbox(pid_t init_pid, int *ret_fd, struct appsilo_error *err)
 {
@@ -343,6 +356,8 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 
 	if (r == 0)
 		r = plan_view(p, err);
+	if (r == 0)
+		r = start_network(p, &h, err);
 	if (r == 0)
 		r = enter_outer(p, err);
 	if (r == 0)

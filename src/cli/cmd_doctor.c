@@ -21,7 +21,7 @@ static const struct option_row doctor_options[] = {
 	{0, NULL, NULL, NULL},
 };
 
-#define CHECKS_MAX 16
+#define CHECKS_MAX 20
 
 struct check {
 	const char *name;
@@ -70,6 +70,14 @@ static const char *fuse_todo(int code)
 		       ? "use a kernel with CONFIG_FUSE_FS, Linux 5.2 or newer"
 		       : "as root: chmod 666 /dev/fuse (make setup does); in a container, allow the "
 			 "device (--device /dev/fuse)";
+}
+
+static const char *tunnel_todo(int code)
+{
+	return code == -ENOENT || code == -ENODEV || code == -EBADF
+		       ? "modprobe tun; in a container, pass it in (--device /dev/net/tun)"
+		       : "as root: chmod 666 /dev/net/tun (make setup does); in a container, allow the "
+			 "device (--device /dev/net/tun)";
 }
 
 static struct check result(const char *name, int code, bool required, const char *cost,
@@ -176,6 +184,9 @@ static size_t examine(struct check checks[CHECKS_MAX])
 	code = probe(PROBE_FUSE);
 	checks[n++] = result("fuse", code, false, "asking for files; only --prompt never works",
 			     fuse_todo(code));
+	code = probe(PROBE_TUNNEL);
+	checks[n++] = result("tunnel", code, false, "every network; only --net none works",
+			     tunnel_todo(code));
 	checks[n++] = check_io_uring();
 	checks[n++] = check_cgroup();
 	if (geteuid() == 0)

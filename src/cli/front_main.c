@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "cli/broker_start.h"
 #include "cli/handoff.h"
+#include "cli/net_judge.h"
+#include "cli/net_start.h"
 #include "cli/prepare.h"
 #include "cli/programs.h"
 #include "cli/result.h"
@@ -86,7 +88,12 @@ static int complete_view(struct prepared *p, int *ret_exit_code, struct appsilo_
 {
 	int r = prepare(p, ret_exit_code, err);
 
-	return r == 0 ? server_view(p, err) : r;
+	if (r == 0)
+		r = server_view(p, err);
+	if (r == 0)
+		p->plan.n_loopback =
+			net_policy_loopback(p->network, p->plan.loopback, NET_LOOPBACK_MAX);
+	return r;
 }
 
 static int start_init(struct prepared *p, struct monitor *m, pid_t *ret_pid,
@@ -106,8 +113,27 @@ static int start_init(struct prepared *p, struct monitor *m, pid_t *ret_pid,
 	return r;
 }
 
-static int run_alone(struct prepared *p, struct monitor_outcome *ret, int *ret_exit_code,
-		     struct appsilo_error *err)
+/* The network, where there is to be one: init waits for it, and we answer its questions. */
+static int start_network(struct prepared *p, struct net_judge *judge, struct monitor *m,
+			 struct appsilo_error *err)
+{
+	int r = net_start(&p->options, &p->plan, err);
+
+	judge->monitor = m;
+	judge->fd = m->extra_fd = p->plan.net_judge_fd;
+	m->on_extra = net_judge_answer;
+	m->data = judge;
+	return r;
+}
+
+/* The plan lies in memory that init shares; a descriptor has to be sent. */
+static int tell_complete(const struct prepared *p, int control_fd)
+{
+	return fd_send(control_fd, "", 1, &p->plan.net_fd, p->plan.net_fd >= 0);
+}
+
+static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor_outcome *ret,
+		     int *ret_exit_code, struct appsilo_error *err)
 {
 	static struct monitor monitor; /* large; zeroed */
 	cleanup(close_monitor) struct monitor *m = &monitor;
@@ -122,12 +148,20 @@ static int run_alone(struct prepared *p, struct monitor_outcome *ret, int *ret_e
 	if (r < 0)
 		return r;
 	p->plan.partial = early;
-	r = start_init(p, m, &init_pid, err);
+	if (network_wanted(&p->options) || p->host_granted)
+		r = start_network(p, judge, m, err);
+	if (r == 0)
+		r = start_init(p, m, &init_pid, err);
 	if (r == 0 && early)
 		r = complete_view(p, ret_exit_code, err);
+	/* Only a stored rule opens a host. */
+	if (r == 0 && early && p->host_granted && judge->fd < 0)
+		r = start_network(p, judge, m, err);
 	/* Init is gone: the monitor sees it, and why. */
-	if (r == 0 && early && (r = fd_send(m->control_fd, "", 1, NULL, 0)) < 0 && r != -EPIPE)
+	if (r == 0 && early && (r = tell_complete(p, m->control_fd)) < 0 && r != -EPIPE)
 		return error_set(err, r, "run: hand the plan over");
+	close_keep_errno(TAKE_FD(p->plan.net_fd)); /* init has its own */
+	judge->policy = p->network;
 	if (r == 0 && p->package.active)
 		r = let_package_go(p, m->control_fd, err);
 	if (r < 0 && r != -EPIPE)
@@ -142,7 +176,8 @@ static int run_server_mode(struct prepared *p)
 {
 	struct appsilo_error err = {0};
 	struct monitor_outcome outcome = {0};
-	struct result_counts none = {0};
+	struct result_counts counts = {0};
+	struct net_judge judge = {.fd = -EBADF};
 	cleanup_close int result_fd = -EBADF;
 	char run_id[RUNS_ID_MAX];
 	int exit_code = 125;
@@ -152,13 +187,15 @@ static int run_server_mode(struct prepared *p)
 		if (result_fd < 0)
 			return complain(&err, 125);
 	}
-	if (run_alone(p, &outcome, &exit_code, &err) < 0)
+	if (run_alone(p, &judge, &outcome, &exit_code, &err) < 0)
 		return complain(&err, exit_code);
 	if (outcome.text[0])
 		log_error("%s", outcome.text);
+	counts.allowed = judge.allowed;
+	counts.denied = judge.denied;
 	server_record(p, &outcome, run_id);
 	if (result_fd >= 0 && result_write(result_fd, &outcome, p->identity.family,
-					   run_id[0] ? run_id : NULL, &none, &err) < 0)
+					   run_id[0] ? run_id : NULL, &counts, &err) < 0)
 		return complain(&err, 125);
 	return outcome.exit_code;
 }

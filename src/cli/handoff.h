@@ -18,6 +18,7 @@ enum handoff_fd {
 	HANDOFF_INIT,	 /* init's pidfd */
 	HANDOFF_MOUNT_NS, /* the broker's own, M1 */
 	HANDOFF_USER_NS, /* its user namespace, U1; not in root runs */
+	HANDOFF_NET,	 /* the judge's socket of appsilo-net; without a network not */
 	HANDOFF_FDS,
 };
 

@@ -8,6 +8,14 @@ const char *const network_proxy_variables[] = {"http_proxy",  "https_proxy", "al
 					       "ftp_proxy",   "HTTP_PROXY",  "HTTPS_PROXY",
 					       "ALL_PROXY",   "FTP_PROXY",   NULL};
 
+bool network_wanted(const struct run_options *o)
+{
+	for (size_t i = 0; i < o->n_hosts; i++)
+		if (!o->hosts[i].deny)
+			return true;
+	return o->net_capabilities || o->proxy;
+}
+
 bool network_asks(const struct run_options *o)
 {
 	bool none = o->net && !o->net_capabilities;

@@ -6,6 +6,9 @@
 #include "cli/run_options.h"
 #include "network/policy.h"
 
+/** Do the words themselves open a host? */
+bool network_wanted(const struct run_options *options);
+
 /** Does this run ask about hosts? Not in server mode, and not where --net says "none". */
 bool network_asks(const struct run_options *options);
 

@@ -23,20 +23,6 @@ static int refuse_unsupported(const struct run_options *o, struct appsilo_error 
 	return 0;
 }
 
-/* What a package declares is kept for the version that can give it. */
-static int refuse_network(const struct prepared *p, struct appsilo_error *err)
-{
-	const struct run_options *o = &p->options;
-	bool wanted = o->net_capabilities || o->n_publish || o->proxy;
-
-	for (size_t i = 0; i < o->n_hosts; i++)
-		wanted = wanted || !o->hosts[i].deny;
-	return wanted && !p->package.active
-		       ? error_say(err, -EOPNOTSUPP,
-				   "run: network access is not part of this version; only --net none")
-		       : 0;
-}
-
 /* A directory on a standard descriptor would be a way out of the view (CVE-2024-21626). */
 static int check_standard_fds(struct appsilo_error *err)
 {
@@ -218,7 +204,7 @@ int prepare_options(char *const *words, bool python, struct prepared *ret,
 	int r;
 
 	ret->plan.fuse_fd = ret->plan.control_fd = ret->plan.parent_fd = ret->plan.device_fd =
-		ret->plan.tie_fd = ret->plan.tie_parent_fd =
+		ret->plan.tie_fd = ret->plan.tie_parent_fd = ret->plan.net_fd = ret->plan.net_judge_fd =
 		ret->plan.package.tree_fd = ret->package.dir_fd = ret->idmap_fd = -EBADF;
 	r = run_options_parse(words, python, &ret->options, err);
 	if (r < 0 || ret->options.help)
@@ -260,8 +246,6 @@ int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 	r = fill_environment(ret, err);
 	if (r == 0)
 		r = network_policy(&ret->options, &ret->network, err);
-	if (r == 0)
-		r = refuse_network(ret, err);
 	return r;
 }
 
@@ -329,5 +313,7 @@ void prepare_done(struct prepared *p)
 	net_policy_free(p->network);
 	plan_done(&p->plan);
 	close_keep_errno(p->plan.fuse_fd);
+	close_keep_errno(p->plan.net_fd);
+	close_keep_errno(p->plan.net_judge_fd);
 	close_keep_errno(p->idmap_fd);
 }

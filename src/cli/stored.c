@@ -42,6 +42,7 @@ static int add_host(struct prepared *p, const char *host, bool deny, struct apps
 
 	if (r == 0)
 		r = net_policy_add(p->network, &rule);
+	p->host_granted = p->host_granted || !deny;
 	return r < 0 ? error_set(err, r, "run: stored rule about a host") : 0;
 }
 

@@ -27,7 +27,8 @@ enum control_kind {
 	CONTROL_EXITED,	   /* the app ended; usage filled; nothing of it runs any more */
 	/* parent -> I, with a brokered view: while the root is built */
 	CONTROL_ATTACH, /* show the host folder text over the view; value: 1 writable */
-	CONTROL_BUILD,	/* no more of them; value: CONTROL_BUILD_* */
+	CONTROL_BUILD,	/* no more of them; value: CONTROL_BUILD_*; status: how many ports of the
+			 * host's loopback are open, uint16_t each, in text */
 	/* parent -> I */
 	CONTROL_GO,	/* exec the app now */
 	CONTROL_SIGNAL, /* pass a signal (value) to the app */

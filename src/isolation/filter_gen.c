@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Build-time program: writes the seccomp filters of the sandbox, or with the word "broker"
- * that of the broker, as C arrays, so that starting a run neither links libseccomp nor pays
+ * Build-time program: writes the seccomp filters of the sandbox, or with the word "broker" or
+ * "net" that of the broker or of appsilo-net, as C arrays, so that starting a run neither links libseccomp nor pays
  * for compiling a filter.
  *
  * Deny by default: a call that is not listed gets ENOSYS, which programs take as "old
@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -305,6 +306,44 @@ static void make_broker(const char *name, bool sockets)
 	seccomp_release(ctx);
 }
 
+/* Sockets of the internet, and what is asked of them. */
+static void add_net_sockets(scmp_filter_ctx ctx)
+{
+	static const uint32_t families[] = {AF_INET, AF_INET6};
+	static const uint32_t types[] = {SOCK_STREAM, SOCK_DGRAM};
+	static const uint32_t requests[] = {FIONBIO, FIONREAD, SIOCATMARK};
+
+	for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++) {
+		for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
+			struct scmp_arg_cmp args[] = {low32(0, 0xffffffff, families[f]),
+						      low32(1, 0x7ff, types[t])};
+
+			rule(ctx, SCMP_ACT_ALLOW, "socket", 2, args);
+		}
+	}
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		struct scmp_arg_cmp request = low32(1, 0xffffffff, requests[i]);
+
+		rule(ctx, SCMP_ACT_ALLOW, "ioctl", 1, &request);
+	}
+}
+
+static void make_net(void)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+
+	if (!ctx)
+		exit(1);
+	check(seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), "badarch");
+	check(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize");
+	each(ctx, SCMP_ACT_ALLOW, net_calls);
+	each(ctx, SCMP_ACT_KILL_PROCESS, broker_deadly_calls);
+	add_broker_memory(ctx);
+	add_net_sockets(ctx);
+	emit(ctx, "filter_net");
+	seccomp_release(ctx);
+}
+
 static void make(const char *name, uint32_t on_write)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
@@ -336,6 +375,10 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "broker") == 0) {
 		make_broker("filter_broker", false);
 		make_broker("filter_broker_agent", true);
+		return 0;
+	}
+	if (argc > 1 && strcmp(argv[1], "net") == 0) {
+		make_net();
 		return 0;
 	}
 	make("filter_plain", SCMP_ACT_ALLOW);

@@ -121,4 +121,13 @@ static const char *const broker_deadly_calls[] = {
 	"perf_event_open", "pidfd_getfd", "pivot_root", "process_vm_writev", "ptrace", "reboot",
 	"request_key", "setns", "swapoff", "swapon", "umount2", "unshare", "userfaultfd", NULL};
 
+/* appsilo-net, once it serves: its sockets, memory, time. Nothing that opens a file. */
+static const char *const net_calls[] = {
+	"accept", "accept4", "bind", "brk", "clock_getres", "clock_gettime", "close", "connect",
+	"exit", "exit_group", "fcntl", "fstat", "futex", "getpeername", "getpid", "getrandom",
+	"getsockname", "getsockopt", "gettid", "gettimeofday", "listen", "madvise", "mremap", "munmap",
+	"newfstatat", "poll", "ppoll", "read", "readv", "recvfrom", "recvmsg", "restart_syscall",
+	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sendmsg", "sendto", "setsockopt",
+	"shutdown", "time", "write", "writev", NULL};
+
 #endif

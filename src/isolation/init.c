@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Order matters and is the design:
- *   id maps, namespaces, loopback - need capabilities of the new user namespace;
+ *   id maps, namespaces, loopback, tunnel - need capabilities of the new user namespace;
  *   root_enter, root_leave_old - in a thread of its own, beside the namespaces and the fences;
  *   no_new_privs, capabilities, Landlock, seccomp - each one cannot be undone;
  *   prove - the fences are tried from inside; a fence that lets us through ends the start;
@@ -19,6 +19,7 @@
 #include "isolation/namespaces.h"
 #include "isolation/reaper.h"
 #include "isolation/root.h"
+#include "isolation/tunnel.h"
 #include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
@@ -234,19 +235,41 @@ static int end_builder(struct builder *b, struct appsilo_error *err)
 	return b->r;
 }
 
+/* Without it, where that is agreed, appsilo-net hears of nothing and ends. */
+static int make_tunnel(struct plan *plan, const struct tunnel_places *places,
+		       struct appsilo_error *err)
+{
+	int r = tunnel_make(places, plan, err);
+
+	if (plan->net_optional) {
+		close(TAKE_FD(plan->net_fd));
+		return 0;
+	}
+	return r;
+}
+
 static int build(struct plan *plan, struct builder *b, struct appsilo_error *err)
 {
+	cleanup(tunnel_places_done) struct tunnel_places places = {-EBADF, -EBADF};
 	int r = become_mapped_user(plan, err);
 
 	/* After the ids: a change of ids clears the death signal. */
 	if (r == 0)
 		r = tie_to_parent(plan, err);
+	if (r == 0 && (plan->net_fd >= 0 || plan->partial))
+		tunnel_find_places(&places);
 	if (r == 0)
 		r = start_builder(b, err);
 	if (r == 0)
 		r = namespaces_make_rest(err);
 	if (r == 0)
 		r = wait_for_root(b, err);
+	if (r == 0 && b->root.n_loopback) {
+		plan->n_loopback = b->root.n_loopback;
+		memcpy(plan->loopback, b->root.loopback, sizeof(plan->loopback));
+	}
+	if (r == 0 && plan->net_fd >= 0)
+		r = make_tunnel(plan, &places, err);
 	/* A current directory that was not granted can only be entered with capabilities. */
 	if (r == 0 && plan->fuse_fd < 0 && chdir(plan->cwd) < 0)
 		r = error_set(err, -errno, "init: current directory %s", plan->cwd);
@@ -294,6 +317,7 @@ void init_run(struct plan *plan)
 	close_keep_errno(plan->parent_fd);
 	close_keep_errno(plan->device_fd);
 	close_keep_errno(plan->tie_parent_fd);
+	close_keep_errno(plan->net_judge_fd);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (setsid() < 0) {
@@ -311,7 +335,8 @@ void init_run(struct plan *plan)
 		}
 	}
 	if (confine(plan, builder.root.report, &listener_fd, &err) < 0 || end_builder(&builder, &err) < 0 ||
-	    prove(builder.root.canary_fd, &err) < 0)
+	    prove(builder.root.canary_fd, &err) < 0 ||
+	    (plan->net_fd >= 0 && tunnel_wait(TAKE_FD(plan->net_fd), &err) < 0))
 		fail(plan, &err);
 	close(builder.root.canary_fd);
 	announce(plan, builder.root.attached, master_fd, listener_fd);

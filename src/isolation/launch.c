@@ -98,16 +98,19 @@ static int run_init(void *plan)
 /* Init shares our memory: neither of us pays for a copy of it, page by page. The app, which
  * is executed, does not; and from before that on nobody may look into this memory. Init
  * allocates nothing: killed at any moment, it must not leave a lock of the library held. */
-static int clone_init(struct plan *plan, int *ret_pidfd)
+static int clone_init(const struct plan *plan, int *ret_pidfd)
 {
 	static char stack[INIT_STACK_BYTES] __attribute__((aligned(PAGES_BYTES)));
+	static struct plan own; /* descriptors are not shared: the launcher takes its copies from its plan */
 	void *thread_pointer = NULL;
 	int r = make_thread(&thread_pointer);
 
 	if (r < 0)
 		return r;
+	own = *plan;
+	own.launchers = plan;
 	r = clone(run_init, stack + sizeof(stack),
-		  SANDBOX_NAMESPACES | CLONE_VM | CLONE_SETTLS | CLONE_PIDFD | SIGCHLD, plan, ret_pidfd,
+		  SANDBOX_NAMESPACES | CLONE_VM | CLONE_SETTLS | CLONE_PIDFD | SIGCHLD, &own, ret_pidfd,
 		  thread_pointer);
 	return r < 0 ? -errno : r;
 }

@@ -7,6 +7,7 @@
 #define APPSILO_ISOLATION_PLAN_H
 
 #include "base/error.h"
+#include "isolation/net_wire.h"
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,6 +53,7 @@ struct plan {
 	gid_t gid;
 	bool change_ids;	   /* a root run: become uid and gid inside */
 	bool partial;		   /* the rest is filled in later; a byte over control_fd says so */
+	const struct plan *launchers; /* init's copy: the plan it is of, where the rest comes from */
 	int fuse_fd;		   /* detached FUSE mount of the brokered view, else -EBADF */
 	const char **brokered;	   /* paths bound from the FUSE mount, parents first */
 	size_t n_brokered;
@@ -75,6 +77,13 @@ struct plan {
 	/* A pipe whose writing end nobody but the parent keeps, unlike parent_fd that it may have
 	 * handed on; -EBADF: it hands nothing on. */
 	int tie_fd, tie_parent_fd;
+	/* Where the network's descriptors go (isolation/net_wire.h); -EBADF: no network but an own
+	 * loopback, unless a partial plan's rest brings it. The parent's end of the judge's
+	 * socket, which init closes. */
+	int net_fd, net_judge_fd;
+	uint16_t loopback[NET_LOOPBACK_MAX]; /* the host's own ports that are open to the app */
+	size_t n_loopback;
+	bool net_optional; /* start without one where it cannot be had, and do not wait for it */
 };
 
 #endif

@@ -5,6 +5,7 @@
 #include "isolation/kernel.h"
 #include "isolation/landlock.h"
 #include "isolation/tree.h"
+#include "isolation/tunnel.h"
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -154,6 +155,17 @@ static int try_fuse(void)
 	return fs_fd < 0 ? -errno : 0;
 }
 
+static int try_tunnel(void)
+{
+	struct tunnel_places places;
+	int r = try_user_namespace();
+
+	if (r < 0)
+		return r;
+	tunnel_find_places(&places);
+	return unshare(CLONE_NEWNET) < 0 ? -errno : tunnel_try(&places);
+}
+
 int probe(enum probe what)
 {
 	switch (what) {
@@ -175,6 +187,8 @@ int probe(enum probe what)
 		return in_child(try_seccomp_notify);
 	case PROBE_FUSE:
 		return in_child(try_fuse);
+	case PROBE_TUNNEL:
+		return in_child(try_tunnel);
 	}
 	return -EINVAL;
 }

@@ -18,6 +18,7 @@ enum probe {
 	PROBE_SECCOMP,	      /* a filter */
 	PROBE_SECCOMP_NOTIFY, /* a filter with a listener */
 	PROBE_FUSE,	      /* /dev/fuse, mounted */
+	PROBE_TUNNEL,	      /* /dev/net/tun, and a device of it */
 };
 
 /** Try it. Returns 0 when it works; -errno; -EPERM also when the attempt was killed. */

@@ -387,6 +387,8 @@ static int add_attachments(const struct builder *b, struct root_built *ret)
 	}
 	ret->go = m.value & CONTROL_BUILD_GO;
 	ret->report = m.value & CONTROL_BUILD_REPORT;
+	ret->n_loopback = m.status < 0 || m.status > NET_LOOPBACK_MAX ? 0 : (size_t)m.status;
+	memcpy(ret->loopback, m.text, sizeof(ret->loopback));
 	return 0;
 }
 
@@ -452,17 +454,33 @@ static int add_common_places(const struct builder *b, struct appsilo_error *err)
 	return r == 0 ? add_proc(b->root_fd, err) : r;
 }
 
-/* The launcher fills in the rest meanwhile, in the memory that we share, and says so. */
-static int complete(const struct plan *plan, struct appsilo_error *err)
+/* The launcher fills in the rest of its plan meanwhile, in the memory that we share, and says so. */
+static int complete(struct plan *plan, struct appsilo_error *err)
 {
+	const struct plan *full = plan->launchers;
+	int fds[FD_PASS_MAX];
 	char done;
-	ssize_t n = 1;
+	ssize_t n = plan->partial ? fd_receive(plan->control_fd, &done, 1, 0, fds) : 0;
 
-	if (plan->partial)
-		do {
-			n = read(plan->control_fd, &done, 1);
-		} while (n < 0 && errno == EINTR);
-	return n == 1 ? 0 : error_set(err, n < 0 ? -errno : -EPIPE, "root: wait for the plan");
+	if (!plan->partial)
+		return 0;
+	if (n != 1)
+		return error_set(err, n < 0 ? (int)n : -EPIPE, "root: wait for the plan");
+	if (fds[0] >= 0)
+		plan->net_fd = fds[0];
+	plan->exe = full->exe;
+	plan->argv = full->argv;
+	plan->envp = full->envp;
+	plan->cwd = full->cwd;
+	plan->home = full->home;
+	plan->user_name = full->user_name;
+	plan->mounts = full->mounts;
+	plan->n_mounts = full->n_mounts;
+	plan->placeholders = full->placeholders;
+	plan->n_placeholders = full->n_placeholders;
+	memcpy(plan->loopback, full->loopback, sizeof(plan->loopback));
+	plan->n_loopback = full->n_loopback;
+	return 0;
 }
 
 int root_enter(struct plan *plan, struct root_built *ret, struct appsilo_error *err)

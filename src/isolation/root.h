@@ -14,6 +14,8 @@ struct root_built {
 	uint32_t attached; /* which of the broker's folders are shown; control.h */
 	bool go;	   /* the app may start without another word */
 	bool report;	   /* calls that write are to be reported to the broker */
+	uint16_t loopback[NET_LOOPBACK_MAX]; /* ports that the broker's rules open */
+	size_t n_loopback;
 };
 
 /**

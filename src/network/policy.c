@@ -186,6 +186,16 @@ int net_policy_replace_stored(struct net_policy *p, const struct net_rule *rules
 	return 0;
 }
 
+size_t net_policy_loopback(struct net_policy *p, uint16_t *ret, size_t max)
+{
+	size_t n;
+
+	hold(p);
+	n = p->loopback.n < max ? p->loopback.n : max;
+	memcpy(ret, p->loopback.at, n * sizeof(*ret));
+	return n;
+}
+
 int net_policy_publish(struct net_policy *p, uint16_t port)
 {
 	hold(p);

@@ -86,6 +86,9 @@ int net_policy_replace_stored(struct net_policy *policy, const struct net_rule *
 /** The host's loopback @port may be reached. Returns 0; -ENOSPC. */
 int net_policy_open_loopback(struct net_policy *policy, uint16_t port) must_check;
 
+/** Up to @max of the ports that are open. Returns how many. */
+size_t net_policy_loopback(struct net_policy *policy, uint16_t *ret, size_t max);
+
 /** --publish: the app may be reached on @port. Returns 0; -ENOSPC. */
 int net_policy_publish(struct net_policy *policy, uint16_t port) must_check;
 

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answering appsilo-net's questions (isolation/net_wire.h) through the gate. A thread of its
+ * own, which never waits for a person: a question that is asked is answered late.
+ */
+#ifndef APPSILO_BROKER_NETWORK_H
+#define APPSILO_BROKER_NETWORK_H
+
+#include "broker/gate_host.h"
+
+/**
+ * Serve @fd (taken over) until its other end goes.
+ * @policy  the gate's; borrowed
+ * Returns 0; -errno.
+ */
+int network_start(int fd, struct gate *gate, struct net_policy *policy) must_check;
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/net_judge.h"
+
+#include "base/fd.h"
+#include "transport/question.h"
+#include <sys/socket.h>
+
+void net_judge_answer(void *data)
+{
+	struct net_judge *j = data;
+	struct net_question q;
+	int none[FD_PASS_MAX];
+	ssize_t n;
+
+	while ((n = fd_receive(j->fd, &q, sizeof(q), MSG_DONTWAIT, none)) == sizeof(q)) {
+		struct net_answer answer = {.id = q.id};
+
+		/* There is nobody to ask. */
+		if (net_question_decide(j->policy, &q) == CONSENT_ALLOW)
+			answer.verdict = CONSENT_ALLOW;
+		j->allowed += answer.verdict == CONSENT_ALLOW;
+		j->denied += answer.verdict != CONSENT_ALLOW;
+		/* It has gone: the sandbox has no network any more. */
+		(void)!fd_send(j->fd, &answer, sizeof(answer), NULL, 0);
+	}
+	if (n != -EAGAIN)
+		j->monitor->extra_fd = -EBADF;
+}

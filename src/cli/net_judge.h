@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Server mode: answering appsilo-net's questions by the policy alone, in the launcher. */
+#ifndef APPSILO_CLI_NET_JUDGE_H
+#define APPSILO_CLI_NET_JUDGE_H
+
+#include "isolation/monitor.h"
+#include "network/policy.h"
+
+struct net_judge {
+	int fd;			   /* borrowed; the launcher's end */
+	struct net_policy *policy; /* borrowed */
+	struct monitor *monitor;   /* borrowed; polls fd as its extra one */
+	int64_t allowed, denied;
+};
+
+/** Answer what has come. @data is the struct net_judge; for monitor.on_extra. */
+void net_judge_answer(void *data);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/seal.h"
+
+#include "isolation/confine.h"
+#include "isolation/kernel.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "net_filter.h"
+
+int net_seal(struct appsilo_error *err)
+{
+	const struct sock_fprog program = {ARRAY_SIZE(filter_net), (struct sock_filter *)filter_net};
+	struct rlimit none = {0, 0};
+	int r;
+
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_set(err, -errno, "network: give up rights");
+	r = confine_drop_caps();
+	if (r < 0 && r != -EPERM) /* EPERM: had none, so cannot change the bounding set either */
+		return error_set(err, r, "network: drop capabilities");
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		return error_set(err, -errno, "network: seccomp filter");
+	return 0;
+}

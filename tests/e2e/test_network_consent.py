@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hosts by consent: a first packet, or a look-up, waits for the answer of a person."""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import host_net  # noqa: E402
+
+host_net.enter()
+
+from common import LOG, PLACE, Case, main, read, write  # noqa: E402
+from host_net import METADATA, OTHER, PRIVATE, PUBLIC, TRY  # noqa: E402
+
+HOST = host_net.Host(PLACE)
+# Allows files, and the hosts of its arguments; its first argument is the scope.
+PROMPTER = """
+import json, sys
+for line in sys.stdin:
+    question = json.loads(line)
+    allowed = question["kind"] == "file" or question["host"] in sys.argv[3:]
+    if question["kind"] == "network":
+        open(sys.argv[2], "a").write(line)
+    print(json.dumps({"v": 1, "id": question["id"], "decision": "allow" if allowed else "deny",
+                      "scope": sys.argv[1]}), flush=True)
+"""
+
+
+class Consent(Case):
+    def setUp(self):
+        super().setUp()
+        HOST.clear()
+        write(PLACE + "/hosts.py", PROMPTER)
+
+    def say(self, code, *hosts, scope="session", options=()):
+        self.audit = PLACE + "/audit.jsonl"
+        if os.path.exists(self.audit):
+            os.unlink(self.audit)
+        prompt = " ".join(["exec:python3", PLACE + "/hosts.py", scope, LOG, *hosts])
+        done = self.run_app("python3", "-c", TRY + code, prompt=prompt, options=("--audit", self.audit, *options))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.splitlines()
+
+    def hosts_asked(self):
+        return [(q["host"], q["port"], q["protocol"]) for q in self.questions()]
+
+    def test_an_address_is_asked_about_once_a_session(self):
+        code = f"print(tcp('{PUBLIC}'), tcp('{PUBLIC}'), tcp('{OTHER}'), tcp('{OTHER}'), udp('{OTHER}'))"
+        self.assertEqual(self.say(code, PUBLIC), ["200 200 ECONNREFUSED ECONNREFUSED EHOSTUNREACH"])
+        self.assertEqual(self.hosts_asked(), [(PUBLIC, 80, "tcp"), (OTHER, 80, "tcp"), (OTHER, 7, "udp")])
+        self.assertEqual(HOST.calls, [("tcp", PUBLIC, 80)] * 2)
+
+    def test_one_question_for_a_name_and_what_it_leads_to(self):
+        """Even for once: both kinds of address, and the first connection, are that once."""
+        code = "print(urllib.request.urlopen('http://allowed.example.org/', timeout=20).read())"
+        for scope in ("once", "session"):
+            self.assertEqual(self.say(code, "allowed.example.org", scope=scope), [r"b'hello\n'"])
+        self.assertEqual(self.hosts_asked(), [("allowed.example.org", None, "dns")] * 2)
+
+    def test_once_is_once(self):
+        code = f"name('other.example.org'); print(tcp('{OTHER}'), tcp('{OTHER}'))"
+        self.assertEqual(self.say(code, "other.example.org", scope="once"), ["200 200"])
+        self.assertEqual(self.hosts_asked()[-1], ("other.example.org", 80, "tcp"))
+        self.assertEqual(len(self.hosts_asked()), 2)
+
+    def test_a_refused_name_causes_no_query(self):
+        self.assertEqual(self.say("print(name('secret.evil.org'))"), ["no name"])
+        self.assertEqual(self.hosts_asked(), [("secret.evil.org", None, "dns")])
+        self.assertEqual(HOST.queries, [])
+        denials = [json.loads(line) for line in read(self.audit).splitlines()]
+        self.assertIn("secret.evil.org", json.dumps(denials))
+
+    def test_always_is_remembered(self):
+        code = f"print(tcp('{PUBLIC}'))"
+        for _ in range(2):
+            self.assertEqual(self.say(code, PUBLIC, scope="always"), ["200"])
+        self.assertEqual(self.hosts_asked(), [(PUBLIC, 80, "tcp")])
+
+    def test_what_no_answer_opens_is_not_asked(self):
+        code = f"print(tcp('{METADATA}'), tcp('127.0.0.1'), name('localhost', socket.AF_INET))"
+        self.assertEqual(self.say(code, METADATA), ["ECONNREFUSED ECONNREFUSED 127.0.0.1"])
+        self.assertEqual(self.hosts_asked(), [])
+
+    def test_net_none_asks_nothing(self):
+        code = f"print(tcp('{PUBLIC}'), name('allowed.example.org'))"
+        words = self.say(code, PUBLIC, options=("--net", "none"))[0].split()
+        self.assertEqual(words[0], "ENETUNREACH")
+        self.assertEqual((self.hosts_asked(), HOST.queries), ([], []))
+
+    def test_a_rule_needs_no_question(self):
+        code = f"print(tcp('{PUBLIC}'), tcp('{PRIVATE}'))"
+        options = ("--allow-host", PUBLIC + ":80", "--deny-host", PRIVATE)
+        self.assertEqual(self.say(code, options=options), ["200 ECONNREFUSED"])
+        self.assertEqual(self.hosts_asked(), [])
+
+    def test_many_at_once_are_one_question(self):
+        code = ("import concurrent.futures\n"
+                "with concurrent.futures.ThreadPoolExecutor(50) as pool:\n"
+                f"    print(*set(pool.map(lambda i: tcp('{PUBLIC}'), range(50))))\n")
+        self.assertEqual(self.say(code, PUBLIC), ["200"])
+        self.assertEqual(self.hosts_asked(), [(PUBLIC, 80, "tcp")])
+
+
+main()
