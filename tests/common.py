@@ -57,6 +57,15 @@ def facts(path):
     return st.st_ino, st.st_size, st.st_mtime_ns, st.st_mode, read(path)
 
 
+def descendants(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            below = [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+    return below + [pid for child in below for pid in descendants(child)]
+
+
 class Case(unittest.TestCase):
     """Each test starts with an empty store and no questions asked."""
 

@@ -2,6 +2,7 @@
 #include "broker/helper.h"
 
 #include "base/fd.h"
+#include "broker/net_watch.h"
 #include "isolation/kernel.h"
 #include "isolation/tree.h"
 #include <linux/capability.h>
@@ -24,6 +25,7 @@ struct helper {
 	const char *command; /* the prompter's; borrowed; may be NULL */
 	char *const *envp; /* of prompters; borrowed */
 	pid_t prompter;	   /* process group of the last one; 0: none */
+	struct net_watch network;
 };
 
 static int by_number(const void *a, const void *b)
@@ -230,11 +232,26 @@ static void leave(const struct helper *h)
 	_exit(0);
 }
 
-void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd, const char *command,
-		char *const *envp)
+static void take_request(struct helper *h, int socket_fd)
 {
-	struct helper h = {
-		.sandbox_ns_fd = sandbox_ns_fd, .idmap_fd = idmap_fd, .command = command, .envp = envp};
+	struct helper_request request;
+	int fds[FD_PASS_MAX];
+
+	if (fd_receive(socket_fd, &request, sizeof(request), 0, fds) != sizeof(request))
+		leave(h);
+	serve(h, &request, fds);
+	for (size_t i = 0; i < FD_PASS_MAX; i++)
+		close_keep_errno(fds[i]);
+}
+
+void helper_run(const struct helper_config *config)
+{
+	struct helper h = {.sandbox_ns_fd = config->sandbox_ns_fd,
+			   .idmap_fd = config->idmap_fd,
+			   .command = config->command,
+			   .envp = config->envp,
+			   .network.program = config->network};
+	struct pollfd fds[1 + NET_WATCH_POLL_MAX];
 	sigset_t all;
 
 	prctl(PR_SET_NAME, "appsilo-attach", 0, 0, 0);
@@ -246,13 +263,13 @@ void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd, const char *comm
 	if (keep_mount_rights() < 0)
 		_exit(1);
 	for (;;) {
-		struct helper_request request;
-		int fds[FD_PASS_MAX];
+		size_t n = net_watch_entries(&h.network, fds + 1);
 
-		if (fd_receive(socket_fd, &request, sizeof(request), 0, fds) != sizeof(request))
-			leave(&h);
-		serve(&h, &request, fds);
-		for (size_t i = 0; i < FD_PASS_MAX; i++)
-			close_keep_errno(fds[i]);
+		fds[0] = (struct pollfd){.fd = config->socket_fd, .events = POLLIN};
+		if (poll(fds, n + 1, -1) < 0)
+			continue;
+		net_watch_step(&h.network, fds + 1, n);
+		if (fds[0].revents)
+			take_request(&h, config->socket_fd);
 	}
 }

@@ -13,7 +13,7 @@
 #ifndef APPSILO_BROKER_HELPER_H
 #define APPSILO_BROKER_HELPER_H
 
-#include "base/error.h"
+#include "broker/net_program.h"
 #include <limits.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -41,15 +41,16 @@ struct helper_reply {
 /** Close all descriptors above 2 but @n (at most 8) ones of @keep; negative ones are ignored. */
 void helper_close_others(const int *keep, size_t n);
 
-/**
- * Life of H; never returns. Ends when @socket_fd does.
- * @sandbox_ns_fd  the sandbox's mount namespace
- * @idmap_fd  root runs: user namespace for idmapped mounts, else -EBADF
- * @command  of the prompter, which HELPER_SPAWN starts by `sh -c`; NULL: none
- * @envp      environment of the prompters it starts; borrowed
- */
-void helper_run(int socket_fd, int sandbox_ns_fd, int idmap_fd, const char *command,
-		char *const *envp)
-	__attribute__((noreturn));
+struct helper_config {
+	int socket_fd;	   /* to the broker */
+	int sandbox_ns_fd; /* the sandbox's mount namespace */
+	int idmap_fd;	   /* root runs: user namespace for idmapped mounts, else -EBADF */
+	const char *command; /* of the prompter, which HELPER_SPAWN starts by `sh -c`; NULL: none */
+	char *const *envp;   /* of the prompters it starts */
+	struct net_program network; /* started when something first wants to go out */
+};
+
+/** Life of H; never returns. Ends when config->socket_fd does. @config is borrowed. */
+void helper_run(const struct helper_config *config) __attribute__((noreturn));
 
 #endif

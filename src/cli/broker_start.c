@@ -307,15 +307,22 @@ static int start_init(struct prepared *p, struct handoff *h, struct appsilo_erro
 }
 
 /* While it loads, the sandbox is built. Where no word opens a host, but one may be asked about,
- * the run does not hang on it. Before our own namespaces: it has no rights in any. */
-static int start_network(struct prepared *p, struct handoff *h, struct appsilo_error *err)
+ * the run does not hang on it, and H starts it when something wants to go out; but not in a root
+ * run, where H has no right to give it the app's uid. */
+static int start_network(struct prepared *p, struct handoff *h, struct net_program *ret_later,
+			 struct appsilo_error *err)
 {
 	bool wanted = network_wanted(&p->options);
-	int r = wanted || network_asks(&p->options) ? net_start(&p->options, &p->plan, err) : 0;
+	int r = 0;
 
+	if (wanted || (network_asks(&p->options) && p->plan.change_ids))
+		r = net_start(&p->options, &p->plan, err);
+	else if (network_asks(&p->options) &&
+		 net_prepare(&p->options, &p->plan, ret_later, err) < 0)
+		net_program_close(ret_later);
 	p->plan.net_optional = !wanted;
 	h->fds[HANDOFF_NET] = p->plan.net_judge_fd;
-	return wanted || r == 0 ? r : 0;
+	return wanted ? r : 0;
 }
 
 /* Before the handoff: with the broker's word to go on, init closes itself to us. */
@@ -332,16 +339,16 @@ static int open_sandbox(pid_t init_pid, int *ret_fd, struct appsilo_error *err)
  * of its threads, so that what takes long to take down (the mount namespace, inotify) goes
  * with H and the broker's exit does not wait for it. /dev/fuse is not kept: H may itself wait
  * for the brokered view, and only its closing ends that when the broker is killed. */
-static void become_helper(const struct handoff *h, int socket_fd, int sandbox_ns_fd,
-			  const struct prepared *p, char *const *envp)
+static void become_helper(const struct handoff *h, const struct helper_config *config,
+			  const struct prepared *p)
 {
-	const char *prompt = p->options.prompt;
-	int keep[] = {socket_fd, sandbox_ns_fd, p->idmap_fd, h->fds[HANDOFF_WATCH], p->plan.tie_parent_fd};
+	int keep[] = {config->socket_fd, config->sandbox_ns_fd, config->idmap_fd,
+		      h->fds[HANDOFF_WATCH], p->plan.tie_parent_fd, config->network.program_fd,
+		      config->network.init_fd, config->network.judge_fd};
 
 	/* Nothing of the sandbox may stay open in H: init watches for the broker's end. */
 	helper_close_others(keep, ARRAY_SIZE(keep));
-	helper_run(socket_fd, sandbox_ns_fd, p->idmap_fd,
-		   prompt && strncmp(prompt, "exec:", 5) == 0 ? prompt + 5 : NULL, envp);
+	helper_run(config);
 }
 
 int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct appsilo_error *err)
@@ -351,13 +358,19 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 				      p->home, p->package.active ? p->package.package.path : ""},
 			    .words = p->package.active ? p->package.words : argv + 2};
 	static struct environment env; /* large */
-	int sandbox_ns_fd = -EBADF;
+	const char *prompt = p->options.prompt;
+	struct helper_config helper = {
+		.socket_fd = socket_fd,
+		.sandbox_ns_fd = -EBADF,
+		.command = prompt && strncmp(prompt, "exec:", 5) == 0 ? prompt + 5 : NULL,
+		.envp = env.entries,
+		.network = NET_PROGRAM_NONE};
 	int r = fixed_environment(p, &env);
 
 	if (r == 0)
 		r = plan_view(p, err);
 	if (r == 0)
-		r = start_network(p, &h, err);
+		r = start_network(p, &h, &helper.network, err);
 	if (r == 0)
 		r = enter_outer(p, err);
 	if (r == 0)
@@ -367,10 +380,11 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 	if (r == 0)
 		r = start_init(p, &h, err);
 	if (r == 0)
-		r = open_sandbox(h.init_pid, &sandbox_ns_fd, err);
+		r = open_sandbox(h.init_pid, &helper.sandbox_ns_fd, err);
+	helper.idmap_fd = p->idmap_fd;
 	if (r == 0 && (r = handoff_send(socket_fd, &h)) < 0)
 		error_set(err, r, "run: hand over to the broker");
 	if (r == 0)
-		become_helper(&h, socket_fd, sandbox_ns_fd, p, env.entries);
+		become_helper(&h, &helper, p);
 	return r;
 }

@@ -78,7 +78,7 @@ static int set_up(struct appsilo_error *err)
 	struct ifreq mtu = {.ifr_name = DEVICE, .ifr_mtu = NET_TUNNEL_MTU};
 	struct ifreq address = {.ifr_name = DEVICE, .ifr_addr = in_sockaddr(NET_INNER_ADDRESS)};
 	struct ifreq mask = {.ifr_name = DEVICE, .ifr_netmask = in_sockaddr(0xffffffff)};
-	struct ifreq up = {.ifr_name = DEVICE, .ifr_flags = IFF_UP | IFF_RUNNING};
+	struct ifreq up = {.ifr_name = DEVICE, .ifr_flags = IFF_UP | IFF_RUNNING | IFF_NOARP};
 	struct rtentry route = {.rt_dst = in_sockaddr(0),
 				.rt_genmask = in_sockaddr(0),
 				.rt_flags = RTF_UP,
@@ -150,16 +150,32 @@ static int send_loopback(const struct plan *plan)
 	return r;
 }
 
+/* Nobody answers to a link-local address: without one, and without neighbours (IFF_NOARP), the
+ * kernel sends nothing by itself, and the first packet is the app's. */
+static void no_link_local(int sysctl_fd)
+{
+	cleanup_close int fd = sysctl_fd < 0 ? -EBADF
+					     : openat(sysctl_fd, "net/ipv6/conf/default/addr_gen_mode",
+						      O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)!write(fd, "1", 1);
+}
+
 int tunnel_make(const struct tunnel_places *places, const struct plan *plan,
 		struct appsilo_error *err)
 {
-	cleanup_close int tunnel_fd = open_device(places->dev_fd, err);
+	cleanup_close int tunnel_fd = -EBADF;
 	cleanup_close int udp_fd = -EBADF;
 	cleanup_close int tcp_fd = -EBADF;
 	struct net_handover handover;
 	int fds[NET_HANDOVER_FDS];
-	int r = tunnel_fd < 0 ? tunnel_fd : set_up(err);
+	int r;
 
+	no_link_local(places->sysctl_fd);
+	r = tunnel_fd = open_device(places->dev_fd, err);
+	if (r >= 0)
+		r = set_up(err);
 	if (r == 0)
 		r = udp_fd = open_names(SOCK_DGRAM, err);
 	if (r >= 0)

@@ -2,14 +2,16 @@
 """Hosts by consent: a first packet, or a look-up, waits for the answer of a person."""
 import json
 import os
+import subprocess
 import sys
+import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import host_net  # noqa: E402
 
 host_net.enter()
 
-from common import LOG, PLACE, Case, main, read, write  # noqa: E402
+from common import APPSILO, LOG, PLACE, Case, descendants, main, read, write  # noqa: E402
 from host_net import METADATA, OTHER, PRIVATE, PUBLIC, TRY  # noqa: E402
 
 HOST = host_net.Host(PLACE)
@@ -80,6 +82,24 @@ class Consent(Case):
         code = f"print(tcp('{METADATA}'), tcp('127.0.0.1'), name('localhost', socket.AF_INET))"
         self.assertEqual(self.say(code, METADATA), ["ECONNREFUSED ECONNREFUSED 127.0.0.1"])
         self.assertEqual(self.hosts_asked(), [])
+
+    @unittest.skipIf(os.geteuid() == 0, "in a root run it is started at once")
+    def test_the_network_is_started_when_something_wants_to_go_out(self):
+        def networks():
+            return [pid for pid in descendants(run.pid) if read(f"/proc/{pid}/comm") == "appsilo-net\n"]
+
+        code = f"print('here', flush=True); input(); print(tcp('{PUBLIC}'), flush=True); input()"
+        prompt = f"exec:python3 {PLACE}/hosts.py session {LOG} {PUBLIC}"
+        with subprocess.Popen([APPSILO, "run", "--prompt", prompt, "--", "python3", "-c", TRY + code],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+            self.assertEqual(run.stdout.readline(), "here\n")
+            self.assertEqual(networks(), [])
+            run.stdin.write("\n")
+            run.stdin.flush()
+            self.assertEqual(run.stdout.readline(), "200\n")
+            self.assertEqual(len(networks()), 1)
+            run.stdin.write("\n")
+        self.assertEqual(run.returncode, 0)
 
     def test_net_none_asks_nothing(self):
         code = f"print(tcp('{PUBLIC}'), name('allowed.example.org'))"

@@ -12,7 +12,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import APPSILO, HOME, LOG, PLACE, Case, main, read, write  # noqa: E402
+from common import APPSILO, HOME, LOG, PLACE, Case, descendants, main, read, write  # noqa: E402
 
 RUNS = int(os.environ.get("APPSILO_SOAK_RUNS", "300"))
 DATA = HOME + "/.local/share/appsilo"
@@ -60,15 +60,6 @@ def processes():
         if PLACE.encode() in words:
             found[int(pid)] = words
     return found
-
-
-def descendants(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            below = [int(word) for word in file.read().split()]
-    except OSError:
-        return []
-    return below + [pid for child in below for pid in descendants(child)]
 
 
 def namespaces_of(pid):
