@@ -345,6 +345,9 @@ int main(int argc, char **argv)
 		r = receive_loopback(&n, init_fd, &err);
 	if (r == 0)
 		r = prepare(&n, &err);
+	/* The user's terminal is not its to write to; closed, the number would be a socket's. */
+	if (r == 0 && dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
+		r = -errno;
 	if (r == 0)
 		r = net_seal(&err);
 	if (r < 0) {
