@@ -217,6 +217,17 @@ class Farms(Attack):
             self.inside(code, ["EACCES"] * 7 + ["ELOOP"] * 2 + ["EACCES"] * 6 + ["1"])
         self.assertEqual(os.listdir(SECRET), ["canary"])
 
+    def test_p4_links_stay_links_in_a_granted_folder(self):
+        """On FUSE too: what a link leads to is the kernel's to look up, and judged by its own name."""
+        for name, target in (("file", CANARY), ("folder", SECRET), ("up", "../secret"), ("proc", "/proc/self/root" + SECRET)):
+            os.symlink(target, f"{DATA}/{name}")
+        code = (f"d = '{DATA}/'\n"
+                "for name in ('file', 'folder', 'up', 'proc'): say(os.path.islink(d + name))\n"
+                "for name in ('file', 'folder/canary', 'up/canary', 'proc/canary'):\n"
+                "    say(attempt(lambda: open(d + name)), attempt(lambda: open(d + name, 'w')))\n")
+        for options in ((), ("--deny", DATA + "/never")):
+            self.inside(code, ["True"] * 4 + ["EACCES"] * 8, options=("--allow-write", DATA, "--allow-read", WORK, *options))
+
     def test_p5_descriptor_received_by_a_socket_gives_no_more(self):
         """An O_PATH descriptor of a refused file, sent by SCM_RIGHTS, is judged when it is used."""
         code = ("import socket, array\n"
