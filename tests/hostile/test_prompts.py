@@ -280,9 +280,11 @@ class Scripted(Attack):
                        "print(json.dumps({'v': 1, 'id': q['id'] + 1, 'decision': 'allow', 'scope': 'always'}), flush=True)\n"
                        f"open({PLACE + '/ahead'!r}, 'w').close()\n"
                        "line = sys.stdin.readline()\n"
+                       f"open({PLACE + '/second'!r}, 'w').close()\n"
+                       f"while not os.path.exists({PLACE + '/no'!r}): time.sleep(0.02)\n"
                        "print(json.dumps({'v': 1, 'id': json.loads(line)['id'], 'decision': 'deny', 'scope': 'once'}), flush=True)\n"
                        "sys.stdin.read()\n")
-        for name in ("/ahead", "/go"):
+        for name in ("/ahead", "/go", "/second", "/no"):
             if os.path.exists(PLACE + name):
                 os.unlink(PLACE + name)
         app = self.start("python3", "-c", CALL + f"say(attempt(lambda: open({TARGET!r}))); input(); say(attempt(lambda: open({CANARY!r})))",
@@ -290,7 +292,12 @@ class Scripted(Attack):
         self.assertEqual(app.stdout.readline(), "EACCES\n")
         write(PLACE + "/go", "")
         wait_until(lambda: os.path.exists(PLACE + "/ahead"), "the early answer")
-        out, err = app.communicate("\n", timeout=30)
+        app.stdin.write("\n")
+        app.stdin.flush()
+        wait_until(lambda: os.path.exists(PLACE + "/second"), "the second question")
+        self.assertEqual(select.select([app.stdout], [], [], 0.5)[0], [], "an answer in advance counted")
+        write(PLACE + "/no", "")
+        out, err = app.communicate(timeout=30)
         self.assertEqual(out, "EACCES\n", err)
         self.assertEqual(self.rules(), [])
 
