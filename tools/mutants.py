@@ -153,7 +153,7 @@ def one(tree, mutant):
 
 def write_table(path, rows, summary):
     lines = ["# Mutants", "", f"`make mutants`, {datetime.date.today()}: {summary}.", "",
-             "Each line is a defence that was switched off in a copy of the tree, and the hostile test that failed because of it.",
+             "Each line is a defence that was switched off in a copy of the tree, and the test of `tests/hostile` or `tests/e2e` that failed because of it.",
              "", "| defence switched off | threats | where | test | result |", "|---|---|---|---|---|"]
     for (name, item, edits, test, who), result in rows:
         files = ", ".join(sorted({edit[0] for edit in edits}))
