@@ -166,6 +166,12 @@ def read_results(path):
     return dict(json.loads(line) for line in read(path).splitlines()) if path and os.path.exists(path) else {}
 
 
+def reason_of(out):
+    """What the assertion said: a mutant may be caught for another reason than the one that was meant."""
+    said = re.search(r"^AssertionError: (.*)", out, re.MULTILINE)
+    return "          " + (said.group(1)[:160] if said else "no reason given")
+
+
 def run_rows(mutants, with_baseline, results_path):
     """Run each row, say what came of it, and keep it. Returns the results by name."""
     results = {}
@@ -179,8 +185,7 @@ def run_rows(mutants, with_baseline, results_path):
             results[mutant[0]] = result
             print(f"{'caught' if result == 'failed' else result.upper():9} {time.monotonic() - start:5.1f}s  {mutant[1]:8} {mutant[0]}",
                   flush=True)
-            if result not in ("failed", "passed"):
-                print(out[-1500:], flush=True)
+            print(reason_of(out) if result == "failed" else out[-1500:], flush=True)
             if results_path:
                 with open(results_path, "a", encoding="utf-8") as file:
                     file.write(json.dumps([mutant[0], result]) + "\n")

@@ -137,7 +137,9 @@ class Flipped(Attack):
     OPENS = ("import json\nseen = {}\n"
              "for i in range(60000):\n"
              "    try:\n"
-             "        with open(%r) as f: text = f.read().strip()\n"
+             "        with open(%r) as f:\n"
+             "            text = f.read().strip()\n"
+             "            os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)\n"  # or pages of before are read
              "    except OSError as e: text = errno.errorcode[e.errno]\n"
              "    seen[text] = seen.get(text, 0) + 1\n"
              "    if i > 1500 and seen.get('GOOD'): break\n"
