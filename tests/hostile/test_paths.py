@@ -142,14 +142,14 @@ class Flipped(Attack):
              "            os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)\n"  # or pages of before are read
              "    except OSError as e: text = errno.errorcode[e.errno]\n"
              "    seen[text] = seen.get(text, 0) + 1\n"
-             "    if i > 1500 and seen.get('GOOD'): break\n"
+             "    if i > 1500 and seen.get('GOOD', 0) > 100: break\n"
              "print(json.dumps(seen))\n")
 
     def test_p2_file_and_link_flip_a_hundred_thousand_times(self):
         door, trap = write(DATA + "/door", "GOOD"), DATA + "/trap"
-        os.symlink(CANARY, trap)
+        os.symlink(CANARY, trap)  # of which at most as much is read as the good one is long
         seen = self.race(self.OPENS % door, door, trap, ("--allow-read", WORK))
-        self.assertNotIn("SECRET", seen)
+        self.assertNotIn("SECR", seen)
         self.assertLessEqual(set(seen), {"GOOD", "EACCES", "ENOENT", "ESTALE", "ELOOP"})
         self.assertGreater(seen.get("GOOD", 0), 0)
 
