@@ -117,7 +117,10 @@ MUTANTS = [
      DESCRIPTORS + "test_n6_n7_n8", "user"),
     ("ioctl numbers are compared in 64 bits", "N7",
      [("src/isolation/filter_gen.c", "return SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, mask, value);",
-       "return mask == 0xffffffff ? SCMP_CMP(arg, SCMP_CMP_EQ, value) : SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, mask, value);")],
+       "return mask == 0xffffffff ? SCMP_CMP(arg, SCMP_CMP_EQ, value) : SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, mask, value);"),
+      ("src/isolation/filter_gen.c", "\tadd_ioctl(ctx, false);\n",  # another number, and so allowed
+       "\tadd_ioctl(ctx, false);\n\tstruct scmp_arg_cmp high = SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 1ull << 32, 1ull << 32);\n\n"
+       '\trule(ctx, SCMP_ACT_ALLOW, "ioctl", 1, &high);\n')],
      DESCRIPTORS + "test_n6_n7_n8", "user"),
     ("namespaces may be made by clone", "N9", [("src/isolation/filter_gen.c", 'rule(ctx, SCMP_ACT_ALLOW, "clone", 1, &plain);', 'rule(ctx, SCMP_ACT_ALLOW, "clone", 0, NULL);'),
       ("src/isolation/filter_gen.c", "if (bit & NAMESPACE_FLAGS)", "if (0)")], LAUNCHER + "test_n9_no_sub", "user"),
