@@ -18,7 +18,7 @@ class Replaced(Attack):
         for prompt in BOTH:
             done = self.python("open('new', 'w')", prompt=prompt, cwd=WORK)
             self.assertEqual(done.returncode, 125, done.stderr)
-            self.assertIn("not a link", done.stderr)
+            self.assertIn("no links", done.stderr)
         self.assertEqual(os.listdir(SECRET), ["canary"])
         os.unlink(profile)
         os.rename(profile + ".away", profile)
