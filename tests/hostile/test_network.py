@@ -14,7 +14,7 @@ import host_net  # noqa: E402
 host_net.enter()
 
 from host_net import METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY  # noqa: E402
-from lab import CALL, PLACE, WORK, Attack, main, write  # noqa: E402
+from lab import CALL, PLACE, WORK, Attack, children_of, main, read, write  # noqa: E402
 
 HOST = host_net.Host(PLACE)
 CLIENT = ("--net", "client")
@@ -42,6 +42,15 @@ class Network(Attack):
         self.assertSilence()
         self.assertEqual(set(self.say(code)[:12]), {"ENETUNREACH"})
         self.assertSilence()
+
+    def test_the_process_that_reads_packets_is_fenced(self):
+        app = self.start("sh", "-c", "echo UP; read x", prompt="never", options=CLIENT)
+        self.assertEqual(app.stdout.readline(), "UP\n")
+        found = [p for p in children_of(app.pid) if read(f"/proc/{p}/comm") == "appsilo-net\n"]
+        self.assertEqual(len(found), 1)
+        lines = read(f"/proc/{found[0]}/status").splitlines()
+        status = dict(line.split(":\t") for line in lines if ":\t" in line)
+        self.assertEqual([status[k] for k in ("Seccomp", "NoNewPrivs", "CapEff", "CapPrm")], ["2", "1", "0" * 16, "0" * 16])
 
     def test_c9_unix_sockets_of_the_host(self):
         path, name = WORK + "/docker.sock", "\0appsilo-test-" + str(os.getpid())
