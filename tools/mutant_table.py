@@ -151,7 +151,7 @@ MUTANTS = [
      BROKER + "test_every_thread", "user"),
     ("the network's process has no filter", "N9", [("src/transport/seal.c", "if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)", "if (0 && program.len)")],
      NETWORK + "test_the_process", "user"),
-    ("the network's process keeps its capabilities", "N9", [("src/transport/seal.c", "r = confine_drop_caps();", "r = 0;")], NETWORK + "test_the_process", "user"),
+    ("the network's process keeps its capabilities", "N9", [("src/transport/seal.c", "r = confine_drop_caps();", "r = 0;")], NETWORK + "test_the_process", "root"),
     ("the helper keeps its capabilities", "N9", [("src/broker/helper.c", "if (keep_mount_rights() < 0)", "if (0 && keep_mount_rights() < 0)")],
      BROKER + "test_helper_keeps", "user"),
     ("IPC is shared", "N11", [("src/isolation/namespaces.c", "CLONE_NEWNET | CLONE_NEWIPC |", "CLONE_NEWNET |")], DESCRIPTORS + "test_n11", "user"),
