@@ -151,7 +151,7 @@ MUTANTS = [
      BROKER + "test_every_thread", "user"),
     ("the network's process has no filter", "N9", [("src/transport/seal.c", "if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)", "if (0 && program.len)")],
      NETWORK + "test_the_process", "user"),
-    ("the network's process keeps its capabilities", "N9", [("src/transport/seal.c", "r = confine_drop_caps();", "r = 0;")], NETWORK + "test_the_process", "user"),
+    ("the network's process keeps its capabilities", "N9", [("src/transport/seal.c", "r = drop_caps();", "r = 0;")], NETWORK + "test_the_process", "user"),
     ("the helper keeps its capabilities", "N9", [("src/broker/helper.c", "if (keep_mount_rights() < 0)", "if (0 && keep_mount_rights() < 0)")],
      BROKER + "test_helper_keeps", "user"),
     ("IPC is shared", "N11", [("src/isolation/namespaces.c", "CLONE_NEWNET | CLONE_NEWIPC |", "CLONE_NEWNET |")], DESCRIPTORS + "test_n11", "user"),
@@ -259,6 +259,9 @@ MUTANTS = [
     ("names lead anywhere", "C8 C10",
      [("src/transport/resolver.c", "\t\tif (!may_lead_to(r, &answer->addresses[i]))\n\t\t\tcontinue;\n", "\t\t(void)may_lead_to(r, &answer->addresses[i]);\n")],
      NETWORK + "test_rebinding", "user"),
+    ("people are asked about what cannot wait", "C12",
+     [("src/broker/network.c", "\tif (verdict == CONSENT_ASK && q->full)\n\t\tverdict = CONSENT_DENY;\n", "")],
+     NETWORK + "test_questions_are_bounded", "user"),
     ("waiting packets are not bounded", "C12",
      [("src/transport/flows.h", "#define FLOWS_HELD_MAX 64", "#define FLOWS_HELD_MAX 4096")], NETWORK + "test_questions_are_bounded", "user"),
 ]
