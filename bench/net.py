@@ -88,8 +88,9 @@ def slirp4netns(script):
 
 
 def command(*words):
-    return lambda script: subprocess.run([*words, "python3", script], stdout=subprocess.PIPE, text=True, check=False,
-                                         stderr=subprocess.DEVNULL, timeout=300).stdout
+    """What does not end has no values."""
+    return lambda script: subprocess.run(["timeout", "-k", "1", "60", *words, "python3", script], stdout=subprocess.PIPE,
+                                         text=True, check=False, stderr=subprocess.DEVNULL).stdout
 
 
 def main():

@@ -258,6 +258,9 @@ MUTANTS = [
     ("names lead anywhere", "C8 C10",
      [("src/transport/resolver.c", "\t\tif (!may_lead_to(r, &answer->addresses[i]))\n\t\t\tcontinue;\n", "\t\t(void)may_lead_to(r, &answer->addresses[i]);\n")],
      NETWORK + "test_rebinding", "user"),
+    ("people are asked about what cannot wait", "C12",
+     [("src/broker/network.c", "\tif (verdict == CONSENT_ASK && q->full)\n\t\tverdict = CONSENT_DENY;\n", "")],
+     NETWORK + "test_questions_are_bounded", "user"),
     ("waiting packets are not bounded", "C12",
      [("src/transport/flows.h", "#define FLOWS_HELD_MAX 64", "#define FLOWS_HELD_MAX 4096")], NETWORK + "test_questions_are_bounded", "user"),
 ]

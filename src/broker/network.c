@@ -71,6 +71,8 @@ static void handle(struct network *n, struct net_question *q)
 		target = (struct net_target){.address.family = AF_UNSPEC, .name = ""};
 	if (verdict == CONSENT_ASK && q->consented && q->kind == NET_ASK_TARGET)
 		verdict = CONSENT_ALLOW;
+	if (verdict == CONSENT_ASK && q->full)
+		verdict = CONSENT_DENY;
 	if (verdict == CONSENT_ASK) {
 		ask(n, q->id, &target);
 		return;
