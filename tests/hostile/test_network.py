@@ -2,6 +2,7 @@
 """Ways out of the sandbox by its network (C9, C10, N14, N15): other protocols and sockets,
 spellings of near addresses, forged and odd packets, names as a channel, a network that is
 killed or stalled, floods. Everything is counted where it would arrive."""
+import ctypes
 import os
 import signal
 import socket
@@ -45,7 +46,10 @@ class Network(Attack):
         self.assertSilence()
 
     def test_the_process_that_reads_packets_is_fenced(self):
-        app = self.start("sh", "-c", "echo UP; read x", prompt="never", options=CLIENT)
+        # Whoever starts it may hand capabilities on: PR_CAP_AMBIENT_RAISE of CAP_NET_RAW.
+        libc = ctypes.CDLL(None)
+        app = self.start("sh", "-c", "echo UP; read x", prompt="never", options=CLIENT,
+                         preexec_fn=lambda: libc.prctl(47, 2, 13, 0, 0))
         self.assertEqual(app.stdout.readline(), "UP\n")
         found = [p for p in children_of(app.pid) if read(f"/proc/{p}/comm") == "appsilo-net\n"]
         self.assertEqual(len(found), 1)
