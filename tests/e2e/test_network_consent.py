@@ -107,6 +107,13 @@ class Consent(Case):
         self.assertEqual(words[0], "ENETUNREACH")
         self.assertEqual((self.hosts_asked(), HOST.queries), ([], []))
 
+    def test_its_own_name_is_no_question(self):
+        """A program may listen on it, and reaches itself there."""
+        code = ("host = socket.gethostname(); s = socket.socket(); s.bind((host, 0)); s.listen()\n"
+                "c = socket.create_connection((host, s.getsockname()[1])); print(host, c.getpeername()[0])\n")
+        self.assertEqual(self.say(code), ["appsilo 127.0.1.1"])
+        self.assertEqual((self.hosts_asked(), HOST.queries), ([], []))
+
     def test_a_rule_needs_no_question(self):
         code = f"print(tcp('{PUBLIC}'), tcp('{PRIVATE}'))"
         options = ("--allow-host", PUBLIC + ":80", "--deny-host", PRIVATE)
