@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Switch each defence off in a copy of the tree, and demand that its hostile test fails.
 
-usage: mutants.py [--list] [--no-baseline] [--table FILE] [NAME-PART...]
+usage: mutants.py [--list] [--no-baseline] [--table FILE] [--results FILE] [NAME-PART...]
 
 The table is tools/mutant_table.py. A mutant is caught when the build succeeds and the named
 case fails by assertion; an error of the harness or a time-out does not count. First every
 case runs on the unchanged copy, where it must pass. Needs what the tests need (root drops to
 the test user). Ends with one line: N passed, N failed.
+
+--results keeps each row's result in FILE, a line each; rows that are there are not run again,
+so that a run can be interrupted, or shared out to several by name.
 """
 import datetime
+import json
 import os
 import re
 import shutil
@@ -26,7 +30,7 @@ COPIED = ("src", "tests", "tools", "data", "docs", "bench", "fuzz", "meson.build
 TARGETS = ("src/cli/appsilo", "src/cli/appsilo-broker", "src/cli/appsilo-tool", "src/cli/appsilo-net",
            "tests/host-without")
 PROGRAMS = ("launcher_calls", "launcher_fake_call", "path_flip", "path_rename_race", "resource_bomb", "terminal_push")
-TEST_TIMEOUT_S = 240
+TEST_TIMEOUT_S = 420
 
 
 class Broken(Exception):
@@ -59,6 +63,10 @@ def mutate(tree, edits):
     return before
 
 
+def folder_of(file):
+    return "tests/hostile/" if os.path.exists(os.path.join(ROOT, "tests/hostile", file)) else "tests/e2e/"
+
+
 def check_table(mutants):
     wrong = []
     for name, _, edits, test, _ in mutants:
@@ -69,7 +77,7 @@ def check_table(mutants):
                     shutil.copy(os.path.join(ROOT, file), os.path.join(place, file))
                 mutate(place, edits)
             file, case = test.split(":")
-            if f"def {case}" not in read(os.path.join(ROOT, "tests/hostile", file)):
+            if f"def {case}" not in read(os.path.join(ROOT, folder_of(file), file)):
                 raise Broken(f"no case {case} in {file}")
         except (Broken, OSError) as error:
             wrong.append(f"{name}: {error}")
@@ -85,7 +93,7 @@ def build(tree):
 def run(tree, who, test):
     """Returns passed, failed (by assertion), error or timeout, and what was printed."""
     file, *cases = test.split(":")
-    command = ["python3", tree + "/tests/as_user.py", who, tree + "/build", f"{tree}/tests/hostile/{file}", *cases]
+    command = ["python3", tree + "/tests/as_user.py", who, tree + "/build", f"{tree}/{folder_of(file)}{file}", *cases]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                                start_new_session=True)
     try:
@@ -129,11 +137,14 @@ def prepare(place):
 
 
 def one(tree, mutant):
+    """A row that took too long, or whose harness failed, gets a second chance: others may load the machine."""
     _, _, edits, test, who = mutant
     before = mutate(tree, edits)
     try:
         built, out = build(tree)
         result, out = run(tree, who, test) if built else ("not built", out)
+        if result in ("timeout", "error"):
+            result, out = run(tree, who, test)
     finally:
         for path, text in before.items():
             put(path, text)
@@ -142,7 +153,7 @@ def one(tree, mutant):
 
 def write_table(path, rows, summary):
     lines = ["# Mutants", "", f"`make mutants`, {datetime.date.today()}: {summary}.", "",
-             "Each line is a defence that was switched off in a copy of the tree, and the hostile test that failed because of it.",
+             "Each line is a defence that was switched off in a copy of the tree, and the test of `tests/hostile` or `tests/e2e` that failed because of it.",
              "", "| defence switched off | threats | where | test | result |", "|---|---|---|---|---|"]
     for (name, item, edits, test, who), result in rows:
         files = ", ".join(sorted({edit[0] for edit in edits}))
@@ -150,30 +161,60 @@ def write_table(path, rows, summary):
     put(path, "\n".join(lines) + "\n")
 
 
-def main():
-    words = sys.argv[1:]
-    table = words.pop(words.index("--table") + 1) if "--table" in words else None
-    options = [w for w in words if w.startswith("--")]
-    parts = [w for w in words if not w.startswith("--")]
-    mutants = [m for m in MUTANTS if not parts or any(p in m[0] for p in parts)]
-    check_table(mutants)
-    if "--list" in options:
-        for name, item, _, test, who in mutants:
-            print(f"{item:8} {name:50} {test} ({who})")
-        return 0
-    rows = []
+def read_results(path):
+    """Name and result of each row that was run before."""
+    return dict(json.loads(line) for line in read(path).splitlines()) if path and os.path.exists(path) else {}
+
+
+def reason_of(out):
+    """What the assertion said: a mutant may be caught for another reason than the one that was meant."""
+    said = re.search(r"^AssertionError: (.*)", out, re.MULTILINE)
+    return "          " + (said.group(1)[:160] if said else "no reason given")
+
+
+def run_rows(mutants, with_baseline, results_path):
+    """Run each row, say what came of it, and keep it. Returns the results by name."""
+    results = {}
     with tempfile.TemporaryDirectory(prefix="appsilo-mutants-") as place:
         tree = prepare(place)
-        if "--no-baseline" not in options:
+        if with_baseline:
             baseline(tree, mutants)
         for mutant in mutants:
             start = time.monotonic()
             result, out = one(tree, mutant)
-            rows.append((mutant, result))
+            results[mutant[0]] = result
             print(f"{'caught' if result == 'failed' else result.upper():9} {time.monotonic() - start:5.1f}s  {mutant[1]:8} {mutant[0]}",
                   flush=True)
-            if result not in ("failed", "passed"):
-                print(out[-1500:], flush=True)
+            print(reason_of(out) if result == "failed" else out[-1500:], flush=True)
+            if results_path:
+                with open(results_path, "a", encoding="utf-8") as file:
+                    file.write(json.dumps([mutant[0], result]) + "\n")
+    return results
+
+
+def take_value(words, option):
+    if option not in words:
+        return None
+    value = words.pop(words.index(option) + 1)
+    words.remove(option)
+    return value
+
+
+def main():
+    words = sys.argv[1:]
+    table, results_path = take_value(words, "--table"), take_value(words, "--results")
+    parts = [w for w in words if not w.startswith("--")]
+    mutants = [m for m in MUTANTS if not parts or any(p in m[0] for p in parts)]
+    check_table(mutants)
+    if "--list" in words:
+        for name, item, _, test, who in mutants:
+            print(f"{item:8} {name:50} {test} ({who})")
+        return 0
+    results = read_results(results_path)
+    left = [m for m in mutants if m[0] not in results]
+    if left:
+        results |= run_rows(left, "--no-baseline" not in words, results_path)
+    rows = [(m, results[m[0]]) for m in mutants]
     caught = sum(result == "failed" for _, result in rows)
     summary = f"{caught} passed, {len(rows) - caught} failed"
     if table:

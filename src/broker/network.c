@@ -73,6 +73,8 @@ static void handle(struct network *n, struct net_question *q)
 		gate_count_consented(n->gate, &target, 0);
 		verdict = CONSENT_ALLOW;
 	}
+	if (verdict == CONSENT_ASK && q->full)
+		verdict = CONSENT_DENY;
 	if (verdict == CONSENT_ASK) {
 		ask(n, q->id, &target);
 		return;

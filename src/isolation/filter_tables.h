@@ -123,11 +123,11 @@ static const char *const broker_deadly_calls[] = {
 
 /* appsilo-net, once it serves: its sockets, memory, time. Nothing that opens a file. */
 static const char *const net_calls[] = {
-	"accept", "accept4", "bind", "brk", "clock_getres", "clock_gettime", "close", "connect",
+	"accept4", "accept", "bind", "brk", "clock_getres", "clock_gettime", "close", "connect",
 	"exit", "exit_group", "fcntl", "fstat", "futex", "getpeername", "getpid", "getrandom",
-	"getsockname", "getsockopt", "gettid", "gettimeofday", "listen", "madvise", "mremap", "munmap",
-	"newfstatat", "poll", "ppoll", "read", "readv", "recvfrom", "recvmsg", "restart_syscall",
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sendmsg", "sendto", "setsockopt",
-	"shutdown", "time", "write", "writev", NULL};
+	"getsockname", "getsockopt", "gettid", "gettimeofday", "listen", "madvise", "mremap",
+	"munmap", "newfstatat", "poll", "ppoll", "read", "readv", "recvfrom", "recvmsg",
+	"restart_syscall", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sendmsg", "sendto",
+	"setsockopt", "shutdown", "time", "write", "writev", NULL};
 
 #endif

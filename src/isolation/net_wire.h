@@ -32,6 +32,7 @@ struct net_question {
 	uint32_t kind;
 	uint32_t n_names;    /* newest first */
 	uint32_t consented;  /* a person has just allowed the name for once: nothing to ask */
+	uint32_t full;	     /* nothing more can wait here: do not ask, deny */
 	uint32_t protocol;   /* enum net_protocol */
 	uint16_t family;     /* AF_INET, AF_INET6 */
 	uint16_t port;	     /* host order */

@@ -122,6 +122,15 @@ static void refuse(struct net *n, const struct packet *p)
 	link_answer(n->link, answer, packet_make_refusal(p, answer));
 }
 
+/* A person is not asked about what could not wait for the answer. */
+static bool has_room(const struct net *n)
+{
+	for (size_t i = 0; i < FLOWS_HELD_MAX; i++)
+		if (!n->asked[i].question)
+			return true;
+	return false;
+}
+
 static enum consent_verdict ask(struct net *n, const struct packet *p, int64_t now_ms, uint64_t *ret_id)
 {
 	struct net_address real = net_address_real(&p->target);
@@ -133,6 +142,7 @@ static enum consent_verdict ask(struct net *n, const struct packet *p, int64_t n
 
 	memcpy(q.address, &p->target.v6, p->target.family == AF_INET ? 4 : 16);
 	names_tell(n->names, now_ms, &real, &q);
+	q.full = !has_room(n);
 	q.consented = names_use_once(n->names, now_ms, &real);
 	verdict = judge_decide(&n->judge, &q);
 	*ret_id = q.id;
@@ -345,6 +355,9 @@ int main(int argc, char **argv)
 		r = receive_loopback(&n, init_fd, &err);
 	if (r == 0)
 		r = prepare(&n, &err);
+	/* The user's terminal is not its to write to; closed, the number would be a socket's. */
+	if (r == 0 && dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
+		r = -errno;
 	if (r == 0)
 		r = net_seal(&err);
 	if (r < 0) {

@@ -161,6 +161,19 @@ class Server(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.splitlines()
 
+    def test_without_the_device(self):
+        """A run that is to have a network does not start; one that might have asked has none."""
+        os.makedirs(PLACE + "/empty", exist_ok=True)
+        who = () if os.geteuid() == 0 else ("--user", "--map-current-user", "--keep-caps")
+        hide = ["unshare", *who, "--mount", "sh", "-c", f"mount --bind {PLACE}/empty /dev/net && exec \"$@\"", "sh",
+                APPSILO, "run", "--prompt"]
+        app = ["--", "python3", "-c", TRY + f"print(tcp('{PUBLIC}'))"]
+        done = subprocess.run([*hide, "never", "--net", "client", *app], capture_output=True, text=True, cwd=HOME + "/work", check=False)
+        self.assertEqual((done.returncode, done.stdout), (125, ""), done.stderr)
+        self.assertIn("/dev/net/tun", done.stderr)
+        done = subprocess.run([*hide, "exec:cat", "--allow-read", HOME, *app], capture_output=True, text=True, cwd=HOME + "/work", check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, "ENETUNREACH\n"), done.stderr)
+
     def test_denials_are_counted(self):
         result = PLACE + "/result.json"
         self.say(f"tcp('{PUBLIC}'); tcp('{PRIVATE}'); tcp('{PRIVATE}')", "--net", "client", "--result", result)

@@ -117,19 +117,29 @@ def scene_swapped_dev():
 
 
 def scene_proc():
-    """/proc is a folder of plain files that look like what the launcher writes."""
-    false = HOME + "/falseproc"
-    os.makedirs(false + "/self/fd", exist_ok=True)
-    for name in ("uid_map", "gid_map", "setgroups", "attr_exec"):
-        with open(f"{false}/self/{name}", "w") as file:
-            file.write("untouched")
-    if not os.path.islink(false + "/self/exe"):
-        os.symlink(sys.argv[2], false + "/self/exe")
+    """/proc where what the launcher writes to are plain files, for itself and whatever it starts;
+    all else is the real one, so that nothing but a look at the file system tells."""
+    real, false, maps = "/mnt", HOME + "/falseproc", ("uid_map", "gid_map", "setgroups")
+    mount("/proc", real, None, BIND | REC)
+    os.makedirs(false, exist_ok=True)
+    mount("tmpfs", false, "tmpfs")
+    for name in os.listdir(real):
+        if not name.isdigit() and "self" not in name:
+            os.symlink(f"{real}/{name}", f"{false}/{name}")
+    parts = [name for name in os.listdir(real + "/self") if name not in maps]
+    own = os.getpid()
+    for process in ("self", *map(str, range(own, own + 1000))):
+        os.mkdir(f"{false}/{process}")
+        for name in parts if process == "self" else ("ns", "fd", "status", "cmdline"):
+            os.symlink(f"{real}/{process}/{name}", f"{false}/{process}/{name}")
+        for name in maps:
+            with open(f"{false}/{process}/{name}", "w") as file:
+                file.write("untouched")
     mount(false, "/proc", None, BIND)
     run(*sys.argv[3:])
-    for name in ("uid_map", "gid_map", "setgroups"):
-        with open(f"{false}/self/{name}") as file:
-            print(name, file.read())
+    for name in maps:
+        texts = {open(f"{false}/{process}/{name}").read() for process in os.listdir(false) if process.isdigit() or process == "self"}
+        print(name, *sorted(texts))
 
 
 enter()

@@ -2,6 +2,7 @@
 """Ways out of the sandbox by its network (C9, C10, N14, N15): other protocols and sockets,
 spellings of near addresses, forged and odd packets, names as a channel, a network that is
 killed or stalled, floods. Everything is counted where it would arrive."""
+import ctypes
 import os
 import resource
 import signal
@@ -14,8 +15,9 @@ import host_net  # noqa: E402
 
 host_net.enter()
 
+from common import LOG  # noqa: E402
 from host_net import METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY  # noqa: E402
-from lab import CALL, PLACE, WORK, Attack, main, write  # noqa: E402
+from lab import CALL, HOME, PLACE, WORK, Attack, children_of, main, read, write  # noqa: E402
 
 HOST = host_net.Host(PLACE)
 CLIENT = ("--net", "client")
@@ -52,6 +54,18 @@ class Network(Attack):
         self.assertSilence()
         self.assertEqual(set(self.say(code)[:12]), {"ENETUNREACH"})
         self.assertSilence()
+
+    def test_the_process_that_reads_packets_is_fenced(self):
+        # Whoever starts it may hand capabilities on: PR_CAP_AMBIENT_RAISE of CAP_NET_RAW.
+        libc = ctypes.CDLL(None)
+        app = self.start("sh", "-c", "echo UP; read x", prompt="never", options=CLIENT,
+                         preexec_fn=lambda: libc.prctl(47, 2, 13, 0, 0))
+        self.assertEqual(app.stdout.readline(), "UP\n")
+        found = [p for p in children_of(app.pid) if read(f"/proc/{p}/comm") == "appsilo-net\n"]
+        self.assertEqual(len(found), 1)
+        lines = read(f"/proc/{found[0]}/status").splitlines()
+        status = dict(line.split(":\t") for line in lines if ":\t" in line)
+        self.assertEqual([status[k] for k in ("Seccomp", "NoNewPrivs", "CapEff", "CapPrm")], ["2", "1", "0" * 16, "0" * 16])
 
     def test_c9_unix_sockets_of_the_host(self):
         path, name = WORK + "/docker.sock", "\0appsilo-test-" + str(os.getpid())
@@ -311,19 +325,27 @@ class Network(Attack):
         self.assertEqual(HOST.calls, [("tcp", PUBLIC, 80)])
 
     def test_questions_are_bounded(self):
-        """A prompter that never answers: packets that wait are few, the rest is refused."""
-        write(PLACE + "/never.py", "import sys, time\nfor line in sys.stdin: time.sleep(1000) if 'network' in line else "
-              "print('{\"v\":1,\"id\":%d,\"decision\":\"allow\",\"scope\":\"session\"}' % __import__('json').loads(line)['id'], flush=True)\n")
-        code = ("import select\nheld = []\nrefused = 0\n"
+        """While nobody answers, the packets that wait are few, the rest is refused, and about that
+        nobody is asked."""
+        write(PLACE + "/late.py", "import glob, json, sys, time\n"
+              "for line in sys.stdin:\n"
+              "    q = json.loads(line); file = q['kind'] == 'file'\n"
+              f"    if not file:\n        open({LOG!r}, 'a').write(line)\n"
+              f"    while not file and not glob.glob('{HOME}/.local/share/appsilo/profiles/*/full'):\n        time.sleep(0.01)\n"
+              "    print(json.dumps({'v': 1, 'id': q['id'], 'decision': 'allow' if file else 'deny', 'scope': 'once'}), flush=True)\n")
+        code = ("held = []\nrefused = 0\n"
+                "def wait(n):\n"
+                "    global refused; end = time.monotonic() + 60\n"
+                "    while refused < n and time.monotonic() < end:\n"
+                "        time.sleep(0.01); refused += sum(s.getsockopt(1, 4) == errno.ECONNREFUSED for s in held)\n"
+                "    print(refused >= n)\n"
                 "for i in range(200):\n"
-                f"    s = socket.socket(); s.setblocking(False); held.append(s); s.connect_ex(('1.2.9.' + str(i), 80))\n"
-                "end = time.monotonic() + 60\n"
-                "while refused < 200 - 64 and time.monotonic() < end:\n"
-                "    time.sleep(0.01); refused = sum(s.getsockopt(1, 4) == errno.ECONNREFUSED or s.fileno() < 0 for s in held) + refused\n"
-                f"print(refused >= 136, tcp('{PUBLIC}'))\n")
-        done = self.run_app("python3", "-c", CALL + TRY + code, prompt=f"exec:python3 {PLACE}/never.py",
-                            options=("--allow-host", PUBLIC), timeout=120)
-        self.assertEqual(done.stdout.split(), ["True", "200"], done.stderr)
+                "    s = socket.socket(); s.setblocking(False); held.append(s); s.connect_ex(('1.2.9.' + str(i), 80))\n"
+                f"wait(200 - 64); print(tcp('{PUBLIC}')); open(os.environ['HOME'] + '/full', 'w').close(); wait(200)\n")
+        done = self.run_app("python3", "-c", CALL + TRY + code, prompt=f"exec:python3 {PLACE}/late.py",
+                            options=("--allow-host", PUBLIC), timeout=150)
+        self.assertEqual(done.stdout.split(), ["True", "200", "True"], done.stderr)
+        self.assertLessEqual(len(self.questions()), 64)
 
 
 main()

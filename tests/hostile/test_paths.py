@@ -18,7 +18,7 @@ class Replaced(Attack):
         for prompt in BOTH:
             done = self.python("open('new', 'w')", prompt=prompt, cwd=WORK)
             self.assertEqual(done.returncode, 125, done.stderr)
-            self.assertIn("not a link", done.stderr)
+            self.assertIn("no links", done.stderr)
         self.assertEqual(os.listdir(SECRET), ["canary"])
         os.unlink(profile)
         os.rename(profile + ".away", profile)
@@ -137,17 +137,19 @@ class Flipped(Attack):
     OPENS = ("import json\nseen = {}\n"
              "for i in range(60000):\n"
              "    try:\n"
-             "        with open(%r) as f: text = f.read().strip()\n"
+             "        with open(%r) as f:\n"
+             "            text = f.read().strip()\n"
+             "            os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)\n"  # or pages of before are read
              "    except OSError as e: text = errno.errorcode[e.errno]\n"
              "    seen[text] = seen.get(text, 0) + 1\n"
-             "    if i > 1500 and seen.get('GOOD'): break\n"
+             "    if i > 1500 and seen.get('GOOD', 0) > 100: break\n"
              "print(json.dumps(seen))\n")
 
     def test_p2_file_and_link_flip_a_hundred_thousand_times(self):
         door, trap = write(DATA + "/door", "GOOD"), DATA + "/trap"
-        os.symlink(CANARY, trap)
+        os.symlink(CANARY, trap)  # of which at most as much is read as the good one is long
         seen = self.race(self.OPENS % door, door, trap, ("--allow-read", WORK))
-        self.assertNotIn("SECRET", seen)
+        self.assertNotIn("SECR", seen)
         self.assertLessEqual(set(seen), {"GOOD", "EACCES", "ENOENT", "ESTALE", "ELOOP"})
         self.assertGreater(seen.get("GOOD", 0), 0)
 
@@ -216,6 +218,17 @@ class Farms(Attack):
         for _ in range(2):  # the second start meets the farm
             self.inside(code, ["EACCES"] * 7 + ["ELOOP"] * 2 + ["EACCES"] * 6 + ["1"])
         self.assertEqual(os.listdir(SECRET), ["canary"])
+
+    def test_p4_links_stay_links_in_a_granted_folder(self):
+        """On FUSE too: what a link leads to is the kernel's to look up, and judged by its own name."""
+        for name, target in (("file", CANARY), ("folder", SECRET), ("up", "../secret"), ("proc", "/proc/self/root" + SECRET)):
+            os.symlink(target, f"{DATA}/{name}")
+        code = (f"d = '{DATA}/'\n"
+                "for name in ('file', 'folder', 'up', 'proc'): say(os.path.islink(d + name))\n"
+                "for name in ('file', 'folder/canary', 'up/canary', 'proc/canary'):\n"
+                "    say(attempt(lambda: open(d + name)), attempt(lambda: open(d + name, 'w')))\n")
+        for options in ((), ("--deny", DATA + "/never")):
+            self.inside(code, ["True"] * 4 + ["EACCES"] * 8, options=("--allow-write", DATA, "--allow-read", WORK, *options))
 
     def test_p5_descriptor_received_by_a_socket_gives_no_more(self):
         """An O_PATH descriptor of a refused file, sent by SCM_RIGHTS, is judged when it is used."""

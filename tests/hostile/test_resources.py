@@ -60,6 +60,18 @@ class Resources(Attack):
                                options=("--memory", "256M", "--allow-read", WORK))
             self.assertEqual(done.stdout, "True\n", done.stderr)
 
+    def test_c12_limits_are_in_force(self):
+        """As the app has them; it cannot raise them, and leaves no core with a program of the host."""
+        for prompt in BOTH:
+            done = self.python(
+                "import resource as r\n"
+                "for name in ('AS', 'NPROC', 'FSIZE', 'CORE'): print(*r.getrlimit(getattr(r, 'RLIMIT_' + name)))\n"
+                "try: r.setrlimit(r.RLIMIT_FSIZE, (1 << 30, 1 << 30))\n"
+                "except ValueError: print('refused')\n", prompt=prompt,
+                options=("--memory", "1G", "--pids", "60", "--file-size", "1M", "--allow-read", WORK))
+            self.assertEqual(done.stdout.split(), [str(1 << 30)] * 2 + ["60"] * 2 + [str(1 << 20)] * 2 + ["0", "0", "refused"],
+                             f"{prompt} {done.stderr}")
+
     def test_c12_sparse_and_large_files(self):
         for prompt in BOTH:
             done = self.python(

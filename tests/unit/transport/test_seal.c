@@ -81,6 +81,16 @@ static int try_code(void)
 		       : 0;
 }
 
+/* Of root too: its port needs a capability. */
+static int try_low_port(void)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? errno : 0;
+}
+
 static int try_sockets(void)
 {
 	return socket(AF_INET, SOCK_STREAM, 0) < 0 || socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0
@@ -104,6 +114,7 @@ static void only_sockets_of_the_internet_are_made(void **state)
 	assert_int_equal(behind(try_unix), EPERM);
 	assert_int_equal(behind(try_raw), EPERM);
 	assert_int_equal(behind(try_sockets), 0);
+	assert_int_equal(behind(try_low_port), EACCES);
 }
 
 int main(void)
