@@ -166,8 +166,8 @@ static void count(struct gate *g, const struct gate_question *q, bool allowed)
 	gate_count(g, allowed);
 }
 
-static const struct gate_kind about_file = {equal,    decide_again, describe,
-					    suffices, remember,	    record,   count};
+static const struct gate_kind about_file = {equal,    decide_again, describe, suffices,
+					    remember, record,	    count};
 
 int gate_ask(struct gate *g, const struct consent_request *request, struct gate_ticket *ticket)
 {

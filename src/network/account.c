@@ -51,7 +51,8 @@ void net_account_add(struct net_account *a, const struct net_target *target, boo
 
 const char *net_account_protocol(const struct net_account_row *row)
 {
-	static const char *const words[] = {[NET_TCP] = "tcp", [NET_UDP] = "udp", [NET_ICMP] = "icmp"};
+	static const char *const words[] = {
+		[NET_TCP] = "tcp", [NET_UDP] = "udp", [NET_ICMP] = "icmp"};
 
 	return row->address.family == AF_UNSPEC ? "dns" : words[row->protocol];
 }

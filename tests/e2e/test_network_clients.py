@@ -205,7 +205,8 @@ class Clients(Case):
 
     def test_curl(self):
         curl = self.need("curl", "curl")
-        words = (curl, "-sS", "--fail", "-o", "/dev/null", "-w", "%{http_code} %{http_version} %{remote_ip} %{size_download}")
+        words = (curl, "-sS", "--fail", "-o", "/dev/null",
+                 "-w", "%{http_code} %{http_version} %{remote_ip} %{size_download}")
         self.both(f"200 1.1 {OTHER} {len(BIG)}", *words, f"http://{NAME}:8080/big")
         self.both(f"200 1.1 {OTHER} 6", *words, "--cacert", WORK + "/ca.pem", f"https://{NAME}:8443/index.html")
 
@@ -317,14 +318,16 @@ class Clients(Case):
                 "    def log_message(self, *w): pass\n"
                 "s = http.server.ThreadingHTTPServer(('0.0.0.0', 8000), H); print('ready', flush=True); s.serve_forever()\n")
         for way, prompt in WAYS.items():
-            app = subprocess.Popen([APPSILO, "run", "--quiet", "--prompt", prompt, "--net", "client-server",
-                                    "--publish", f"{PUBLIC}:8001:8000", "--", "python3", "-c", code], stdout=subprocess.PIPE, text=True, cwd=WORK)
+            words = [APPSILO, "run", "--quiet", "--prompt", prompt, "--net", "client-server",
+                     "--publish", f"{PUBLIC}:8001:8000", "--", "python3", "-c", code]
+            app = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=WORK)
             self.addCleanup(app.wait)
             self.addCleanup(app.kill)
             with app.stdout:
                 self.assertEqual(app.stdout.readline(), "ready\n", way)
                 many = [f"http://{PUBLIC}:8001/{n}" for n in range(30)]
-                done = subprocess.run([curl, "-sS", "--fail", "-Z", *many], capture_output=True, text=True, timeout=60, check=False)
+                done = subprocess.run([curl, "-sS", "--fail", "-Z", *many], capture_output=True, text=True,
+                                      timeout=60, check=False)
                 self.assertEqual(done.stdout.count("from inside /"), 30, done.stderr)
             app.kill()
             app.wait()
