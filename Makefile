@@ -42,6 +42,7 @@ mutants: setup
 
 cpython: build
 	@python3 tests/as_user.py user $(BUILD) tests/cpython/test_cpython.py all
+	@python3 tests/as_user.py user $(BUILD) tests/cpython/test_cpython.py net
 	@python3 tests/as_user.py user $(BUILD) tests/cpython/test_cpython.py all prompt
 
 bench: build

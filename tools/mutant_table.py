@@ -7,7 +7,7 @@ The bombs of C12 are not set off without their limit: that would take the host d
 """
 PATHS, NAMES, LAUNCHER = "test_paths.py:", "test_names.py:", "test_launcher.py:"
 DESCRIPTORS, PROMPTS, RESOURCES = "test_descriptors.py:", "test_prompts.py:", "test_resources.py:"
-HOSTS, NETWORK = "test_hosts.py:", "test_network.py:"
+HOSTS, NETWORK, NAME_SERVERS = "test_hosts.py:", "test_network.py:", "test_name_servers.py:"
 BROKER, SERVER_MODE = "test_broker.py:", "test_server_mode.py:"
 NO_LINKS = "K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);"
 
@@ -258,6 +258,16 @@ MUTANTS = [
     ("names lead anywhere", "C8 C10",
      [("src/transport/resolver.c", "\t\tif (!may_lead_to(r, &answer->addresses[i]))\n\t\t\tcontinue;\n", "\t\t(void)may_lead_to(r, &answer->addresses[i]);\n")],
      NETWORK + "test_rebinding", "user"),
+    ("answers of any number are taken", "N14", [("src/transport/dns_message.c", "got_id != id || ", "")], NAME_SERVERS + "test_every", "user"),
+    ("queries are taken for answers", "N14", [("src/transport/dns_message.c", "!(flags & FLAG_ANSWER) || ", "")], NAME_SERVERS + "test_every", "user"),
+    ("answers to another question are taken", "N14",
+     [("src/transport/dns_message.c", "r.bad || strcmp(plain, name) != 0)\n\t\treturn -EBADMSG;\n\tret->code", "r.bad)\n\t\treturn -EBADMSG;\n\tret->code")],
+     NAME_SERVERS + "test_every", "user"),
+    ("records of other names are taken", "N14",
+     [("src/transport/dns_message.c", "rr->class != CLASS_IN || strcmp(rr->owner, last_name(ret, name)) != 0", "rr->class != CLASS_IN || (last_name(ret, name) && 0)")],
+     NAME_SERVERS + "test_every", "user"),
+    ("a server that says nothing is waited for", "N14", [("src/transport/upstream.h", "#define UPSTREAM_TRY_MS 3000", "#define UPSTREAM_TRY_MS 3000000")],
+     NAME_SERVERS + "test_silence", "user"),
     ("people are asked about what cannot wait", "C12",
      [("src/broker/network.c", "\tif (verdict == CONSENT_ASK && q->full)\n\t\tverdict = CONSENT_DENY;\n", "")],
      NETWORK + "test_questions_are_bounded", "user"),

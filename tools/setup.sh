@@ -16,8 +16,11 @@ util-linux procps iproute2 git sqlite3 bash coreutils
 make nodejs python3-pip libpython3.11-testsuite
 less vim-tiny python3-pyte
 ca-certificates tzdata python3-venv
+curl wget openssh-client redis-tools nghttp2-server python3-pyftpdlib
 "
 [ "${1:-}" = bench ] && packages="$packages bubblewrap firejail fuse3 passt slirp4netns"
+# Large, or services that the system then starts: tests/e2e/test_network_clients.py skips them.
+[ "${1:-}" = clients ] && packages="$packages openssh-server postgresql"
 [ "${1:-}" = fuzz ] && packages="$packages clang libclang-rt-14-dev"
 
 as_root() {

@@ -139,7 +139,7 @@ static void settle(struct gate *g, struct gate_question *q, enum consent_verdict
 	while (ticket) {
 		struct gate_ticket *next = ticket->next; /* the answer may free it */
 
-		gate_count(g, verdict == CONSENT_ALLOW);
+		q->kind->count(g, q, verdict == CONSENT_ALLOW);
 		ticket->answer(ticket, verdict);
 		ticket = next;
 	}
@@ -334,6 +334,13 @@ void gate_get_counts(struct gate *g, struct gate_counts *ret)
 {
 	pthread_mutex_lock(&g->lock);
 	*ret = g->counts;
+	pthread_mutex_unlock(&g->lock);
+}
+
+void gate_get_account(struct gate *g, struct net_account *ret)
+{
+	pthread_mutex_lock(&g->lock);
+	*ret = g->account;
 	pthread_mutex_unlock(&g->lock);
 }
 

@@ -160,8 +160,14 @@ static void record(struct gate *g, const struct gate_question *q, bool allowed)
 		record_denial(g, &q->request, q->request.operation, -EACCES);
 }
 
-static const struct gate_kind about_file = {equal,    decide_again, describe,
-					    suffices, remember,	    record};
+static void count(struct gate *g, const struct gate_question *q, bool allowed)
+{
+	(void)q;
+	gate_count(g, allowed);
+}
+
+static const struct gate_kind about_file = {equal,    decide_again, describe, suffices,
+					    remember, record,	    count};
 
 int gate_ask(struct gate *g, const struct consent_request *request, struct gate_ticket *ticket)
 {

@@ -91,6 +91,14 @@ static void judge(struct gate *g, const struct net_target *t, struct net_decisio
 		net_policy_judge(g->config.policy, t, ret);
 }
 
+static void count_host(struct gate *g, const struct gate_host *h, bool allowed)
+{
+	gate_count(g, allowed);
+	pthread_mutex_lock(&g->lock);
+	net_account_add(&g->account, &h->target, allowed);
+	pthread_mutex_unlock(&g->lock);
+}
+
 enum consent_verdict gate_decide_host(struct gate *g, const struct net_target *target, pid_t pid)
 {
 	struct net_decision decision;
@@ -102,12 +110,20 @@ enum consent_verdict gate_decide_host(struct gate *g, const struct net_target *t
 	judge(g, &h.target, &decision);
 	if (decision.verdict == CONSENT_ALLOW) {
 		words = words_of(&h);
-		gate_count(g, true);
+		count_host(g, &h, true);
 		recorder_audit_host(g->config.recorder, &words, &decision);
 	}
 	if (decision.verdict == CONSENT_ASK && gate_is_mute(g))
 		return CONSENT_DENY;
 	return decision.verdict;
+}
+
+void gate_count_consented(struct gate *g, const struct net_target *target, pid_t pid)
+{
+	struct gate_host h;
+
+	if (host_init(&h, target, pid))
+		count_host(g, &h, true);
 }
 
 static void record_denial(struct gate *g, const struct gate_host *h, const char *call, int code)
@@ -119,7 +135,6 @@ static void record_denial(struct gate *g, const struct gate_host *h, const char 
 	/* Asked and refused, once. */
 	if (decision.verdict == CONSENT_ASK || decision.verdict == CONSENT_ALLOW)
 		decision = (struct net_decision){.verdict = CONSENT_ASK};
-	gate_count(g, false);
 	recorder_denial_host(g->config.recorder, &words, call, code, gate_why_denied(g), &decision);
 }
 
@@ -128,10 +143,12 @@ void gate_record_host_denial(struct gate *g, const struct net_target *target, pi
 {
 	struct gate_host h;
 
-	if (host_init(&h, target, pid))
-		record_denial(g, &h, call, code);
-	else
+	if (!host_init(&h, target, pid)) {
 		gate_count(g, false); /* no words of ours could name it */
+		return;
+	}
+	count_host(g, &h, false);
+	record_denial(g, &h, call, code);
 }
 
 bool gate_may_publish(struct gate *g, uint16_t port)
@@ -249,8 +266,13 @@ static void record(struct gate *g, const struct gate_question *q, bool allowed)
 		record_denial(g, q->host, is_lookup(&q->host->target) ? "look up" : "connect", -EACCES);
 }
 
-static const struct gate_kind about_host = {equal,    decide_again, describe,
-					    suffices, remember,	    record};
+static void count(struct gate *g, const struct gate_question *q, bool allowed)
+{
+	count_host(g, q->host, allowed);
+}
+
+static const struct gate_kind about_host = {equal,    decide_again, describe, suffices,
+					    remember, record,	    count};
 
 int gate_ask_host(struct gate *g, const struct net_target *target, pid_t pid,
 		  struct gate_ticket *ticket)

@@ -18,6 +18,9 @@
  */
 enum consent_verdict gate_decide_host(struct gate *gate, const struct net_target *target, pid_t pid);
 
+/** Count a connection that needs no question because its name has just been allowed, for once. */
+void gate_count_consented(struct gate *gate, const struct net_target *target, pid_t pid);
+
 /**
  * Park @ticket until the question about @target is answered. Equal pending questions (host and
  * port) share one prompt. The target is copied. A denial that comes of it is recorded.

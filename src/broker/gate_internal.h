@@ -24,6 +24,8 @@ struct gate_kind {
 	void (*remember)(struct gate *gate, const struct gate_question *q,
 			 const struct prompt_answer *answer);
 	void (*record)(struct gate *gate, const struct gate_question *q, bool allowed);
+	/* Once for each ticket. */
+	void (*count)(struct gate *gate, const struct gate_question *q, bool allowed);
 };
 
 struct gate_question {
@@ -56,6 +58,7 @@ struct gate {
 	} folders[RECENT_FOLDERS];
 	size_t next_folder;
 	struct gate_counts counts;
+	struct net_account account;
 	pthread_mutex_t hosts_lock; /* guards hosts_version; taken before the policy's */
 	int64_t hosts_version;	    /* of the store that the policy's rules are from; -1: none */
 };

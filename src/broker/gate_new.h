@@ -7,7 +7,7 @@
 #include "broker/record.h"
 #include "consent/decide.h"
 #include "consent/prompt.h"
-#include "network/policy.h"
+#include "network/account.h"
 
 struct gate_config {
 	struct decider decider; /* session set */
@@ -43,6 +43,9 @@ void gate_free(struct gate *gate);
 void gate_poll_store(struct gate *gate);
 
 void gate_get_counts(struct gate *gate, struct gate_counts *ret);
+
+/** The part of the counts that is about hosts, host by host. */
+void gate_get_account(struct gate *gate, struct net_account *ret);
 
 /** Ask now and wait; for the question about the current directory at start. */
 enum consent_verdict gate_ask_wait(struct gate *gate, const struct consent_request *request);

@@ -69,8 +69,10 @@ static void handle(struct network *n, struct net_question *q)
 		verdict = gate_decide_host(n->gate, &target, 0);
 	else
 		target = (struct net_target){.address.family = AF_UNSPEC, .name = ""};
-	if (verdict == CONSENT_ASK && q->consented && q->kind == NET_ASK_TARGET)
+	if (verdict == CONSENT_ASK && q->consented && q->kind == NET_ASK_TARGET) {
+		gate_count_consented(n->gate, &target, 0);
 		verdict = CONSENT_ALLOW;
+	}
 	if (verdict == CONSENT_ASK && q->full)
 		verdict = CONSENT_DENY;
 	if (verdict == CONSENT_ASK) {

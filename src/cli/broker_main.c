@@ -372,9 +372,11 @@ static int finish(struct broker *b, const struct monitor_outcome *outcome)
 	struct appsilo_error err = {0};
 	struct gate_counts counts;
 	struct result_counts result;
+	struct net_account network;
 
 	gate_get_counts(b->gate, &counts);
-	result = (struct result_counts){counts.asked, counts.allowed, counts.denied};
+	gate_get_account(b->gate, &network);
+	result = (struct result_counts){counts.asked, counts.allowed, counts.denied, &network};
 	if (outcome->text[0])
 		log_error("%s", outcome->text);
 	if (b->result_fd >= 0 &&

@@ -193,6 +193,7 @@ static int run_server_mode(struct prepared *p)
 		log_error("%s", outcome.text);
 	counts.allowed = judge.allowed;
 	counts.denied = judge.denied;
+	counts.network = &judge.account;
 	server_record(p, &outcome, run_id);
 	if (result_fd >= 0 && result_write(result_fd, &outcome, p->identity.family,
 					   run_id[0] ? run_id : NULL, &counts, &err) < 0)

@@ -4,13 +4,14 @@
 #define APPSILO_CLI_NET_JUDGE_H
 
 #include "isolation/monitor.h"
-#include "network/policy.h"
+#include "network/account.h"
 
 struct net_judge {
 	int fd;			   /* borrowed; the launcher's end */
 	struct net_policy *policy; /* borrowed */
 	struct monitor *monitor;   /* borrowed; polls fd as its extra one */
 	int64_t allowed, denied;
+	struct net_account account;
 };
 
 /** Answer what has come. @data is the struct net_judge; for monitor.on_extra. */

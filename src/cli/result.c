@@ -6,9 +6,11 @@
 #include "base/text.h"
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 
-/* Bytes; the error line is the longest part, each of its bytes as \udcNN. */
-#define RESULT_MAX (6 * ERROR_LINE_MAX + 2048)
+/* Bytes: of a host, and of all. The error line may have each of its bytes as \udcNN. */
+#define HOST_BYTES (HOST_NAME_MAX_BYTES + NET_ADDRESS_TEXT_MAX + 160)
+#define RESULT_MAX (6 * ERROR_LINE_MAX + 2048 + (NET_ACCOUNT_MAX + 1) * HOST_BYTES)
 
 int result_open(const char *path, struct appsilo_error *err)
 {
@@ -49,6 +51,43 @@ static const char *reason_word(const struct monitor_outcome *o)
 	return o->exit_code == 126 ? "denied" : "failed";
 }
 
+static void write_counts(struct json_writer *w, int64_t connections, int64_t refused)
+{
+	jsonw_int(w, "connections", connections);
+	jsonw_int(w, "refused", refused);
+	jsonw_close(w, '}');
+}
+
+static void write_host(struct json_writer *w, const struct net_account_row *row)
+{
+	char address[NET_ADDRESS_TEXT_MAX] = "";
+
+	if (row->address.family != AF_UNSPEC)
+		net_address_text(&row->address, address);
+	jsonw_open(w, NULL, '{');
+	jsonw_string(w, "host", row->name[0] ? row->name : address);
+	jsonw_string(w, "address", address[0] ? address : NULL);
+	if (row->port)
+		jsonw_int(w, "port", row->port);
+	else
+		jsonw_null(w, "port");
+	jsonw_string(w, "protocol", net_account_protocol(row));
+	write_counts(w, row->connections, row->refused);
+}
+
+static void write_network(struct json_writer *w, const struct net_account *a)
+{
+	jsonw_open(w, "network", '[');
+	for (size_t i = 0; i < a->n; i++)
+		write_host(w, &a->rows[i]);
+	if (a->other_connections || a->other_refused) {
+		jsonw_open(w, NULL, '{');
+		jsonw_null(w, "host");
+		write_counts(w, a->other_connections, a->other_refused);
+	}
+	jsonw_close(w, ']');
+}
+
 int result_write(int fd, const struct monitor_outcome *outcome, const char *package,
 		 const char *run_id, const struct result_counts *counts, struct appsilo_error *err)
 {
@@ -70,6 +109,7 @@ int result_write(int fd, const struct monitor_outcome *outcome, const char *pack
 	jsonw_int(&w, "asked", counts->asked);
 	jsonw_int(&w, "allowed", counts->allowed);
 	jsonw_int(&w, "denied", counts->denied);
+	write_network(&w, counts->network);
 	jsonw_string(&w, "package", package);
 	jsonw_string(&w, "run", run_id);
 	if (outcome->text[0])
@@ -77,7 +117,7 @@ int result_write(int fd, const struct monitor_outcome *outcome, const char *pack
 	jsonw_close(&w, '}');
 	n = jsonw_finish(&w);
 	r = n < 0 ? n : fd_write_all(fd, text, (size_t)n);
-	if (r < 0)
-		(void)!ftruncate(fd, 0); /* all of it or nothing */
+	/* All of it or nothing, and what was not needed of the room is given back. */
+	(void)!ftruncate(fd, r < 0 ? 0 : n);
 	return r < 0 ? error_set(err, r, "run: write the result file") : 0;
 }

@@ -4,9 +4,11 @@
 #define APPSILO_CLI_RESULT_H
 
 #include "isolation/monitor.h"
+#include "network/account.h"
 
 struct result_counts {
 	int64_t asked, allowed, denied;
+	const struct net_account *network; /* borrowed */
 };
 
 /** Open @path before the run, so that a bad one is an error then. Returns an fd; -errno. */

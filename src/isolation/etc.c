@@ -84,7 +84,8 @@ static int make_up(int etc_fd, const struct plan *plan)
 			       "passwd: files\ngroup: files\nhosts: files dns\n"
 			       "services: files\nprotocols: files\n");
 	if (r == 0)
-		r = write_file(etc_fd, "hosts", "127.0.0.1 localhost\n::1 localhost\n");
+		r = write_file(etc_fd, "hosts",
+			       "127.0.0.1 localhost\n127.0.1.1 appsilo\n::1 localhost\n");
 	if (r == 0)
 		r = write_file(etc_fd, "hostname", "appsilo\n");
 	if (r == 0)

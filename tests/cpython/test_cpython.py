@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """CPython's own test suite, outside and inside, compared test by test.
 
-usage: tests/as_user.py (user|root) BUILD tests/cpython/test_cpython.py [all | MODULE...] [prompt]
+usage: tests/as_user.py (user|root) BUILD tests/cpython/test_cpython.py [all | MODULE...] [prompt] [net]
 
 Without arguments the fast modules run; `all` is `make cpython`. What passes outside has to pass
 inside, but for the names in exceptions.txt. A difference is tried once more before it counts:
 some of these tests watch the clock. With `prompt` the run has a broker and the work folder a
-write consent; else it is a server run (--prompt never).
+write consent; else it is a server run (--prompt never). With `net` it may use the network, and
+the modules about it are the ones that run when none is named.
 """
 import fnmatch
 import os
@@ -52,13 +53,19 @@ test_wait3 test_wait4 test_warnings test_wave test_weakref test_webbrowser test_
 test_xml_etree test_xmlrpc test_zipapp test_zipfile test_zlib test_zoneinfo
 test_multiprocessing_main_handling test_multiprocessing_fork test_multiprocessing_forkserver
 test_multiprocessing_spawn test_concurrent_futures""".split()
+NETWORK = """test_socket test_asyncio test_ssl test_httplib test_urllib test_urllib2
+test_urllib2_localnet test_ftplib test_smtplib test_poplib test_imaplib test_nntplib
+test_socketserver test_selectors test_select test_httpservers test_xmlrpc test_asyncore test_asynchat
+test_smtpd test_telnetlib test_timeout""".split()
+# What CPython takes for a use of the network is this machine's loopback in these.
+LOCAL = ("test_socketserver",)
 
 
 class Side:
     """One way to run: a folder of its own, and what stands before the command."""
 
-    def __init__(self, name, uid=None, prompt=None):
-        self.name, self.prompt, self.uid = name, prompt, uid
+    def __init__(self, name, uid=None, prompt=None, net=()):
+        self.name, self.prompt, self.uid, self.net = name, prompt, uid, net
         self.folder = f"{PLACE}/home/{name}"
         os.makedirs(self.folder + "/tmp", exist_ok=True)
         if uid:
@@ -68,7 +75,7 @@ class Side:
     def command(self, words):
         if self.prompt:
             return [APPSILO, "run", "--quiet", "--prompt", self.prompt, "--cwd", self.folder,
-                    "--allow-write", self.folder, "--env", f"TMPDIR={self.folder}/tmp", "--", *words]
+                    "--allow-write", self.folder, "--env", f"TMPDIR={self.folder}/tmp", *self.net, "--", *words]
         if self.uid:
             return ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups",
                     "--inh-caps=-all", "--bounding-set=-all", *words]
@@ -79,6 +86,8 @@ class Side:
         report = f"{self.folder}/{module}.xml"
         words = [PYTHON, "-m", "test", "--junit-xml", report, "--tempdir", self.folder,
                  "--timeout", str(MODULE_TIMEOUT_S), "-W", module]
+        if module in LOCAL:
+            words += ["-u", "network"]
         for name in only:
             words += ["-m", name]
         with subprocess.Popen(self.command(words), cwd=self.folder, stdin=subprocess.DEVNULL,
@@ -155,11 +164,12 @@ def compare(module, outside, inside, exceptions, used):
 def main():
     words = sys.argv[1:]
     prompt = "exec:false" if "prompt" in words else "never"
-    words = [w for w in words if w != "prompt"]
+    net = ("--net", "client-server") if "net" in words else ()
+    words = [w for w in words if w not in ("prompt", "net")]
     full = words == ["all"]
-    modules = list(dict.fromkeys(FULL if full else words or FAST))
+    modules = list(dict.fromkeys(FULL if full else words or (NETWORK if net else FAST)))
     outside = Side("outside", uid=PLAIN_UID if os.geteuid() == 0 else None)
-    inside = Side("inside", prompt=prompt)
+    inside = Side("inside", prompt=prompt, net=net)
     if os.geteuid() == 0:
         os.chmod(PLACE, 0o755)
         os.chmod(PLACE + "/home", 0o755)

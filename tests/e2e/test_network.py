@@ -180,6 +180,24 @@ class Server(Case):
         counts = json.loads(read(result))
         self.assertEqual((counts["allowed"], counts["denied"]), (1, 2), counts)
 
+    def test_hosts_are_counted_one_by_one(self):
+        result = PLACE + "/result.json"
+        code = (f"name('allowed.example.org', socket.AF_INET); tcp('{PUBLIC}'); tcp('{PUBLIC}'); tcp('{PUBLIC}', 81); tcp('{PRIVATE}')\n"
+                f"for i in range(3): udp('{OTHER}')\n"
+                "name('secret.evil.org', socket.AF_INET)")
+        self.say(code, "--allow-host", "allowed.example.org:80", "--allow-host", OTHER, "--result", result)
+        got = [tuple(row.values()) for row in json.loads(read(result))["network"]]
+        name = "allowed.example.org"
+        self.assertEqual(got, [(name, None, None, "dns", 1, 0), (name, PUBLIC, 80, "tcp", 2, 0), (name, PUBLIC, 81, "tcp", 0, 1),
+                               (PRIVATE, PRIVATE, 80, "tcp", 0, 1), (OTHER, OTHER, 7, "udp", 3, 0),
+                               ("secret.evil.org", None, None, "dns", 0, 1)])
+
+    def test_the_count_of_hosts_is_bounded(self):
+        result = PLACE + "/result.json"
+        self.say(f"for port in range(1000, 1100): tcp('{PRIVATE}', port)", "--net", "client", "--result", result)
+        rows = json.loads(read(result))["network"]
+        self.assertEqual((len(rows), rows[-1]), (65, {"host": None, "connections": 0, "refused": 36}))
+
     def test_it_ends_with_the_sandbox(self):
         self.say("print(1)", "--net", "client")
         self.wait_until(lambda: not self.left(), "appsilo-net is still there")

@@ -107,6 +107,32 @@ class Consent(Case):
         self.assertEqual(words[0], "ENETUNREACH")
         self.assertEqual((self.hosts_asked(), HOST.queries), ([], []))
 
+    def test_its_own_name_is_no_question(self):
+        """A program may listen on it, and reaches itself there."""
+        code = ("host = socket.gethostname(); s = socket.socket(); s.bind((host, 0)); s.listen()\n"
+                "c = socket.create_connection((host, s.getsockname()[1])); print(host, c.getpeername()[0])\n")
+        self.assertEqual(self.say(code), ["appsilo 127.0.1.1"])
+        self.assertEqual((self.hosts_asked(), HOST.queries), ([], []))
+
+    def test_hosts_are_counted_one_by_one(self):
+        """Asked about or not, each connection and each refusal once."""
+        result = PLACE + "/result.json"
+        code = (f"name('allowed.example.org', socket.AF_INET); tcp('{PUBLIC}'); tcp('{PUBLIC}', 81); tcp('{PRIVATE}'); tcp('{PRIVATE}')\n"
+                f"tcp('{OTHER}'); tcp('{OTHER}')\n")
+        self.say(code, "allowed.example.org", OTHER, scope="session",
+                 options=("--result", result, "--deny-host", "allowed.example.org:81"))
+        whole = json.loads(read(result))
+        name = "allowed.example.org"
+        self.assertEqual([tuple(row.values()) for row in whole["network"]],
+                         [(name, None, None, "dns", 1, 0), (name, PUBLIC, 80, "tcp", 1, 0), (name, PUBLIC, 81, "tcp", 0, 1),
+                          (PRIVATE, PRIVATE, 80, "tcp", 0, 2), (OTHER, OTHER, 80, "tcp", 2, 0)])
+        self.assertEqual(whole["denied"], 3)
+
+    def test_once_is_counted_too(self):
+        result = PLACE + "/result.json"
+        self.say(f"name('other.example.org', socket.AF_INET); tcp('{OTHER}')", "other.example.org", scope="once", options=("--result", result))
+        self.assertEqual([(row["protocol"], row["connections"]) for row in json.loads(read(result))["network"]], [("dns", 1), ("tcp", 1)])
+
     def test_a_rule_needs_no_question(self):
         code = f"print(tcp('{PUBLIC}'), tcp('{PRIVATE}'))"
         options = ("--allow-host", PUBLIC + ":80", "--deny-host", PRIVATE)

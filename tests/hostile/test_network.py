@@ -4,6 +4,7 @@ spellings of near addresses, forged and odd packets, names as a channel, a netwo
 killed or stalled, floods. Everything is counted where it would arrive."""
 import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -20,6 +21,15 @@ from lab import CALL, HOME, PLACE, WORK, Attack, children_of, main, read, write 
 
 HOST = host_net.Host(PLACE)
 CLIENT = ("--net", "client")
+
+
+def deaf(address, port):
+    """A port that answers nobody: its queue is full. Returns what ends it."""
+    sockets = [socket.create_server((address, port), backlog=0)] + [socket.socket() for _ in range(4)]
+    for s in sockets[1:]:
+        s.setblocking(False)
+        s.connect_ex((address, port))
+    return lambda: [s.close() for s in sockets]
 
 
 class Network(Attack):
@@ -223,6 +233,53 @@ class Network(Attack):
         out, _ = app.communicate("\n", timeout=60)
         self.assertEqual(out.split(), ["ENETUNREACH", "ENETUNREACH", "True"])
         self.assertSilence()
+
+    def test_n14_killed_in_the_middle(self):
+        """As if a cable were pulled: calls under way end with their time-outs, new ones fail at
+        once, and the run goes on."""
+        code = ("import threading\n"
+                "def sock(kind=socket.SOCK_STREAM):\n    s = socket.socket(socket.AF_INET, kind); s.settimeout(3); return s\n"
+                f"def opened():\n    s = sock(); s.connect(('{PUBLIC}', 80)); s.sendall(b'echo'); return s\n"
+                "def receive():\n    s = opened(); steady.release(); s.recv(1)\n"
+                "def send():\n    s = opened(); steady.release()\n    while True: s.send(bytes(1 << 16))\n"
+                f"def connect():\n    s = sock(); steady.release(); s.connect(('{OTHER}', 9))\n"
+                f"def datagram():\n    s = sock(socket.SOCK_DGRAM); s.connect(('{OTHER}', 9)); s.send(b'x'); steady.release(); s.recv(1)\n"
+                "steady = threading.Semaphore(0)\n"
+                "def work(call):\n"
+                "    try: call()\n"
+                "    except OSError as e: failed.append(call.__name__)\n"
+                "calls, failed = (receive, send, connect, datagram), []\n"
+                "threads = [threading.Thread(target=work, args=(c,)) for c in calls]\n"
+                "for t in threads: t.start()\n"
+                "for t in threads: steady.acquire()\n"
+                "print('busy', flush=True); input()\n"
+                "for t in threads: t.join()\n"
+                f"print(*sorted(failed), tcp('{PUBLIC}'))\n")
+        sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(sink.close)
+        sink.bind((OTHER, 9))
+        self.addCleanup(deaf(OTHER, 9))
+        app, net = self.waiting(code, *CLIENT)
+        app.stdin.write("\n")
+        app.stdin.flush()
+        self.assertEqual(app.stdout.readline(), "busy\n")
+        os.kill(net, signal.SIGKILL)
+        self.wait_until(lambda: not self.helper_of(app), "it was killed")
+        out, _ = app.communicate("\n", timeout=60)
+        self.assertEqual((out.split(), app.returncode), (["connect", "datagram", "receive", "send", "ENETUNREACH"], 0))
+
+    def test_thousands_of_connects_that_wait(self):
+        """Nobody answers them; the neighbour's connections and look-ups do not suffer, and their
+        places are free again."""
+        self.addCleanup(deaf(OTHER, 9))
+        code = ("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))\n"
+                "for i in range(3):\n    held = []\n"
+                "    for i in range(3000):\n"
+                f"        s = socket.socket(); s.setblocking(False); held.append(s); s.connect_ex(('{OTHER}', 9))\n"
+                f"    print(tcp('{PUBLIC}'), udp('{PUBLIC}'), name('allowed.example.org', socket.AF_INET), tcp('{PRIVATE}'))\n")
+        if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4096:
+            self.skipTest("too few descriptors to have: ulimit -Hn")
+        self.assertEqual(self.say(code, *CLIENT), ["200", "1", PUBLIC, "ECONNREFUSED"] * 3)
 
     def test_n14_stalled_network_and_stalled_judge(self):
         for stall_judge in (False, True):
