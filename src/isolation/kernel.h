@@ -26,7 +26,6 @@
 #define K_FSCONFIG 431
 #define K_FSMOUNT 432
 #define K_PIDFD_OPEN 434
-#define K_CLONE3 435
 #define K_CLOSE_RANGE 436
 #define K_OPENAT2 437
 #define K_MOUNT_SETATTR 442
@@ -62,11 +61,6 @@ struct k_mount_attr {
 
 struct k_open_how {
 	uint64_t flags, mode, resolve;
-};
-
-struct k_clone_args {
-	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
-		set_tid_size, cgroup;
 };
 
 /* The head of struct statx(2), as far as the type of a file needs it. */

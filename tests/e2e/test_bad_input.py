@@ -24,7 +24,7 @@ class BadInput(Case):
                             (["--memory", "lots", "--", "true"], "--memory"),
                             (["--allow-read", HOME + "/nope", "--", "true"], "nope"),
                             (["--cwd", HOME + "/nope", "--", "true"], "nope"),
-                            (["--net", "client", "--", "true"], "network"),
+                            (["--net", "sideways", "--", "true"], "--net"),
                             (["-p", "No_such", "--", "true"], "No_such"),
                             (["--result", "/no/dir/x", "--prompt", "never", "--", "true"], "--result"),
                             (["--cpus", "1", "--", "true"], "--cpus")):

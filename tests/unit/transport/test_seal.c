@@ -23,8 +23,9 @@ static int behind(int (*attempt)(void))
 	pid_t pid = fork();
 	int status;
 
+	/* Not _exit(): a sanitizer makes calls of its own before it, which the filter refuses. */
 	if (pid == 0)
-		_exit(net_seal(NULL) < 0 ? 99 : attempt());
+		syscall(SYS_exit_group, net_seal(NULL) < 0 ? 99 : attempt());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
