@@ -126,10 +126,10 @@ static int start_network(struct prepared *p, struct net_judge *judge, struct mon
 	return r;
 }
 
-/* The plan lies in memory that init shares; a descriptor has to be sent. */
-static int tell_complete(const struct prepared *p, int control_fd)
+/* The plan lies in memory that init shares; a descriptor that is newer than init has to be sent. */
+static int tell_complete(int control_fd, int net_fd)
 {
-	return fd_send(control_fd, "", 1, &p->plan.net_fd, p->plan.net_fd >= 0);
+	return fd_send(control_fd, "", 1, &net_fd, net_fd >= 0);
 }
 
 static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor_outcome *ret,
@@ -139,7 +139,7 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 	cleanup(close_monitor) struct monitor *m = &monitor;
 	bool early = can_start_early(p);
 	pid_t init_pid;
-	int r;
+	int r, late_fd = -EBADF;
 
 	monitor_setup(p, m);
 	r = early ? 0 : complete_view(p, ret_exit_code, err);
@@ -155,10 +155,12 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 	if (r == 0 && early)
 		r = complete_view(p, ret_exit_code, err);
 	/* Only a stored rule opens a host. */
-	if (r == 0 && early && p->host_granted && judge->fd < 0)
+	if (r == 0 && early && p->host_granted && judge->fd < 0) {
 		r = start_network(p, judge, m, err);
+		late_fd = p->plan.net_fd;
+	}
 	/* Init is gone: the monitor sees it, and why. */
-	if (r == 0 && early && (r = tell_complete(p, m->control_fd)) < 0 && r != -EPIPE)
+	if (r == 0 && early && (r = tell_complete(m->control_fd, late_fd)) < 0 && r != -EPIPE)
 		return error_set(err, r, "run: hand the plan over");
 	close_keep_errno(TAKE_FD(p->plan.net_fd)); /* init has its own */
 	judge->policy = p->network;

@@ -236,14 +236,36 @@ static int end_builder(struct builder *b, struct appsilo_error *err)
 }
 
 /* Without it, where that is agreed, appsilo-net hears of nothing and ends. */
-static int make_tunnel(struct plan *plan, const struct tunnel_places *places,
+static int make_tunnel(struct plan *plan, const struct tunnel_places *places, struct tunnel *ret,
 		       struct appsilo_error *err)
 {
-	int r = tunnel_make(places, plan, err);
+	int r = tunnel_make(places, plan->gid, ret, err);
 
-	if (plan->net_optional) {
-		close(TAKE_FD(plan->net_fd));
-		return 0;
+	if (r == 0 || !plan->net_optional)
+		return r;
+	close(TAKE_FD(plan->net_fd));
+	return 0;
+}
+
+/* Now that the root's thread has ended its part of the plan: a rule that it was told of may be
+ * the first that opens a host. */
+static int hand_over_network(struct plan *plan, struct builder *b, const struct tunnel_places *places,
+			     struct tunnel *tunnel, struct appsilo_error *err)
+{
+	int r = 0;
+
+	if (b->root.n_loopback) {
+		plan->n_loopback = b->root.n_loopback;
+		memcpy(plan->loopback, b->root.loopback, sizeof(plan->loopback));
+	}
+	if (plan->net_fd >= 0 && !tunnel_is_made(tunnel))
+		r = make_tunnel(plan, places, tunnel, err);
+	if (r == 0 && plan->net_fd >= 0) {
+		r = tunnel_hand_over(tunnel, plan, err);
+		if (plan->net_optional) {
+			close(TAKE_FD(plan->net_fd));
+			r = 0;
+		}
 	}
 	return r;
 }
@@ -251,25 +273,25 @@ static int make_tunnel(struct plan *plan, const struct tunnel_places *places,
 static int build(struct plan *plan, struct builder *b, struct appsilo_error *err)
 {
 	cleanup(tunnel_places_done) struct tunnel_places places = {-EBADF, -EBADF};
+	cleanup(tunnel_done) struct tunnel tunnel = TUNNEL_NONE;
+	bool network = plan->net_fd >= 0;
 	int r = become_mapped_user(plan, err);
 
 	/* After the ids: a change of ids clears the death signal. */
 	if (r == 0)
 		r = tie_to_parent(plan, err);
-	if (r == 0 && (plan->net_fd >= 0 || plan->partial))
+	if (r == 0 && (network || plan->partial))
 		tunnel_find_places(&places);
 	if (r == 0)
 		r = start_builder(b, err);
 	if (r == 0)
 		r = namespaces_make_rest(err);
+	if (r == 0 && network)
+		r = make_tunnel(plan, &places, &tunnel, err);
 	if (r == 0)
 		r = wait_for_root(b, err);
-	if (r == 0 && b->root.n_loopback) {
-		plan->n_loopback = b->root.n_loopback;
-		memcpy(plan->loopback, b->root.loopback, sizeof(plan->loopback));
-	}
-	if (r == 0 && plan->net_fd >= 0)
-		r = make_tunnel(plan, &places, err);
+	if (r == 0)
+		r = hand_over_network(plan, b, &places, &tunnel, err);
 	/* A current directory that was not granted can only be entered with capabilities. */
 	if (r == 0 && plan->fuse_fd < 0 && chdir(plan->cwd) < 0)
 		r = error_set(err, -errno, "init: current directory %s", plan->cwd);

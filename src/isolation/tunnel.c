@@ -162,14 +162,12 @@ static void no_link_local(int sysctl_fd)
 		(void)!write(fd, "1", 1);
 }
 
-int tunnel_make(const struct tunnel_places *places, const struct plan *plan,
+int tunnel_make(const struct tunnel_places *places, gid_t gid, struct tunnel *ret,
 		struct appsilo_error *err)
 {
 	cleanup_close int tunnel_fd = -EBADF;
 	cleanup_close int udp_fd = -EBADF;
 	cleanup_close int tcp_fd = -EBADF;
-	struct net_handover handover;
-	int fds[NET_HANDOVER_FDS];
 	int r;
 
 	no_link_local(places->sysctl_fd);
@@ -182,13 +180,31 @@ int tunnel_make(const struct tunnel_places *places, const struct plan *plan,
 		r = tcp_fd = open_names(SOCK_STREAM, err);
 	if (r < 0)
 		return r;
-	handover.has_ip6 = set_up6();
-	handover.n_loopback = (uint32_t)plan->n_loopback;
-	allow_echo(places->sysctl_fd, plan->gid);
-	fds[NET_HANDOVER_TUNNEL] = tunnel_fd;
-	fds[NET_HANDOVER_NAMES_UDP] = udp_fd;
-	fds[NET_HANDOVER_NAMES_TCP] = tcp_fd;
-	r = fd_send(plan->net_fd, &handover, sizeof(handover), fds, NET_HANDOVER_FDS);
+	ret->has_ip6 = set_up6();
+	allow_echo(places->sysctl_fd, gid);
+	ret->fds[NET_HANDOVER_TUNNEL] = TAKE_FD(tunnel_fd);
+	ret->fds[NET_HANDOVER_NAMES_UDP] = TAKE_FD(udp_fd);
+	ret->fds[NET_HANDOVER_NAMES_TCP] = TAKE_FD(tcp_fd);
+	return 0;
+}
+
+bool tunnel_is_made(const struct tunnel *tunnel)
+{
+	return tunnel->fds[NET_HANDOVER_TUNNEL] >= 0;
+}
+
+void tunnel_done(struct tunnel *tunnel)
+{
+	for (size_t i = 0; i < NET_HANDOVER_FDS; i++)
+		close_keep_errno(TAKE_FD(tunnel->fds[i]));
+}
+
+int tunnel_hand_over(const struct tunnel *tunnel, const struct plan *plan, struct appsilo_error *err)
+{
+	struct net_handover handover = {.has_ip6 = tunnel->has_ip6,
+					.n_loopback = (uint32_t)plan->n_loopback};
+	int r = fd_send(plan->net_fd, &handover, sizeof(handover), tunnel->fds, NET_HANDOVER_FDS);
+
 	if (r == 0)
 		r = send_loopback(plan);
 	/* It says itself, on its way out, what is wrong. */
