@@ -8,6 +8,7 @@
 
 #include <sched.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct pin {
 	bool active;
@@ -26,6 +27,19 @@ static inline void pin_to(struct pin *pin, int cpu)
 	CPU_ZERO(&one);
 	CPU_SET(cpu, &one);
 	pin->active = sched_setaffinity(0, sizeof(one), &one) == 0;
+}
+
+/**
+ * Move process @pid, just made, from our processor to another of @allowed: the kernel leaves it on
+ * its parent's, where it would wait until that waits. It takes @allowed back by itself.
+ */
+static inline void pin_elsewhere(pid_t pid, const cpu_set_t *allowed)
+{
+	cpu_set_t others = *allowed;
+
+	CPU_CLR(sched_getcpu(), &others);
+	if (CPU_COUNT(&others) > 0)
+		(void)sched_setaffinity(pid, sizeof(others), &others);
 }
 
 static inline void pin_release(struct pin *pin)

@@ -3,6 +3,7 @@
 
 #include "base/dir.h"
 #include "base/path.h"
+#include "base/pin.h"
 #include "broker/helper.h"
 #include "cli/handoff.h"
 #include "cli/net_start.h"
@@ -202,6 +203,10 @@ static int run_builder(void *data)
 	sigset_t all;
 
 	close(builder->broker_fd);
+	while (!atomic_load(&builder->placed))
+		if (getppid() != builder->front) /* it died before that */
+			_exit(125);
+	(void)sched_setaffinity(0, sizeof(builder->processors), &builder->processors);
 	/* The keyboard's signals are the broker's business. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
@@ -212,12 +217,20 @@ static int run_builder(void *data)
  * no page is copied, on either side. */
 static pid_t start_builder(struct builder *builder)
 {
+	pid_t pid;
 	char *stack = mmap(NULL, BUILDER_STACK_BYTES, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 
 	if (stack == MAP_FAILED || mprotect(stack, GUARD_BYTES, PROT_NONE) < 0)
 		return -1;
-	return clone(run_builder, stack + BUILDER_STACK_BYTES, CLONE_VM | SIGCHLD, builder);
+	builder->front = getpid();
+	if (sched_getaffinity(0, sizeof(builder->processors), &builder->processors) < 0)
+		return -1;
+	pid = clone(run_builder, stack + BUILDER_STACK_BYTES, CLONE_VM | SIGCHLD, builder);
+	if (pid > 0)
+		pin_elsewhere(pid, &builder->processors);
+	atomic_store(&builder->placed, true);
+	return pid;
 }
 
 int broker_split(const struct prepared *p, char *const *argv, struct builder *builder,

@@ -9,6 +9,8 @@
 #define APPSILO_CLI_BROKER_START_H
 
 #include "cli/prepare.h"
+#include <sched.h>
+#include <stdatomic.h>
 
 struct builder {
 	/* The builder's life; returns its exit code. */
@@ -16,6 +18,10 @@ struct builder {
 	void *data;
 	int socket_fd; /* the builder's end of the handoff socket */
 	int broker_fd; /* the broker's */
+	/* Filled by broker_split(). */
+	pid_t front;
+	cpu_set_t processors; /* the front's */
+	atomic_bool placed;   /* the front has chosen the builder's first processor */
 };
 
 /**

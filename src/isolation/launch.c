@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/pages.h"
+#include "base/pin.h"
 #include "isolation/init.h"
 #include "isolation/kernel.h"
 #include <pthread.h>
@@ -115,18 +116,6 @@ static int clone_init(const struct plan *plan, int *ret_pidfd)
 	return r < 0 ? -errno : r;
 }
 
-/* The kernel leaves a new process on its parent's processor, where it would wait until we wait
- * for it. Init takes its processors back when it has our word. With a broker the others are
- * busy. */
-static void start_elsewhere(const struct plan *plan, pid_t pid)
-{
-	cpu_set_t others = plan->processors;
-
-	CPU_CLR(sched_getcpu(), &others);
-	if (plan->fuse_fd < 0 && CPU_COUNT(&others) > 0)
-		(void)sched_setaffinity(pid, sizeof(others), &others);
-}
-
 int launch_init(struct plan *plan, pid_t *ret_pid, int *ret_pidfd, struct appsilo_error *err)
 {
 	int pidfd = -EBADF;
@@ -138,7 +127,8 @@ int launch_init(struct plan *plan, pid_t *ret_pid, int *ret_pidfd, struct appsil
 	pid = clone_init(plan, &pidfd);
 	if (pid < 0)
 		return launch_explain(pid, err);
-	start_elsewhere(plan, pid);
+	if (plan->fuse_fd < 0) /* with a broker the others are busy */
+		pin_elsewhere(pid, &plan->processors);
 	/* By us, while the child is being scheduled. */
 	r = init_write_id_maps(pid, plan->uid, plan->gid, !plan->change_ids);
 	if (r == 0)
