@@ -154,7 +154,7 @@ MUTANTS = [
     ("the helper keeps its capabilities", "N9", [("src/broker/helper.c", "if (keep_mount_rights() < 0)", "if (0 && keep_mount_rights() < 0)")],
      BROKER + "test_helper_keeps", "user"),
     ("IPC is shared", "N11", [("src/isolation/namespaces.c", "CLONE_NEWNET | CLONE_NEWIPC |", "CLONE_NEWNET |")], DESCRIPTORS + "test_n11", "user"),
-    ("groups are kept", "N12", [("src/isolation/init.c", "(syscall(SYS_setgroups, 0, NULL) < 0 ||\n\t     ", "(")], LAUNCHER + "test_n12", "root"),
+    ("groups are kept", "N12", [("src/isolation/confine.c", "return syscall(SYS_setgroups, 0, NULL) < 0 || ", "return ")], LAUNCHER + "test_n12", "root"),
     ("Landlock is not proved", "N13", [("src/isolation/init.c", "if (fd >= 0 || errno != EACCES)", "if (0)")], LAUNCHER + "test_n13_a_fence_that_does_nothing", "user"),
     ("the filter is not proved", "N13", [("src/isolation/init.c", "if (syscall(SYS_unshare, CLONE_NEWUSER) == 0 || errno != EPERM)", "if (0)")],
      LAUNCHER + "test_n13_a_fence_that_does_nothing", "user"),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/net_program.h"
 
+#include "isolation/confine.h"
 #include "isolation/kernel.h"
 #include <signal.h>
 #include <sys/prctl.h>
@@ -38,9 +39,7 @@ static void run_child(const struct net_program *p, pid_t parent)
 	if (setsid() < 0 || signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
 	    sigprocmask(SIG_SETMASK, &none, NULL) < 0 || move_fds(p) < 0)
 		_exit(125);
-	if (p->change_ids &&
-	    (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, p->gid, p->gid, p->gid) < 0 ||
-	     syscall(SYS_setresuid, p->uid, p->uid, p->uid) < 0))
+	if (p->change_ids && confine_become(p->uid, p->gid) < 0)
 		_exit(125);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
 		_exit(125);

@@ -23,7 +23,6 @@
 #include "isolation/guard.h"
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -480,7 +479,6 @@ int main(int argc, char **argv)
 	umask(0);
 	pages_populate(&b, sizeof(b));
 	pages_populate_stack(STACK_BYTES);
-	mallopt(M_ARENA_MAX, 1); /* the threads share what is there: making more takes them longer */
 	signal(SIGPIPE, SIG_IGN); /* a prompter may die before it has read its question */
 	raise_descriptor_limit();
 	if (prepare(&b, argc, argv, &exit_code, &err) < 0)

@@ -155,14 +155,9 @@ static int print_host(void *data, const struct consent_host_rule *rule)
 	return r;
 }
 
-static void close_store(struct consent_store **store)
-{
-	consent_store_close(*store);
-}
-
 static int run_consents(int argc, char **argv, struct appsilo_error *err)
 {
-	cleanup(close_store) struct consent_store *store = NULL;
+	cleanup(consent_store_closep) struct consent_store *store = NULL;
 	struct listing l = {0};
 	struct places places;
 	char path[PATH_MAX];
@@ -191,7 +186,7 @@ static int run_consents(int argc, char **argv, struct appsilo_error *err)
 
 static int run_reset(int argc, char **argv, struct appsilo_error *err)
 {
-	cleanup(close_store) struct consent_store *store = NULL;
+	cleanup(consent_store_closep) struct consent_store *store = NULL;
 	struct listing l = {0};
 	struct places places;
 	char path[PATH_MAX];

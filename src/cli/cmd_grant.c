@@ -189,14 +189,9 @@ static int grant_one(struct consent_store *store, const struct request *q, const
 	return r;
 }
 
-static void close_store(struct consent_store **store)
-{
-	consent_store_close(*store);
-}
-
 static int run_grant(int argc, char **argv, struct appsilo_error *err)
 {
-	cleanup(close_store) struct consent_store *store = NULL;
+	cleanup(consent_store_closep) struct consent_store *store = NULL;
 	struct request q = {0};
 	struct places places;
 	int words = command_options(argc, argv, grant_options, take, &q, err);
@@ -278,7 +273,7 @@ static int revoke_word(struct consent_store *store, const struct request *q, con
 
 static int run_revoke(int argc, char **argv, struct appsilo_error *err)
 {
-	cleanup(close_store) struct consent_store *store = NULL;
+	cleanup(consent_store_closep) struct consent_store *store = NULL;
 	struct request q = {0};
 	struct places places;
 	int words = command_options(argc, argv, revoke_options, take, &q, err);

@@ -183,15 +183,10 @@ static int run_install(int argc, char **argv, struct appsilo_error *err)
 	return w.json ? print_json(&report) : print_report(&places, &report, err);
 }
 
-static void close_store(struct consent_store **store)
-{
-	consent_store_close(*store);
-}
-
 static int forget(const struct package_places *places, const char *family, int *ret_count,
 		  struct appsilo_error *err)
 {
-	cleanup(close_store) struct consent_store *store = NULL;
+	cleanup(consent_store_closep) struct consent_store *store = NULL;
 	int r = consent_store_open(places->user.data_dir, STORE_READ, &store, err);
 
 	return r < 0 ? r : consent_store_remove(store, family, NULL, true, ret_count, err);

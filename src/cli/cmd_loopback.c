@@ -121,14 +121,9 @@ static int take_out(struct consent_store *store, const char *family, const char 
 	return EXIT_OK;
 }
 
-static void close_store(struct consent_store **store)
-{
-	consent_store_close(*store);
-}
-
 static int run_loopback(int argc, char **argv, struct appsilo_error *err)
 {
-	cleanup(close_store) struct consent_store *store = NULL;
+	cleanup(consent_store_closep) struct consent_store *store = NULL;
 	struct listing l = {0};
 	struct places places;
 	char host[32], shown[256];

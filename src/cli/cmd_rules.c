@@ -33,16 +33,11 @@ static int print_host(void *data, const struct consent_host_rule *rule)
 	return fprintf(data, "%c%s%c", letter, rule->host, '\0') < 0 ? -ENOMEM : 0;
 }
 
-static void close_store(struct consent_store **store)
-{
-	consent_store_close(*store);
-}
-
 /* All records of @family in one piece, the store opened and closed for it. */
 static int read_store(const char *family, struct places *places, char **ret, size_t *ret_size,
 		      struct appsilo_error *err)
 {
-	cleanup(close_store) struct consent_store *store = NULL;
+	cleanup(consent_store_closep) struct consent_store *store = NULL;
 	cleanup_fclose FILE *records = open_memstream(ret, ret_size);
 	int r = records ? command_store(STORE_READ, places, &store, err)
 			: error_set(err, -ENOMEM, "rules");

@@ -262,16 +262,6 @@ bool package_start_asks(const struct package_start *start)
 	return record_find(&start->record, "capability", CAPABILITY_PROMPT) != NULL;
 }
 
-void package_start_done(struct package_start *start)
-{
-	for (size_t i = 0; i < start->n_owned; i++)
-		free(start->words[i]);
-	free(start->words);
-	free(start->command);
-	close_keep_errno(start->dir_fd);
-	record_done(&start->record);
-}
-
 int package_start_alias(int argc, char *const *argv, char family[PACKAGE_FAMILY_SIZE], char *ret[],
 			struct appsilo_error *err)
 {

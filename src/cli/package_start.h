@@ -52,8 +52,6 @@ int package_start_find(const struct package_start *start, const char *command, c
 /** True when the package declares the right to ask. */
 bool package_start_asks(const struct package_start *start);
 
-void package_start_done(struct package_start *start);
-
 /**
  * An alias file's own words (`--alias=FAMILY!APP FILE ARG...`, from its first line) as words
  * of `run`. @ret has room for @argc + 8. Returns 0; -EINVAL with the line.

@@ -303,17 +303,3 @@ int prepare_root_run(struct prepared *p, struct appsilo_error *err)
 			    p->idmap_fd, err);
 	return r;
 }
-
-void prepare_done(struct prepared *p)
-{
-	environment_done(&p->env);
-	package_start_done(&p->package);
-	free(p->python_argv);
-	view_done(&p->view);
-	net_policy_free(p->network);
-	plan_done(&p->plan);
-	close_keep_errno(p->plan.fuse_fd);
-	close_keep_errno(p->plan.net_fd);
-	close_keep_errno(p->plan.net_judge_fd);
-	close_keep_errno(p->idmap_fd);
-}

@@ -53,6 +53,4 @@ int prepare_rules(struct prepared *p, struct appsilo_error *err) must_check;
 /** Root runs: an own uid and mounts that map it; no effect for an ordinary user. */
 int prepare_root_run(struct prepared *p, struct appsilo_error *err) must_check;
 
-void prepare_done(struct prepared *p);
-
 #endif

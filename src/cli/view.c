@@ -93,31 +93,6 @@ int plan_add_placeholder(struct plan *plan, const char *path, mode_t mode, const
 	return 0;
 }
 
-void view_done(struct view *view)
-{
-	for (size_t i = 0; i < view->n; i++)
-		free(view->entries[i].path);
-	free(view->entries);
-	*view = (struct view){0};
-}
-
-void plan_done(struct plan *plan)
-{
-	for (size_t i = 0; i < plan->n_mounts; i++) {
-		free(plan->mounts[i].path);
-		close_keep_errno(plan->mounts[i].tree_fd);
-	}
-	for (size_t i = 0; i < plan->n_placeholders; i++) {
-		free(plan->placeholders[i].path);
-		free(plan->placeholders[i].target);
-	}
-	free(plan->mounts);
-	free(plan->placeholders);
-	plan->mounts = NULL;
-	plan->placeholders = NULL;
-	plan->n_mounts = plan->n_placeholders = 0;
-}
-
 /* Parents before children; on one path deny, then write, then read. */
 static int by_path(const void *a, const void *b)
 {

@@ -59,7 +59,5 @@ int plan_add_mount(struct plan *plan, const char *path, enum plan_mount_kind kin
 int plan_add_placeholder(struct plan *plan, const char *path, mode_t mode,
 			 const char *target) must_check;
 
-void view_done(struct view *view);
-void plan_done(struct plan *plan);
 
 #endif

@@ -15,6 +15,14 @@
 #endif
 #define LAST_CAP_MAX 63
 
+int confine_become(uid_t uid, gid_t gid)
+{
+	return syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, gid, gid, gid) < 0 ||
+			       syscall(SYS_setresuid, uid, uid, uid) < 0
+		       ? -errno
+		       : 0;
+}
+
 int confine_drop_caps(void)
 {
 	return confine_keep_caps(0);

@@ -8,6 +8,13 @@
 
 #include "isolation/plan.h"
 
+/**
+ * Become @uid and @gid, without groups: groups, gid, uid, in this order (isolate 2.5 dropped uid
+ * without gid). Raw calls: the C library would change its other threads too, also those that
+ * are of another process in the same memory. Returns 0; -errno.
+ */
+int confine_become(uid_t uid, gid_t gid) must_check;
+
 /** Drop every capability, the bounding and ambient sets. Returns 0; -errno. */
 int confine_drop_caps(void) must_check;
 

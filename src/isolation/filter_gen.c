@@ -43,6 +43,18 @@ static void check(int r, const char *what)
 	exit(1);
 }
 
+/* @action is for what no rule names. */
+static scmp_filter_ctx begin(uint32_t action)
+{
+	scmp_filter_ctx ctx = seccomp_init(action);
+
+	if (!ctx)
+		exit(1);
+	check(seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), "badarch");
+	check(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize");
+	return ctx;
+}
+
 static void rule(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned int n,
 		 const struct scmp_arg_cmp *args)
 {
@@ -214,6 +226,7 @@ static void add_opens(scmp_filter_ctx ctx, uint32_t on_write)
 	add_open(ctx, on_write, "openat", 2);
 }
 
+/* Write the finished filter, and release it. */
 static void emit(scmp_filter_ctx ctx, const char *name)
 {
 	FILE *program = tmpfile();
@@ -233,6 +246,7 @@ static void emit(scmp_filter_ctx ctx, const char *name)
 	printf("};\n");
 	fprintf(stderr, "%s: %u instructions\n", name, count);
 	fclose(program);
+	seccomp_release(ctx);
 }
 
 /* Threads yes, processes no. clone3 keeps its flags in memory: unknown here, and libc
@@ -288,12 +302,8 @@ static void add_broker_rest(scmp_filter_ctx ctx, bool sockets)
 
 static void make_broker(const char *name, bool sockets)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	scmp_filter_ctx ctx = begin(SCMP_ACT_ERRNO(EPERM));
 
-	if (!ctx)
-		exit(1);
-	check(seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), "badarch");
-	check(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize");
 	each(ctx, SCMP_ACT_ALLOW, broker_calls);
 	for (size_t i = 0; i < sizeof(broker_numbers) / sizeof(broker_numbers[0]); i++)
 		check(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, broker_numbers[i], 0), "number");
@@ -303,7 +313,6 @@ static void make_broker(const char *name, bool sockets)
 	add_broker_rest(ctx, sockets);
 	add_ioctl(ctx, true);
 	emit(ctx, name);
-	seccomp_release(ctx);
 }
 
 /* Sockets of the internet, and what is asked of them. */
@@ -330,28 +339,19 @@ static void add_net_sockets(scmp_filter_ctx ctx)
 
 static void make_net(void)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	scmp_filter_ctx ctx = begin(SCMP_ACT_ERRNO(EPERM));
 
-	if (!ctx)
-		exit(1);
-	check(seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), "badarch");
-	check(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize");
 	each(ctx, SCMP_ACT_ALLOW, net_calls);
 	each(ctx, SCMP_ACT_KILL_PROCESS, broker_deadly_calls);
 	add_broker_memory(ctx);
 	add_net_sockets(ctx);
 	emit(ctx, "filter_net");
-	seccomp_release(ctx);
 }
 
 static void make(const char *name, uint32_t on_write)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	scmp_filter_ctx ctx = begin(SCMP_ACT_ERRNO(ENOSYS));
 
-	if (!ctx)
-		exit(1);
-	check(seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), "badarch");
-	check(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize");
 	each(ctx, SCMP_ACT_ALLOW, allowed_calls);
 	for (size_t i = 0; i < sizeof(allowed_numbers) / sizeof(allowed_numbers[0]); i++)
 		check(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed_numbers[i], 0), "number");
@@ -366,7 +366,6 @@ static void make(const char *name, uint32_t on_write)
 	add_ioctl(ctx, false);
 	add_personality(ctx);
 	emit(ctx, name);
-	seccomp_release(ctx);
 }
 
 int main(int argc, char **argv)

@@ -72,11 +72,9 @@ static int become_mapped_user(const struct plan *plan, struct appsilo_error *err
 		_exit(125);
 	if (sched_setaffinity(0, sizeof(plan->processors), &plan->processors) < 0)
 		return error_set(err, -errno, "init: processors");
-	if (plan->change_ids &&
-	    (syscall(SYS_setgroups, 0, NULL) < 0 ||
-	     syscall(SYS_setresgid, plan->gid, plan->gid, plan->gid) < 0 ||
-	     syscall(SYS_setresuid, plan->uid, plan->uid, plan->uid) < 0))
-		return error_set(err, -errno, "init: become uid %u", plan->uid);
+	r = plan->change_ids ? confine_become(plan->uid, plan->gid) : 0;
+	if (r < 0)
+		return error_set(err, r, "init: become uid %u", plan->uid);
 	if (getuid() != plan->uid || geteuid() != plan->uid || getgid() != plan->gid)
 		return error_say(err, -EPERM, "init: uid or gid did not change");
 	return 0;
@@ -249,15 +247,11 @@ static int make_tunnel(struct plan *plan, const struct tunnel_places *places, st
 
 /* Now that the root's thread has ended its part of the plan: a rule that it was told of may be
  * the first that opens a host. */
-static int hand_over_network(struct plan *plan, struct builder *b, const struct tunnel_places *places,
+static int hand_over_network(struct plan *plan, const struct tunnel_places *places,
 			     struct tunnel *tunnel, struct appsilo_error *err)
 {
 	int r = 0;
 
-	if (b->root.n_loopback) {
-		plan->n_loopback = b->root.n_loopback;
-		memcpy(plan->loopback, b->root.loopback, sizeof(plan->loopback));
-	}
 	if (plan->net_fd >= 0 && !tunnel_is_made(tunnel))
 		r = make_tunnel(plan, places, tunnel, err);
 	if (r == 0 && plan->net_fd >= 0) {
@@ -291,7 +285,7 @@ static int build(struct plan *plan, struct builder *b, struct appsilo_error *err
 	if (r == 0)
 		r = wait_for_root(b, err);
 	if (r == 0)
-		r = hand_over_network(plan, b, &places, &tunnel, err);
+		r = hand_over_network(plan, &places, &tunnel, err);
 	/* A current directory that was not granted can only be entered with capabilities. */
 	if (r == 0 && plan->fuse_fd < 0 && chdir(plan->cwd) < 0)
 		r = error_set(err, -errno, "init: current directory %s", plan->cwd);

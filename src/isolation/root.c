@@ -39,7 +39,7 @@ static const char *const system_places[] = {"usr",   "bin",   "sbin",	"lib",
 
 /* What the building steps share. */
 struct builder {
-	const struct plan *plan;
+	struct plan *plan;
 	int root_fd;
 	int private_fd; /* the private places' tmpfs, parked */
 	int package_fd; /* the package, parked there; -EBADF without one */
@@ -387,8 +387,8 @@ static int add_attachments(const struct builder *b, struct root_built *ret)
 	}
 	ret->go = m.value & CONTROL_BUILD_GO;
 	ret->report = m.value & CONTROL_BUILD_REPORT;
-	ret->n_loopback = m.status < 0 || m.status > NET_LOOPBACK_MAX ? 0 : (size_t)m.status;
-	memcpy(ret->loopback, m.text, sizeof(ret->loopback));
+	b->plan->n_loopback = m.status < 0 || m.status > NET_LOOPBACK_MAX ? 0 : (size_t)m.status;
+	memcpy(b->plan->loopback, m.text, sizeof(b->plan->loopback));
 	return 0;
 }
 

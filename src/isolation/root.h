@@ -14,14 +14,13 @@ struct root_built {
 	uint32_t attached; /* which of the broker's folders are shown; control.h */
 	bool go;	   /* the app may start without another word */
 	bool report;	   /* calls that write are to be reported to the broker */
-	uint16_t loopback[NET_LOOPBACK_MAX]; /* ports that the broker's rules open */
-	size_t n_loopback;
 };
 
 /**
  * Build the root of @plan and make it this process's root, for all its threads. The old root
  * is still mounted below it, out of the way of any path.
- * A partial plan is completed on the way. With a brokered view, the broker is asked for the folders that are attached from the start.
+ * A partial plan is completed on the way. With a brokered view, the broker is asked for the folders
+ * that are attached from the start, and for the plan's ports of the host's loopback.
  * @ret  canary_fd is to be -EBADF before
  * Returns 0; -errno with the line in @err.
  */

@@ -103,18 +103,23 @@ static bool set_up6(void)
 	       ioctl(fd, SIOCSIFADDR, &address) == 0 && ioctl(fd, SIOCADDRT, &route) == 0;
 }
 
-/* Echo requests without raw sockets are off in a new namespace. Where /proc/sys cannot be
- * written, they stay off. */
-static void allow_echo(int sysctl_fd, gid_t gid)
+/* Where /proc/sys cannot be written, it stays as it is. */
+static void set_sysctl(int sysctl_fd, const char *name, const char *value)
 {
-	cleanup_close int fd = sysctl_fd < 0 ? -EBADF
-					     : openat(sysctl_fd, "net/ipv4/ping_group_range",
-						      O_WRONLY | O_CLOEXEC);
-	char text[32];
-	int n = snprintf(text, sizeof(text), "%u %u", gid, gid);
+	cleanup_close int fd =
+		sysctl_fd < 0 ? -EBADF : openat(sysctl_fd, name, O_WRONLY | O_CLOEXEC);
 
 	if (fd >= 0)
-		(void)!write(fd, text, (size_t)n);
+		(void)!write(fd, value, strlen(value));
+}
+
+/* Echo requests without raw sockets are off in a new namespace. */
+static void allow_echo(int sysctl_fd, gid_t gid)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%u %u", gid, gid);
+	set_sysctl(sysctl_fd, "net/ipv4/ping_group_range", text);
 }
 
 static int open_loopback(int type, uint16_t port)
@@ -150,18 +155,6 @@ static int send_loopback(const struct plan *plan)
 	return r;
 }
 
-/* Nobody answers to a link-local address: without one, and without neighbours (IFF_NOARP), the
- * kernel sends nothing by itself, and the first packet is the app's. */
-static void no_link_local(int sysctl_fd)
-{
-	cleanup_close int fd = sysctl_fd < 0 ? -EBADF
-					     : openat(sysctl_fd, "net/ipv6/conf/default/addr_gen_mode",
-						      O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0)
-		(void)!write(fd, "1", 1);
-}
-
 int tunnel_make(const struct tunnel_places *places, gid_t gid, struct tunnel *ret,
 		struct appsilo_error *err)
 {
@@ -170,7 +163,9 @@ int tunnel_make(const struct tunnel_places *places, gid_t gid, struct tunnel *re
 	cleanup_close int tcp_fd = -EBADF;
 	int r;
 
-	no_link_local(places->sysctl_fd);
+	/* Nobody answers to a link-local address: without one, and without neighbours (IFF_NOARP),
+	 * the kernel sends nothing by itself, and the first packet is the app's. */
+	set_sysctl(places->sysctl_fd, "net/ipv6/conf/default/addr_gen_mode", "1");
 	r = tunnel_fd = open_device(places->dev_fd, err);
 	if (r >= 0)
 		r = set_up(err);
