@@ -88,7 +88,7 @@ class OpenFile(Case):
 
     def test_attributes_of_a_file_opened_once(self):
         done = self.python(
-            "import mmap, os, stat\n"
+            "import mmap, os, stat, time\n"
             f"p = '{HOME}/data/test.txt'\n"
             "print(os.stat(p).st_size)\n"
             "f = open(p, 'rb')\n"
@@ -98,6 +98,9 @@ class OpenFile(Case):
             "os.write(g, b'abc')\n"
             "print(os.fstat(g).st_size, oct(stat.S_IMODE(os.fstat(g).st_mode)), os.pread(g, 9, 0))\n"
             "f.close(); os.close(g)\n"
+            # The kernel tells the broker of a close some time after it.
+            "end = time.monotonic() + 10\n"
+            "while (os.stat(p).st_size or os.stat(p + '.new').st_size) and time.monotonic() < end: pass\n"
             "print(os.stat(p).st_size, os.stat(p + '.new').st_size)\n")
         mode = oct(os.stat(HOME + "/data/test.txt").st_mode & 0o7777)
         self.assertEqual(done.stdout.splitlines(),
