@@ -117,6 +117,14 @@ class Case(unittest.TestCase):
         self.run_app(*command, prompt="never", options=("--result", result))
         return json.loads(read(result))["package"]
 
+    def one_line(self, done, code, *words):
+        """An error of ours: its exit code and one line with @words in it."""
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertTrue(done.stderr.startswith("appsilo: "), done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
     def wait_until(self, holds, message, seconds=30):
         """For what the kernel does a moment after the event that is waited for."""
         end = time.monotonic() + seconds

@@ -2,8 +2,8 @@
 #include "broker/network.h"
 
 #include "base/fd.h"
+#include "base/thread.h"
 #include "transport/question.h"
-#include <pthread.h>
 
 struct network {
 	int fd; /* owned; sent to by several threads, one message at a time */
@@ -99,17 +99,13 @@ static void *serve(void *data)
 int network_start(int fd, struct gate *gate, struct net_policy *policy)
 {
 	struct network *n = calloc(1, sizeof(*n));
-	pthread_t thread;
 	int r;
 
 	if (!n)
 		return -ENOMEM;
 	*n = (struct network){.fd = fd, .gate = gate, .policy = policy};
-	r = -pthread_create(&thread, NULL, serve, n);
-	if (r < 0) {
+	r = thread_detached(serve, n);
+	if (r < 0)
 		free(n);
-		return r;
-	}
-	pthread_detach(thread);
-	return 0;
+	return r;
 }

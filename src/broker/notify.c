@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/thread.h"
 #include "isolation/kernel.h"
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -232,15 +233,12 @@ static void *follow(void *data)
 static void answered(struct gate_ticket *ticket, enum consent_verdict verdict)
 {
 	struct pending *p = (struct pending *)ticket; /* its first member */
-	pthread_t thread;
 
 	pthread_mutex_lock(&p->notify->lock);
 	list_remove(p);
 	pthread_mutex_unlock(&p->notify->lock);
-	if (verdict == CONSENT_ALLOW && pthread_create(&thread, NULL, follow, p) == 0) {
-		pthread_detach(thread);
+	if (verdict == CONSENT_ALLOW && thread_detached(follow, p) == 0)
 		return;
-	}
 	reply(p->notify, p->id, -EACCES);
 	free(p);
 }
@@ -413,7 +411,6 @@ static void *serve(void *data)
 int notify_start(int listener_fd, struct gate *gate, struct attach *attach)
 {
 	struct notify *n = calloc(1, sizeof(*n));
-	pthread_t thread;
 	int r;
 
 	if (!n)
@@ -422,11 +419,8 @@ int notify_start(int listener_fd, struct gate *gate, struct attach *attach)
 	pthread_mutex_init(&n->lock, NULL);
 	/* Only an optimisation; older kernels refuse. */
 	(void)ioctl(listener_fd, K_NOTIF_SET_FLAGS, K_FD_SYNC_WAKE_UP);
-	r = -pthread_create(&thread, NULL, serve, n);
-	if (r < 0) {
+	r = thread_detached(serve, n);
+	if (r < 0)
 		free(n);
-		return r;
-	}
-	pthread_detach(thread);
-	return 0;
+	return r;
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/pages.h"
 #include "base/path.h"
+#include "base/thread.h"
 #include "broker/attach.h"
 #include "broker/fs/bfs.h"
 #include "broker/gate_new.h"
@@ -341,7 +342,6 @@ static void *cwd_thread(void *data)
 static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsilo_error *err)
 {
 	struct broker *b = data;
-	pthread_t thread;
 	int r;
 
 	bfs_started(b->bfs);
@@ -349,11 +349,8 @@ static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsi
 		if (attached & 1u << i)
 			attach_started(b->attach, &b->start[i]);
 	r = listener_fd < 0 ? 0 : notify_start(listener_fd, b->gate, b->attach);
-	if (r == 0 && b->wait_for_cwd) {
-		r = -pthread_create(&thread, NULL, cwd_thread, b);
-		if (r == 0)
-			pthread_detach(thread);
-	}
+	if (r == 0 && b->wait_for_cwd)
+		r = thread_detached(cwd_thread, b);
 	return r < 0 ? error_set(err, r, "run: start a thread") : 0;
 }
 

@@ -490,6 +490,32 @@ int consent_store_each(struct consent_store *store, const char *family, consent_
 	return r < 0 ? store_tell(store, r, "read", err) : r;
 }
 
+int store_begin_change(struct consent_store *store)
+{
+	return store_code(sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
+}
+
+int store_end_change(struct consent_store *store, int r)
+{
+	if (r == 0)
+		r = store_code(sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL));
+	if (r == 0)
+		return 0;
+	r = store_cause(store->db, r); /* while it is the last failure */
+	(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* of what failed */
+	return r;
+}
+
+int store_delete(struct consent_store *store, sqlite3_stmt *s, int r, int *ret_count)
+{
+	if (r == 0)
+		r = store_code(sqlite3_step(s));
+	if (r == 0)
+		*ret_count = sqlite3_changes(store->db);
+	sqlite3_finalize(s);
+	return r;
+}
+
 static int delete_paths(struct consent_store *store, const char *family, const char *path, bool below,
 			int *ret_count)
 {
@@ -511,12 +537,7 @@ static int delete_paths(struct consent_store *store, const char *family, const c
 		bind_bytes(s, 4, first);
 		bind_bytes(s, 5, last);
 	}
-	if (r == 0)
-		r = store_code(sqlite3_step(s));
-	if (r == 0)
-		*ret_count = sqlite3_changes(store->db);
-	sqlite3_finalize(s);
-	return r;
+	return store_delete(store, s, r, ret_count);
 }
 
 int consent_store_remove(struct consent_store *store, const char *family, const char *path,
@@ -531,17 +552,15 @@ int consent_store_remove(struct consent_store *store, const char *family, const 
 	if (r == 0 && !store->db)
 		return 0;
 	if (r == 0)
-		r = store_code(sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
+		r = store_begin_change(store);
 	if (r < 0)
 		return store_tell(store, r, "change", err);
 	r = delete_paths(store, family, path, below, ret_count);
 	if (r == 0 && !path)
 		r = store_delete_hosts(store, family, NULL, &hosts);
-	if (r == 0)
-		r = store_code(sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL));
+	r = store_end_change(store, r);
 	if (r < 0) {
 		*ret_count = 0;
-		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* of what failed */
 		return store_tell(store, r, "change", err);
 	}
 	*ret_count += hosts;

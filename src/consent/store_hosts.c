@@ -67,18 +67,15 @@ static int put(struct consent_store *store, const struct consent_host_rule *rule
 	r = store_ensure_open(store, true);
 	if (r < 0)
 		return store_tell(store, r, "open", err);
-	r = store_code(sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
+	r = store_begin_change(store);
 	if (r < 0)
 		return store_tell(store, r, "write", err);
 	r = make_table(store);
 	if (r == 0)
 		r = insert(store, rule);
-	if (r == 0)
-		r = store_code(sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL));
-	if (r < 0) {
-		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* of what failed */
+	r = store_end_change(store, r);
+	if (r < 0)
 		return store_tell(store, r, "write", err);
-	}
 	store_announce(store);
 	return 0;
 }
@@ -174,12 +171,7 @@ int store_delete_hosts(struct consent_store *store, const char *family, const ch
 		store_bind_text(s, 1, family);
 	if (r == 0 && host)
 		store_bind_text(s, 2, host);
-	if (r == 0)
-		r = store_code(sqlite3_step(s));
-	if (r == 0)
-		*ret_count = sqlite3_changes(store->db);
-	sqlite3_finalize(s);
-	return r;
+	return store_delete(store, s, r, ret_count);
 }
 
 int consent_store_remove_host(struct consent_store *store, const char *family, const char *host,

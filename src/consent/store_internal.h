@@ -63,6 +63,16 @@ int store_ensure_open(struct consent_store *store, bool create) must_check;
 /** The first column of the first row. Returns 0; -errno. */
 int store_read_number(sqlite3 *db, const char *sql, int64_t *ret) must_check;
 
+/** Begin a change of several steps. Returns 0; -errno. */
+int store_begin_change(struct consent_store *store) must_check;
+
+/** Make it hold when @r, of its steps, is 0, else take all of it back. Returns @r, or why it does not
+ * hold. */
+int store_end_change(struct consent_store *store, int r) must_check;
+
+/** Carry out @statement, which deletes, when @r, of preparing it, is 0. Finalizes it. Returns 0; -errno. */
+int store_delete(struct consent_store *store, sqlite3_stmt *statement, int r, int *ret_count) must_check;
+
 /** Wake the brokers that watch the store. */
 void store_announce(const struct consent_store *store);
 

@@ -12,13 +12,6 @@ STORE = HOME + "/.local/share/appsilo/consent.db"
 
 
 class BadInput(Case):
-    def one_line(self, done, code, *words):
-        self.assertEqual(done.returncode, code, done.stderr)
-        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
-        self.assertTrue(done.stderr.startswith("appsilo: "), done.stderr)
-        for word in words:
-            self.assertIn(word, done.stderr)
-
     def test_options(self):
         for words, said in ((["--promt", "never", "--", "true"], "--prompt"), ([], "no command"),
                             (["--memory", "lots", "--", "true"], "--memory"),

@@ -70,13 +70,6 @@ class Disk(Case):
         os.environ["XDG_DATA_HOME"] = DISK
         os.makedirs(DATA, mode=0o700)
 
-    def one_line(self, done, code, *words):
-        self.assertEqual(done.returncode, code, done.stderr)
-        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
-        self.assertTrue(done.stderr.startswith("appsilo: "), done.stderr)
-        for word in words:
-            self.assertIn(word, done.stderr)
-
     def cat(self, *options, **more):
         return self.run_app("cat", TEST, options=("--allow-read", HOME + "/work", *options), **more)
 

@@ -24,13 +24,6 @@ MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
 
 
 class Hosts(Case):
-    def one_line(self, done, code, *words):
-        self.assertEqual(done.returncode, code, done.stderr)
-        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
-        self.assertTrue(done.stderr.startswith("appsilo: "), done.stderr)
-        for word in words:
-            self.assertIn(word, done.stderr)
-
     def hosts(self, *words):
         return [(r["package"], r["host"], r["port"], r["decision"])
                 for r in json.loads(self.tool("consents", "--json", *words).stdout)
