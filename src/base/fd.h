@@ -8,6 +8,9 @@
 
 #define FD_PASS_MAX 8
 
+/** Let this process open as many descriptors as it may; where that fails, it is as many as before. */
+void fd_raise_limit(void);
+
 /** Write all @size bytes. Returns 0; -errno. Retries EINTR and short writes. */
 int fd_write_all(int fd, const void *data, size_t size) must_check;
 

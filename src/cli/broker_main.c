@@ -28,7 +28,6 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define STACK_BYTES (96 * 1024)
@@ -164,16 +163,6 @@ static void watch_store(struct broker *b)
 			      IN_ATTRIB | IN_CREATE | IN_MOVED_TO) < 0)
 		log_warning("cannot watch %s; changes made elsewhere show at the next question",
 			    b->places.data_dir);
-}
-
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit); /* fewer only means fewer open nodes */
-	}
 }
 
 static int serve_network(struct broker *b, struct appsilo_error *err)
@@ -477,7 +466,7 @@ int main(int argc, char **argv)
 	pages_populate(&b, sizeof(b));
 	pages_populate_stack(STACK_BYTES);
 	signal(SIGPIPE, SIG_IGN); /* a prompter may die before it has read its question */
-	raise_descriptor_limit();
+	fd_raise_limit(); /* fewer only means fewer open nodes */
 	if (prepare(&b, argc, argv, &exit_code, &err) < 0)
 		return complain(&err, exit_code);
 	watch_store(&b);

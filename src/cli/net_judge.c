@@ -5,15 +5,22 @@
 #include "transport/question.h"
 #include <sys/socket.h>
 
+static enum consent_verdict decide(struct net_policy *policy, const struct net_target *target)
+{
+	return target->address.family == AF_UNSPEC ? net_policy_decide_name(policy, target->name)
+						   : net_policy_decide(policy, target);
+}
+
 static enum consent_verdict judge(struct net_judge *j, struct net_question *q)
 {
-	/* There is nobody to ask. */
-	bool allowed = net_question_decide(j->policy, q) == CONSENT_ALLOW;
 	struct net_target target;
+	bool known = net_question_target(j->policy, q, &target);
+	/* There is nobody to ask. */
+	bool allowed = known && decide(j->policy, &target) == CONSENT_ALLOW;
 
 	j->allowed += allowed;
 	j->denied += !allowed;
-	if (net_question_target(j->policy, q, &target))
+	if (known)
 		net_account_add(&j->account, &target, allowed);
 	return allowed ? CONSENT_ALLOW : CONSENT_DENY;
 }

@@ -21,7 +21,7 @@ static bool is_same(const struct net_account_row *a, const struct net_account_ro
 	return a->port == b->port && a->protocol == b->protocol &&
 	       a->address.family == b->address.family && strcmp(a->name, b->name) == 0 &&
 	       (a->address.family == AF_UNSPEC ||
-		net_address_within(&a->address, &b->address, net_address_bits(&b->address)));
+		net_address_equal(&a->address, &b->address));
 }
 
 /* NULL: to be counted with the others. */

@@ -147,6 +147,11 @@ unsigned int net_address_private_bits(const struct net_address *address)
 	return range->place == NET_PRIVATE ? range->bits : 0;
 }
 
+bool net_address_equal(const struct net_address *a, const struct net_address *b)
+{
+	return net_address_within(a, b, net_address_bits(a));
+}
+
 unsigned int net_address_bits(const struct net_address *a)
 {
 	return a->family == AF_INET ? 32 : 128;

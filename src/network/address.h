@@ -44,6 +44,9 @@ unsigned int net_address_private_bits(const struct net_address *address);
 bool net_address_within(const struct net_address *address, const struct net_address *network,
 			unsigned int bits);
 
+/** Is it the same, in the same family? */
+bool net_address_equal(const struct net_address *a, const struct net_address *b);
+
 /** 32 or 128. */
 unsigned int net_address_bits(const struct net_address *address);
 

@@ -50,12 +50,6 @@ static struct flow **bucket_of(struct flows *f, const struct flow *flow)
 				  flow->target_port)];
 }
 
-static bool same_address(const struct net_address *a, const struct net_address *b)
-{
-	return a->family == b->family &&
-	       memcmp(&a->v6, &b->v6, a->family == AF_INET ? sizeof(a->v4) : sizeof(a->v6)) == 0;
-}
-
 static struct flow *look_up(struct flows *f, const struct packet *p)
 {
 	struct flow *flow = f->buckets[bucket(f, p->protocol, &p->target, p->source_port,
@@ -63,7 +57,7 @@ static struct flow *look_up(struct flows *f, const struct packet *p)
 
 	while (flow && (flow->protocol != p->protocol || flow->source_port != p->source_port ||
 			flow->target_port != p->target_port ||
-			!same_address(&flow->target, &p->target)))
+			!net_address_equal(&flow->target, &p->target)))
 		flow = flow->next;
 	return flow;
 }

@@ -26,11 +26,6 @@ void names_free(struct names *n)
 	free(n);
 }
 
-static bool same(const struct net_address *a, const struct net_address *b)
-{
-	return a->family == b->family && net_address_within(a, b, net_address_bits(a));
-}
-
 static struct entry *place_for(struct names *n, const struct net_address *address, const char *name)
 {
 	struct entry *first = &n->all[0];
@@ -38,7 +33,7 @@ static struct entry *place_for(struct names *n, const struct net_address *addres
 	for (size_t i = 0; i < NAMES_MAX; i++) {
 		struct entry *e = &n->all[i];
 
-		if (e->ends_ms && same(&e->address, address) && strcmp(e->name, name) == 0)
+		if (e->ends_ms && net_address_equal(&e->address, address) && strcmp(e->name, name) == 0)
 			return e;
 		if (e->ends_ms < first->ends_ms)
 			first = e;
@@ -75,7 +70,7 @@ void names_tell(const struct names *n, int64_t now_ms, const struct net_address 
 			const struct entry *e = &n->all[i];
 
 			if (e->ends_ms > now_ms && e->number < before &&
-			    (!newest || e->number > newest->number) && same(&e->address, address))
+			    (!newest || e->number > newest->number) && net_address_equal(&e->address, address))
 				newest = e;
 		}
 		if (!newest)
@@ -90,7 +85,7 @@ bool names_use_once(struct names *n, int64_t now_ms, const struct net_address *a
 	for (size_t i = 0; i < NAMES_MAX; i++) {
 		struct entry *e = &n->all[i];
 
-		if (e->once && e->ends_ms > now_ms && same(&e->address, address)) {
+		if (e->once && e->ends_ms > now_ms && net_address_equal(&e->address, address)) {
 			e->once = false;
 			return true;
 		}

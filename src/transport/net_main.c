@@ -17,7 +17,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 
 /* Packets taken from the tunnel before the sockets get their turn. */
 #define BURST 64
@@ -83,9 +82,7 @@ static int receive_loopback(struct net *n, int socket_fd, struct appsilo_error *
 
 static bool is_source(const struct net *n, const struct net_address *source)
 {
-	const struct net_address *own = source->family == AF_INET ? &n->inner : &n->inner6;
-
-	return net_address_within(source, own, net_address_bits(own));
+	return net_address_equal(source, &n->inner) || net_address_equal(source, &n->inner6);
 }
 
 /* The link itself: libslirp would take some of it for its own services. */
@@ -323,16 +320,6 @@ static int prepare(struct net *n, struct appsilo_error *err)
 	return r;
 }
 
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit); /* fewer only means fewer connections */
-	}
-}
-
 int main(int argc, char **argv)
 {
 	static struct net n;
@@ -346,7 +333,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	init_fd = atoi(argv[1]);
 	n.judge.fd = atoi(argv[2]);
-	raise_descriptor_limit();
+	fd_raise_limit(); /* fewer only means fewer connections */
 	host_names_read(&n.host);
 	r = receive_setup(&n, &err);
 	if (r == 0 && !receive_handover(&n, init_fd))

@@ -44,13 +44,3 @@ bool net_question_target(struct net_policy *policy, struct net_question *q, stru
 	}
 	return true;
 }
-
-enum consent_verdict net_question_decide(struct net_policy *policy, struct net_question *q)
-{
-	struct net_target target;
-
-	if (!net_question_target(policy, q, &target))
-		return CONSENT_DENY;
-	return target.address.family == AF_UNSPEC ? net_policy_decide_name(policy, target.name)
-						  : net_policy_decide(policy, &target);
-}

@@ -17,7 +17,4 @@
 bool net_question_target(struct net_policy *policy, struct net_question *question,
 			 struct net_target *ret);
 
-/** Decide by @policy alone. */
-enum consent_verdict net_question_decide(struct net_policy *policy, struct net_question *question);
-
 #endif
