@@ -67,6 +67,8 @@ static bool is_current(struct gate *g)
 	int64_t version;
 	int r = 0;
 
+	bool changed;
+
 	if (!store)
 		return true;
 	pthread_mutex_lock(&g->hosts_lock);
@@ -76,8 +78,18 @@ static bool is_current(struct gate *g)
 				: host_rules_load(store, g->config.decider.family,
 						  g->config.policy, &err);
 	g->hosts_version = r < 0 ? -1 : version;
+	changed = net_policy_changes(g->config.policy) != g->hosts_changes;
+	g->hosts_changes = net_policy_changes(g->config.policy);
 	pthread_mutex_unlock(&g->hosts_lock);
+	if (changed && g->config.on_host_change)
+		g->config.on_host_change(g->config.data);
 	return r == 0;
+}
+
+void gate_poll_hosts(struct gate *g)
+{
+	if (g->config.policy)
+		(void)is_current(g); /* a damaged store denies at the next question */
 }
 
 static void judge(struct gate *g, const struct net_target *t, struct net_decision *ret)
@@ -151,9 +163,25 @@ void gate_record_host_denial(struct gate *g, const struct net_target *target, pi
 	record_denial(g, &h, call, code);
 }
 
-bool gate_may_publish(struct gate *g, uint16_t port)
+uint32_t gate_account_row(struct gate *g, const struct net_target *target)
 {
-	return g->config.policy && net_policy_may_publish(g->config.policy, port);
+	uint32_t row;
+
+	pthread_mutex_lock(&g->lock);
+	row = net_account_find(&g->account, target);
+	pthread_mutex_unlock(&g->lock);
+	return row;
+}
+
+bool gate_let_in(struct gate *g, uint16_t port, uint32_t *ret_row)
+{
+	bool allowed = g->config.policy && net_policy_may_publish(g->config.policy, port);
+
+	gate_count(g, allowed);
+	pthread_mutex_lock(&g->lock);
+	*ret_row = net_account_add_incoming(&g->account, port, allowed);
+	pthread_mutex_unlock(&g->lock);
+	return allowed;
 }
 
 static bool equal(const struct gate_question *a, const struct gate_question *b)
@@ -252,8 +280,6 @@ static void remember(struct gate *g, const struct gate_question *q,
 	}
 	if (r < 0)
 		log_warning("an answer could not be kept, it holds for this one request");
-	if (g->config.on_host_change)
-		g->config.on_host_change(g->config.data);
 }
 
 static void record(struct gate *g, const struct gate_question *q, bool allowed)

@@ -7,12 +7,25 @@
 #define APPSILO_BROKER_NETWORK_H
 
 #include "broker/gate_host.h"
+#include "network/account.h"
 
-/**
- * Serve @fd (taken over) until its other end goes.
- * @policy  the gate's; borrowed
- * Returns 0; -errno.
- */
-int network_start(int fd, struct gate *gate, struct net_policy *policy) must_check;
+struct network;
+
+struct network_config {
+	int fd; /* taken over */
+	struct gate *gate;
+	struct net_policy *policy; /* the gate's; borrowed */
+	void (*on_death)(void *data); /* the program died in the middle; from the thread */
+	void *data;
+};
+
+/** Serve until the other end goes. @ret is never freed. Returns 0; -errno. */
+int network_start(const struct network_config *config, struct network **ret) must_check;
+
+/** Rules about hosts have changed: what flows without an end were allowed is judged again. */
+void network_doubt(struct network *network);
+
+/** What flows have carried until now, into the rows of @account. */
+void network_add_bytes(struct network *network, struct net_account *account);
 
 #endif

@@ -40,6 +40,7 @@ struct broker {
 	struct consent_store *store;
 	struct session_rules *session;
 	struct net_policy *network;
+	struct network *net; /* NULL: none is served */
 	struct decider decider;
 	struct recorder *recorder;
 	struct gate *gate;
@@ -109,6 +110,14 @@ static void on_change(void *data, const char *path)
 	bfs_invalidate(b->bfs, path);
 }
 
+static void on_host_change(void *data)
+{
+	struct broker *b = data;
+
+	if (b->net)
+		network_doubt(b->net);
+}
+
 static void on_used(void *data, const char *folder)
 {
 	attach_consider_later(((struct broker *)data)->attach, folder);
@@ -165,9 +174,19 @@ static void watch_store(struct broker *b)
 			    b->places.data_dir);
 }
 
+static void on_network_death(void *data)
+{
+	monitor_break(&((struct broker *)data)->monitor);
+}
+
 static int serve_network(struct broker *b, struct appsilo_error *err)
 {
-	int r = network_start(b->handoff.fds[HANDOFF_NET], b->gate, b->network);
+	struct network_config config = {.fd = b->handoff.fds[HANDOFF_NET],
+					.gate = b->gate,
+					.policy = b->network,
+					.on_death = on_network_death,
+					.data = b};
+	int r = network_start(&config, &b->net);
 
 	return r < 0 ? error_set(err, r, "run: serve the network") : 0;
 }
@@ -182,6 +201,7 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 		.make_prompter = make_prompter,
 		.quiet = b->options.quiet,
 		.on_change = on_change,
+		.on_host_change = on_host_change,
 		.on_answered = on_answered,
 		.on_used = on_used,
 		.data = b,
@@ -361,6 +381,8 @@ static int finish(struct broker *b, const struct monitor_outcome *outcome)
 
 	gate_get_counts(b->gate, &counts);
 	gate_get_account(b->gate, &network);
+	if (b->net)
+		network_add_bytes(b->net, &network);
 	result = (struct result_counts){counts.asked, counts.allowed, counts.denied, &network};
 	if (outcome->text[0])
 		log_error("%s", outcome->text);

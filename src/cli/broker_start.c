@@ -333,6 +333,8 @@ static int start_network(struct prepared *p, struct handoff *h, struct net_progr
 	else if (network_asks(&p->options) &&
 		 net_prepare(&p->options, &p->plan, ret_later, err) < 0)
 		net_program_close(ret_later);
+	p->plan.net_program_fds[0] = ret_later->init_fd;
+	p->plan.net_program_fds[1] = ret_later->judge_fd;
 	p->plan.net_optional = !wanted;
 	h->fds[HANDOFF_NET] = p->plan.net_judge_fd;
 	return wanted ? r : 0;

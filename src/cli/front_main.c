@@ -52,7 +52,7 @@ static int server_view(struct prepared *p, struct appsilo_error *err)
 
 static void monitor_setup(const struct prepared *p, struct monitor *m)
 {
-	m->extra_fd = m->control_fd = m->signal_fd = m->init_pidfd = -EBADF;
+	m->extra_fd = m->broken_fd = m->control_fd = m->signal_fd = m->init_pidfd = -EBADF;
 	m->leave_early = true;
 	m->wall_time_ms = p->plan.limits.wall_time_ms;
 	m->cpu_time_ms = p->plan.limits.cpu_time_ms;
@@ -179,7 +179,7 @@ static int run_server_mode(struct prepared *p)
 	struct appsilo_error err = {0};
 	struct monitor_outcome outcome = {0};
 	struct result_counts counts = {0};
-	struct net_judge judge = {.fd = -EBADF};
+	struct net_judge judge = {.fd = -EBADF, .bytes_fd = -EBADF};
 	cleanup_close int result_fd = -EBADF;
 	char run_id[RUNS_ID_MAX];
 	int exit_code = 125;
@@ -193,6 +193,7 @@ static int run_server_mode(struct prepared *p)
 		return complain(&err, exit_code);
 	if (outcome.text[0])
 		log_error("%s", outcome.text);
+	net_judge_finish(&judge);
 	counts.allowed = judge.allowed;
 	counts.denied = judge.denied;
 	counts.network = &judge.account;

@@ -10,11 +10,16 @@ struct net_judge {
 	int fd;			   /* borrowed; the launcher's end */
 	struct net_policy *policy; /* borrowed */
 	struct monitor *monitor;   /* borrowed; polls fd as its extra one */
+	bool begun;
+	int bytes_fd; /* owned; what appsilo-net counts into; -EBADF: none yet */
 	int64_t allowed, denied;
 	struct net_account account;
 };
 
 /** Answer what has come. @data is the struct net_judge; for monitor.on_extra. */
 void net_judge_answer(void *data);
+
+/** At the end: what flows have carried, into the account. */
+void net_judge_finish(struct net_judge *judge);
 
 #endif

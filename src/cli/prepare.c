@@ -205,6 +205,7 @@ int prepare_options(char *const *words, bool python, struct prepared *ret,
 
 	ret->plan.fuse_fd = ret->plan.control_fd = ret->plan.parent_fd = ret->plan.device_fd =
 		ret->plan.tie_fd = ret->plan.tie_parent_fd = ret->plan.net_fd = ret->plan.net_judge_fd =
+		ret->plan.net_program_fds[0] = ret->plan.net_program_fds[1] =
 		ret->plan.package.tree_fd = ret->package.dir_fd = ret->idmap_fd = -EBADF;
 	r = run_options_parse(words, python, &ret->options, err);
 	if (r < 0 || ret->options.help)

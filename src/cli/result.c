@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 /* Bytes: of a host, and of all. The error line may have each of its bytes as \udcNN. */
-#define HOST_BYTES (HOST_NAME_MAX_BYTES + NET_ADDRESS_TEXT_MAX + 160)
+#define HOST_BYTES (HOST_NAME_MAX_BYTES + NET_ADDRESS_TEXT_MAX + 240)
 #define RESULT_MAX (6 * ERROR_LINE_MAX + 2048 + (NET_ACCOUNT_MAX + 1) * HOST_BYTES)
 
 int result_open(const char *path, struct appsilo_error *err)
@@ -51,10 +51,12 @@ static const char *reason_word(const struct monitor_outcome *o)
 	return o->exit_code == 126 ? "denied" : "failed";
 }
 
-static void write_counts(struct json_writer *w, int64_t connections, int64_t refused)
+static void write_counts(struct json_writer *w, const struct net_account_counts *c)
 {
-	jsonw_int(w, "connections", connections);
-	jsonw_int(w, "refused", refused);
+	jsonw_int(w, "connections", c->connections);
+	jsonw_int(w, "refused", c->refused);
+	jsonw_int(w, "bytes_sent", c->bytes_sent);
+	jsonw_int(w, "bytes_received", c->bytes_received);
 	jsonw_close(w, '}');
 }
 
@@ -65,14 +67,14 @@ static void write_host(struct json_writer *w, const struct net_account_row *row)
 	if (row->address.family != AF_UNSPEC)
 		net_address_text(&row->address, address);
 	jsonw_open(w, NULL, '{');
-	jsonw_string(w, "host", row->name[0] ? row->name : address);
+	jsonw_string(w, "host", row->name[0] ? row->name : row->incoming ? "*" : address);
 	jsonw_string(w, "address", address[0] ? address : NULL);
 	if (row->port)
 		jsonw_int(w, "port", row->port);
 	else
 		jsonw_null(w, "port");
 	jsonw_string(w, "protocol", net_account_protocol(row));
-	write_counts(w, row->connections, row->refused);
+	write_counts(w, &row->counts);
 }
 
 static void write_network(struct json_writer *w, const struct net_account *a)
@@ -80,10 +82,11 @@ static void write_network(struct json_writer *w, const struct net_account *a)
 	jsonw_open(w, "network", '[');
 	for (size_t i = 0; i < a->n; i++)
 		write_host(w, &a->rows[i]);
-	if (a->other_connections || a->other_refused) {
+	if (a->others.connections || a->others.refused || a->others.bytes_sent ||
+	    a->others.bytes_received) {
 		jsonw_open(w, NULL, '{');
 		jsonw_null(w, "host");
-		write_counts(w, a->other_connections, a->other_refused);
+		write_counts(w, &a->others);
 	}
 	jsonw_close(w, ']');
 }

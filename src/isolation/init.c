@@ -334,6 +334,8 @@ void init_run(struct plan *plan)
 	close_keep_errno(plan->device_fd);
 	close_keep_errno(plan->tie_parent_fd);
 	close_keep_errno(plan->net_judge_fd);
+	close_keep_errno(plan->net_program_fds[0]);
+	close_keep_errno(plan->net_program_fds[1]);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (setsid() < 0) {

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -35,7 +36,8 @@ int monitor_init(struct monitor *m)
 	sigdelset(&set, SIGTTOU);
 	sigdelset(&set, SIGTTIN);
 	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (m->signal_fd < 0)
+	m->broken_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->signal_fd < 0 || m->broken_fd < 0)
 		return -errno;
 	r = pty_init(&m->pty, m->tty);
 	return r;
@@ -227,6 +229,23 @@ static bool take_message(struct monitor *m, struct monitor_outcome *ret)
 	return true;
 }
 
+void monitor_break(struct monitor *m)
+{
+	(void)eventfd_write(m->broken_fd, 1); /* full: it was said before */
+}
+
+/* The kernel tells no call that waits for a packet that none will come (N14). */
+static void end_without_network(struct monitor *m, struct monitor_outcome *ret)
+{
+	struct pollfd control = {.fd = m->control_fd, .events = POLLIN};
+
+	/* Where the sandbox has ended, its network ends with it: its own words count. */
+	while (poll(&control, 1, 0) > 0)
+		if (take_message(m, ret))
+			return;
+	fail(ret, 125, "run: the sandbox's network died unexpectedly (appsilo-net): the run ends");
+}
+
 static int time_left(const struct monitor *m, int64_t start_ms)
 {
 	int64_t left;
@@ -239,13 +258,14 @@ static int time_left(const struct monitor *m, int64_t start_ms)
 
 static bool turn(struct monitor *m, int64_t start_ms, struct monitor_outcome *ret)
 {
-	struct pollfd fds[PTY_POLL_MAX + 3];
+	struct pollfd fds[PTY_POLL_MAX + 4];
 	size_t n_pty = pty_poll_entries(&m->pty, fds);
 	size_t n = n_pty;
 
 	fds[n++] = (struct pollfd){.fd = m->control_fd, .events = POLLIN};
 	fds[n++] = (struct pollfd){.fd = m->signal_fd, .events = POLLIN};
 	fds[n++] = (struct pollfd){.fd = m->extra_fd, .events = POLLIN};
+	fds[n++] = (struct pollfd){.fd = m->broken_fd, .events = POLLIN};
 	if (poll(fds, n, time_left(m, start_ms)) < 0 && errno != EINTR) {
 		fail(ret, 125, "run: poll failed");
 		return true;
@@ -264,6 +284,10 @@ static bool turn(struct monitor *m, int64_t start_ms, struct monitor_outcome *re
 		take_signals(m);
 	if (m->on_extra && fds[n_pty + 2].revents)
 		m->on_extra(m->data);
+	if (fds[n_pty + 3].revents) {
+		end_without_network(m, ret);
+		return true;
+	}
 	return fds[n_pty].revents && take_message(m, ret);
 }
 

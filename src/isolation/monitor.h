@@ -34,6 +34,7 @@ struct monitor {
 	bool tty[3];		/* set before monitor_init() */
 	bool leave_early;	/* without a terminal, do not wait until init's namespaces are gone */
 	int extra_fd;		/* polled for input when >= 0; borrowed */
+	int broken_fd;		/* eventfd of monitor_break(), which may come to the process's end */
 	void (*on_extra)(void *data);
 	/* Called once after CONTROL_READY, whose value is @attached; takes @listener_fd and, if
 	 * init waits, sends CONTROL_GO when the app may start, now or later. May be NULL. */
@@ -47,6 +48,10 @@ struct monitor {
 /** Block the signals we pass on; before any thread starts. Returns 0; -errno. */
 int monitor_init(struct monitor *m) must_check;
 void monitor_done(struct monitor *m);
+
+/** From any thread: the network of the run has died, and the run ends with an error, unless
+ * the sandbox has ended and says so. */
+void monitor_break(struct monitor *m);
 
 /** Run until the sandbox has ended. The outcome is always filled. */
 void monitor_run(struct monitor *m, struct monitor_outcome *ret);

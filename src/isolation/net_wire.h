@@ -5,7 +5,9 @@
  *
  * Judge's socket: first one net_setup to us. Then for each net_question exactly one
  * net_answer with its id, at once; where its verdict is CONSENT_ASK, a second one, late, with
- * CONSENT_ALLOW or CONSENT_DENY. Its end is ours.
+ * CONSENT_ALLOW or CONSENT_DENY. Its end is ours. A NET_BEGINS is no question: from it on our
+ * end is the run's. An answer to no question (id 0) says that rules have changed: what has no
+ * end is judged again.
  *
  * Init's socket: one net_handover with the descriptors of enum net_handover_fd, then for each
  * of its ports one such number with a listening socket; back comes a byte when all is served.
@@ -21,10 +23,15 @@
 #define NET_LISTEN_MAX 256
 /* Ports of the host's loopback that are open to one app. */
 #define NET_LOOPBACK_MAX 16
+/* Rows of the judge's account; the first is for all that has none of its own. */
+#define NET_ROWS_MAX 65
 
 enum net_question_kind {
 	NET_ASK_TARGET, /* may it send to address and port? */
 	NET_ASK_NAME,	/* may names[0] be looked up? */
+	NET_ASK_IN,	/* may who came to a port that is listened on for it reach its own port? */
+	NET_BEGINS,	/* something waits for the network, or is served; no answer. Where it
+			 * comes from the program, with it a memory file of NET_ROWS_MAX net_bytes */
 };
 
 struct net_question {
@@ -44,6 +51,14 @@ struct net_answer {
 	uint64_t id;
 	uint32_t verdict; /* enum consent_verdict */
 	uint32_t late;
+	uint32_t row; /* of the account, where it may */
+};
+
+/* What the flows of one row of the account carried, without headers. In memory that
+ * appsilo-net writes and the judge only reads: counting costs no message, so that no flood of
+ * flows is one of messages, and no end of appsilo-net takes it away. */
+struct net_bytes {
+	uint64_t sent, received;
 };
 
 struct net_listen {

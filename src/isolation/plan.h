@@ -81,6 +81,9 @@ struct plan {
 	 * loopback, unless a partial plan's rest brings it. The parent's end of the judge's
 	 * socket, which init closes. */
 	int net_fd, net_judge_fd;
+	/* The other ends of these, where the parent keeps them: with them open in init too, nobody
+	 * would notice the network's death. -EBADF: it does not. */
+	int net_program_fds[2];
 	uint16_t loopback[NET_LOOPBACK_MAX]; /* the host's own ports that are open to the app */
 	size_t n_loopback;
 	bool net_optional; /* start without one where it cannot be had, and do not wait for it */

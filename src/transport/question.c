@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/question.h"
 
+#include "base/fd.h"
 #include <string.h>
+
+_Static_assert(NET_ROWS_MAX == NET_ACCOUNT_MAX + 1, "the rows, and one for the rest");
 
 /* How much a verdict about one of the names counts. */
 static int weight(struct net_policy *policy, const struct net_target *target)
@@ -43,4 +46,35 @@ bool net_question_target(struct net_policy *policy, struct net_question *q, stru
 		*ret = target;
 	}
 	return true;
+}
+
+int net_question_receive(int fd, int flags, struct net_question *ret, int *ret_bytes_fd)
+{
+	int fds[FD_PASS_MAX];
+	ssize_t n = fd_receive(fd, ret, sizeof(*ret), flags, fds);
+
+	if (n == sizeof(*ret) && ret->kind == NET_BEGINS && fds[0] >= 0)
+		*ret_bytes_fd = TAKE_FD(fds[0]);
+	for (size_t i = 0; i < FD_PASS_MAX; i++)
+		close_keep_errno(fds[i]);
+	return n == sizeof(*ret) ? 1 : n == -EAGAIN ? -EAGAIN : 0;
+}
+
+/* The app gets what transport/packet.h and transport/resolver.h make of a refusal. */
+const char *net_question_refusal(const struct net_target *target, int *ret_code)
+{
+	bool lookup = target->address.family == AF_UNSPEC, tcp = target->protocol == NET_TCP;
+
+	*ret_code = lookup ? -ENOENT : tcp ? -ECONNREFUSED : -EHOSTUNREACH;
+	return lookup ? "look up" : tcp ? "connect" : "send";
+}
+
+void net_question_add_bytes(int bytes_fd, struct net_account *account)
+{
+	struct net_bytes bytes[NET_ROWS_MAX];
+
+	if (bytes_fd < 0 || pread(bytes_fd, bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return;
+	for (uint32_t i = 0; i < NET_ROWS_MAX; i++)
+		net_account_add_bytes(account, i, bytes[i].sent, bytes[i].received);
 }

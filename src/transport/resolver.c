@@ -62,15 +62,6 @@ struct resolver *resolver_new(const struct resolver_config *config)
 	return r;
 }
 
-void resolver_free(struct resolver *r)
-{
-	for (size_t i = 0; r && i < RESOLVER_LOOKUPS_MAX; i++)
-		upstream_done(&r->lookups[i].upstream);
-	for (size_t i = 0; r && i < RESOLVER_CLIENTS_MAX; i++)
-		close_keep_errno(r->clients[i].fd);
-	free(r);
-}
-
 static void end_client(struct client *c)
 {
 	close_keep_errno(TAKE_FD(c->fd));
@@ -185,6 +176,11 @@ static void keep_verdict(struct resolver *r, const struct lookup *l, enum consen
 	memcpy(r->last.name, l->query.name, sizeof(r->last.name));
 }
 
+void resolver_doubt(struct resolver *r)
+{
+	r->last.until_ms = 0;
+}
+
 /* The question that is open about this name; 0: none. */
 static uint64_t open_question(const struct resolver *r, const struct lookup *l)
 {
@@ -199,6 +195,7 @@ static void judge_name(struct resolver *r, struct lookup *l, int64_t now_ms)
 {
 	struct net_question question = {.kind = NET_ASK_NAME, .n_names = 1};
 	enum consent_verdict verdict = r->last.verdict;
+	uint32_t none;
 
 	if (was_just_judged(r, l, now_ms)) {
 		r->last.until_ms = 0;
@@ -212,7 +209,7 @@ static void judge_name(struct resolver *r, struct lookup *l, int64_t now_ms)
 		return;
 	}
 	memcpy(question.names[0], l->query.name, NET_NAME_SIZE);
-	verdict = judge_decide(r->config.judge, &question);
+	verdict = judge_decide(r->config.judge, &question, &none);
 	if (verdict == CONSENT_ASK) {
 		l->state = LOOKUP_ASKED;
 		l->question = question.id;

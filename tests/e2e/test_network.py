@@ -18,6 +18,12 @@ from host_net import METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY  # noqa: E40
 HOST = host_net.Host(PLACE)
 
 
+def echo_is_allowed():
+    with open("/proc/sys/net/ipv4/ping_group_range") as file:
+        first, last = map(int, file.read().split())
+    return first <= os.getgid() <= last
+
+
 class Server(Case):
     def setUp(self):
         super().setUp()
@@ -65,9 +71,7 @@ class Server(Case):
                 f"s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); s.settimeout(20)\n"
                 f"s.connect(('{PRIVATE}', 0)); s.send(bytes([8, 0, 0, 0, 0, 0, 0, 1]) + b'ping')\n"
                 "try:\n    s.recv(100)\nexcept OSError as e:\n    print(errno.errorcode[e.errno])\n")
-        with open("/proc/sys/net/ipv4/ping_group_range") as file:
-            first, last = map(int, file.read().split())
-        if not first <= os.getgid() <= last:
+        if not echo_is_allowed():
             self.skipTest("this host gives its users no echo requests: net.ipv4.ping_group_range")
         self.assertEqual(self.say(code, "--net", "client"), ["ping", "EHOSTUNREACH"])
 
@@ -113,7 +117,8 @@ class Server(Case):
         code = ("s = socket.socket(); s.bind(('0.0.0.0', 8000)); s.listen(); print('ready', flush=True)\n"
                 "c, who = s.accept(); c.sendall(c.recv(100).upper()); c.close()\n")
         app = subprocess.Popen([APPSILO, "run", "--prompt", "never", "--net", "client-server", "--publish", "8001:8000",
-                                "--", "python3", "-c", TRY + code], stdout=subprocess.PIPE, text=True, cwd=HOME + "/work")
+                                "--result", PLACE + "/result.json", "--", "python3", "-c", TRY + code],
+                               stdout=subprocess.PIPE, text=True, cwd=HOME + "/work")
         self.addCleanup(app.kill)
         with app.stdout:
             self.assertEqual(app.stdout.readline(), "ready\n")
@@ -123,6 +128,9 @@ class Server(Case):
             with self.assertRaises(ConnectionRefusedError):
                 socket.create_connection((OTHER, 8001), 20)
             self.assertEqual(app.wait(20), 0)
+        self.assertEqual(json.loads(read(PLACE + "/result.json"))["network"],
+                         [{"host": "*", "address": None, "port": 8000, "protocol": "tcp-in", "connections": 1, "refused": 0,
+                           "bytes_sent": 5, "bytes_received": 5}])
 
     def test_a_port_that_is_taken_fails_the_start(self):
         done = self.run_app("true", prompt="never", options=("--net", "client-server", "--publish", "0.0.0.0:80:8000"))
@@ -156,8 +164,8 @@ class Server(Case):
         self.tool("loopback", "remove", family, "5432")
         self.assertEqual(self.say("print(tcp('127.0.0.1', 5432))"), ["ECONNREFUSED"])
 
-    def say_asking(self, code):
-        done = self.run_app("python3", "-c", TRY + code, prompt="exec:cat", options=("--allow-read", HOME))
+    def say_asking(self, code, *options):
+        done = self.run_app("python3", "-c", TRY + code, prompt="exec:cat", options=("--allow-read", HOME, *options))
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.splitlines()
 
@@ -188,15 +196,47 @@ class Server(Case):
         self.say(code, "--allow-host", "allowed.example.org:80", "--allow-host", OTHER, "--result", result)
         got = [tuple(row.values()) for row in json.loads(read(result))["network"]]
         name = "allowed.example.org"
-        self.assertEqual(got, [(name, None, None, "dns", 1, 0), (name, PUBLIC, 80, "tcp", 2, 0), (name, PUBLIC, 81, "tcp", 0, 1),
-                               (PRIVATE, PRIVATE, 80, "tcp", 0, 1), (OTHER, OTHER, 7, "udp", 3, 0),
-                               ("secret.evil.org", None, None, "dns", 0, 1)])
+        self.assertEqual(got, [(name, None, None, "dns", 1, 0, 0, 0), (name, PUBLIC, 80, "tcp", 2, 0, 36, 88),
+                               (name, PUBLIC, 81, "tcp", 0, 1, 0, 0), (PRIVATE, PRIVATE, 80, "tcp", 0, 1, 0, 0),
+                               (OTHER, OTHER, 7, "udp", 3, 0, 3, 3), ("secret.evil.org", None, None, "dns", 0, 1, 0, 0)])
 
     def test_the_count_of_hosts_is_bounded(self):
         result = PLACE + "/result.json"
         self.say(f"for port in range(1000, 1100): tcp('{PRIVATE}', port)", "--net", "client", "--result", result)
         rows = json.loads(read(result))["network"]
-        self.assertEqual((len(rows), rows[-1]), (65, {"host": None, "connections": 0, "refused": 36}))
+        self.assertEqual((len(rows), rows[-1]), (65, {"host": None, "connections": 0, "refused": 36, "bytes_sent": 0, "bytes_received": 0}))
+
+    def test_bytes_beyond_the_bound_are_counted_as_one(self):
+        result = PLACE + "/result.json"
+        self.say(f"for port in range(1000, 1064): tcp('{PRIVATE}', port)\nudp('{PUBLIC}', 7, bytes(5000)); udp('{OTHER}', 7, bytes(300))",
+                 "--net", "client", "--result", result)
+        row = json.loads(read(result))["network"][-1]
+        self.assertEqual(row, {"host": None, "connections": 2, "refused": 0, "bytes_sent": 5300, "bytes_received": 5300})
+
+    def test_bytes_of_every_way(self):
+        """Large and small, IPv4 and IPv6, echo requests, one port of this machine."""
+        result = PLACE + "/result.json"
+        self.tool("loopback", "add", self.family("python3", "-c", "0"), "5432")
+        code = ("def exchange(address, port, size, family=socket.AF_INET):\n"
+                "    s = socket.socket(family); s.connect((address, port)); s.sendall(b'echo'); got = 0\n"
+                "    import threading\n"
+                "    t = threading.Thread(target=lambda: (time.sleep(0), s.sendall(bytes(size)), s.shutdown(1))); t.start()\n"
+                "    while True:\n        part = s.recv(1 << 16); got += len(part)\n        if not part: break\n"
+                "    t.join(); assert got == size\n"
+                f"exchange('{PUBLIC}', 80, 3 << 20); exchange('127.0.0.1', 5432, 70000); exchange('{PUBLIC6}', 80, 5000, socket.AF_INET6)\n"
+                f"exchange('{PUBLIC}', 80, 0)\n"
+                "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); s.settimeout(20)\n"
+                f"s.connect(('{PUBLIC}', 0)); s.send(bytes([8, 0, 0, 0, 0, 0, 0, 1]) + b'ping'); s.recv(100)\n")
+        options = ("--net", "client", "--result", result)
+        if not echo_is_allowed():
+            code = code.rsplit("s = socket", 1)[0]
+        for run in (lambda: self.say(code, *options), lambda: self.say_asking(code, *options)):
+            run()
+            rows = {(row["host"], row["protocol"]): (row["connections"], row["bytes_sent"], row["bytes_received"])
+                    for row in json.loads(read(result))["network"]}
+            self.assertEqual(rows.pop((PUBLIC, "icmp"), (1, 4, 4)), (1, 4, 4))
+            self.assertEqual(rows, {(PUBLIC, "tcp"): (2, (3 << 20) + 8, 3 << 20), ("127.0.0.1", "tcp"): (1, 70004, 70000),
+                                    (PUBLIC6, "tcp"): (1, 5004, 5000)})
 
     def test_it_ends_with_the_sandbox(self):
         self.say("print(1)", "--net", "client")

@@ -15,7 +15,7 @@ import host_net  # noqa: E402
 
 host_net.enter()
 
-from common import LOG  # noqa: E402
+from common import LOG, descendants  # noqa: E402
 from host_net import METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY  # noqa: E402
 from lab import CALL, HOME, PLACE, WORK, Attack, children_of, main, read, write  # noqa: E402
 
@@ -204,18 +204,10 @@ class Network(Attack):
                 "print(name('allowed.example.org', socket.AF_INET))\n")
         self.assertEqual(self.say(code, *CLIENT), [PUBLIC])
 
-    def helper_of(self, app):
+    @staticmethod
+    def helper_of(app):
         """appsilo-net of a run in the background."""
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/stat") as file:
-                    head, _, tail = file.read().rpartition(")")
-            except OSError:
-                continue
-            if head.endswith("(appsilo-net") and int(tail.split()[1]) == app.pid and tail.split()[0] != "Z":
-                found.append(int(pid))
-        return found
+        return [pid for pid in descendants(app.pid) if read(f"/proc/{pid}/comm") == "appsilo-net\n"]
 
     def waiting(self, code, *options):
         """A run that prints a line, waits for one, and goes on."""
@@ -226,47 +218,46 @@ class Network(Attack):
         self.assertEqual(len(net), 1)
         return app, net[0]
 
-    def test_n14_killed_network(self):
-        app, net = self.waiting(f"print(tcp('{PUBLIC}'), udp('{PUBLIC}'), name('allowed.example.org') != '{PUBLIC}')", *CLIENT)
+    def assertEndsWithItsNetwork(self, app, net):
+        """However long the program would have waited."""
         os.kill(net, signal.SIGKILL)
-        self.wait_until(lambda: not self.helper_of(app), "it was killed")
-        out, _ = app.communicate("\n", timeout=60)
-        self.assertEqual(out.split(), ["ENETUNREACH", "ENETUNREACH", "True"])
+        app.wait(60)
+        out, err = app.communicate()
+        self.assertEqual((app.returncode, out), (125, ""), err)
+        self.assertIn("network died unexpectedly", err)
+        self.assertEqual(err.count("\n"), 1, err)
+
+    def test_n14_killed_network(self):
+        app, net = self.waiting("", *CLIENT)
+        self.assertEndsWithItsNetwork(app, net)
         self.assertSilence()
 
-    def test_n14_killed_in_the_middle(self):
-        """As if a cable were pulled: calls under way end with their time-outs, new ones fail at
-        once, and the run goes on."""
-        code = ("import threading\n"
-                "def sock(kind=socket.SOCK_STREAM):\n    s = socket.socket(socket.AF_INET, kind); s.settimeout(3); return s\n"
-                f"def opened():\n    s = sock(); s.connect(('{PUBLIC}', 80)); s.sendall(b'echo'); return s\n"
-                "def receive():\n    s = opened(); steady.release(); s.recv(1)\n"
-                "def send():\n    s = opened(); steady.release()\n    while True: s.send(bytes(1 << 16))\n"
-                f"def connect():\n    s = sock(); steady.release(); s.connect(('{OTHER}', 9))\n"
-                f"def datagram():\n    s = sock(socket.SOCK_DGRAM); s.connect(('{OTHER}', 9)); s.send(b'x'); steady.release(); s.recv(1)\n"
-                "steady = threading.Semaphore(0)\n"
-                "def work(call):\n"
-                "    try: call()\n"
-                "    except OSError as e: failed.append(call.__name__)\n"
-                "calls, failed = (receive, send, connect, datagram), []\n"
-                "threads = [threading.Thread(target=work, args=(c,)) for c in calls]\n"
-                "for t in threads: t.start()\n"
-                "for t in threads: steady.acquire()\n"
-                "print('busy', flush=True); input()\n"
-                "for t in threads: t.join()\n"
-                f"print(*sorted(failed), tcp('{PUBLIC}'))\n")
-        sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.addCleanup(sink.close)
-        sink.bind((OTHER, 9))
+    def test_n14_killed_while_calls_wait(self):
+        """None of these calls has a time-out, and the kernel would let each wait for ever, or for
+        minutes: in both modes the run ends instead, and says why."""
+        calls = {"receive": f"s = socket.create_connection(('{PUBLIC}', 80)); up(); s.recv(1)",
+                 "send": f"s = socket.create_connection(('{PUBLIC}', 80)); s.sendall(b'echo'); up()\nwhile True: s.send(bytes(1 << 16))",
+                 "connect": f"s = socket.socket(); s.setblocking(False); s.connect_ex(('{OTHER}', 9)); up(); select.select([], [s], [])",
+                 "datagram": "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                             f"s.connect(('{PUBLIC}', 7)); s.send(b'x'); s.recv(1); up(); s.recv(1)"}
+        start = "import select\ndef up(): print('up', flush=True)\n"
         self.addCleanup(deaf(OTHER, 9))
-        app, net = self.waiting(code, *CLIENT)
-        app.stdin.write("\n")
-        app.stdin.flush()
-        self.assertEqual(app.stdout.readline(), "busy\n")
-        os.kill(net, signal.SIGKILL)
-        self.wait_until(lambda: not self.helper_of(app), "it was killed")
-        out, _ = app.communicate("\n", timeout=60)
-        self.assertEqual((out.split(), app.returncode), (["connect", "datagram", "receive", "send", "ENETUNREACH"], 0))
+        for prompt, options in (("never", CLIENT), (None, ("--allow-host", PUBLIC, "--allow-host", OTHER))):
+            for call, code in calls.items():
+                with self.subTest(call=call, prompt=prompt):
+                    app = self.start("python3", "-c", TRY + start + code, prompt=prompt, options=options)
+                    self.assertEqual(app.stdout.readline(), "up\n")
+                    self.assertEndsWithItsNetwork(app, self.helper_of(app)[0])
+
+    def test_n14_killed_before_an_answer(self):
+        """The run opens no host by its words: its network is started by what wants to go out."""
+        write(PLACE + "/never.py", "import json, sys\nfor line in sys.stdin:\n    q = json.loads(line)\n    if q['kind'] == 'network':\n"
+              f"        open({LOG!r}, 'a').write(line); continue\n"
+              "    print(json.dumps({'v': 1, 'id': q['id'], 'decision': 'allow', 'scope': 'once'}), flush=True)\n")
+        app = self.start("python3", "-c", TRY + f"socket.create_connection(('{PUBLIC}', 80))", prompt=f"exec:python3 {PLACE}/never.py")
+        self.wait_until(self.questions, "nobody was asked")
+        self.assertEndsWithItsNetwork(app, self.helper_of(app)[0])
+        self.assertSilence()
 
     def test_thousands_of_connects_that_wait(self):
         """Nobody answers them; the neighbour's connections and look-ups do not suffer, and their
