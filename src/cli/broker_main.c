@@ -383,6 +383,7 @@ static int finish(struct broker *b, const struct monitor_outcome *outcome)
 	gate_get_account(b->gate, &network);
 	if (b->net)
 		network_add_bytes(b->net, &network);
+	recorder_totals(b->recorder, &network);
 	result = (struct result_counts){counts.asked, counts.allowed, counts.denied, &network};
 	if (outcome->text[0])
 		log_error("%s", outcome->text);

@@ -126,6 +126,15 @@ static int start_network(struct prepared *p, struct net_judge *judge, struct mon
 	return r;
 }
 
+/* Hosts are decided about here, and recorded; files by the kernel. */
+static int open_recorder(const struct prepared *p, struct net_judge *judge, struct appsilo_error *err)
+{
+	if (judge->fd < 0 && !p->options.audit)
+		return 0;
+	return recorder_open(p->places.data_dir, p->options.audit, p->identity.family,
+			     p->identity.app, &judge->recorder, err);
+}
+
 /* The plan lies in memory that init shares; a descriptor that is newer than init has to be sent. */
 static int tell_complete(int control_fd, int net_fd)
 {
@@ -150,6 +159,8 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 	p->plan.partial = early;
 	if (network_wanted(&p->options) || p->host_granted)
 		r = start_network(p, judge, m, err);
+	if (r == 0 && !early)
+		r = open_recorder(p, judge, err);
 	if (r == 0)
 		r = start_init(p, m, &init_pid, err);
 	if (r == 0 && early)
@@ -159,6 +170,8 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 		r = start_network(p, judge, m, err);
 		late_fd = p->plan.net_fd;
 	}
+	if (r == 0 && early)
+		r = open_recorder(p, judge, err);
 	/* Init is gone: the monitor sees it, and why. */
 	if (r == 0 && early && (r = tell_complete(m->control_fd, late_fd)) < 0 && r != -EPIPE)
 		return error_set(err, r, "run: hand the plan over");
@@ -197,7 +210,7 @@ static int run_server_mode(struct prepared *p)
 	counts.allowed = judge.allowed;
 	counts.denied = judge.denied;
 	counts.network = &judge.account;
-	server_record(p, &outcome, run_id);
+	server_record(p, &outcome, &judge.recorder, run_id);
 	if (result_fd >= 0 && result_write(result_fd, &outcome, p->identity.family,
 					   run_id[0] ? run_id : NULL, &counts, &err) < 0)
 		return complain(&err, 125);

@@ -2,23 +2,49 @@
 #include "cli/net_judge.h"
 
 #include "base/fd.h"
+#include "consent/host_words.h"
 #include "transport/question.h"
 #include <sys/socket.h>
 
-static enum consent_verdict decide(struct net_policy *policy, const struct net_target *target)
+static void judge(struct net_policy *policy, const struct net_target *target,
+		  struct net_decision *ret)
 {
-	return target->address.family == AF_UNSPEC ? net_policy_decide_name(policy, target->name)
-						   : net_policy_decide(policy, target);
+	if (host_words_is_lookup(target))
+		net_policy_judge_name(policy, target->name, ret);
+	else
+		net_policy_judge(policy, target, ret);
+}
+
+static void record(struct net_judge *j, const struct host_words *words, bool allowed,
+		   const struct net_decision *decision)
+{
+	struct consent_host_request request = host_words_request(words, 0);
+	const char *call;
+	int code;
+
+	if (allowed) {
+		recorder_audit_host(j->recorder, &request, decision);
+		return;
+	}
+	call = net_question_refusal(&words->target, &code);
+	recorder_denial_host(j->recorder, &request, call, code, "no-rule", decision);
 }
 
 static bool judge_out(struct net_judge *j, struct net_question *q, uint32_t *ret_row)
 {
 	struct net_target target;
-	bool known = net_question_target(j->policy, q, &target);
-	/* There is nobody to ask. */
-	bool allowed = known && decide(j->policy, &target) == CONSENT_ALLOW;
+	struct net_decision decision;
+	struct host_words words;
+	bool allowed;
 
-	*ret_row = known ? net_account_add(&j->account, &target, allowed) : 0;
+	*ret_row = 0;
+	if (!net_question_target(j->policy, q, &target))
+		return false;
+	judge(j->policy, &target, &decision);
+	allowed = decision.verdict == CONSENT_ALLOW; /* there is nobody to ask */
+	*ret_row = net_account_add(&j->account, &target, allowed);
+	if (host_words_init(&words, &target))
+		record(j, &words, allowed, &decision);
 	return allowed;
 }
 
@@ -74,5 +100,7 @@ void net_judge_answer(void *data)
 void net_judge_finish(struct net_judge *j)
 {
 	net_question_add_bytes(j->bytes_fd, &j->account);
+	if (j->recorder)
+		recorder_totals(j->recorder, &j->account);
 	close_keep_errno(TAKE_FD(j->bytes_fd));
 }

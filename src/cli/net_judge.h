@@ -3,8 +3,8 @@
 #ifndef APPSILO_CLI_NET_JUDGE_H
 #define APPSILO_CLI_NET_JUDGE_H
 
+#include "broker/record.h"
 #include "isolation/monitor.h"
-#include "network/account.h"
 
 struct net_judge {
 	int fd;			   /* borrowed; the launcher's end */
@@ -12,6 +12,7 @@ struct net_judge {
 	struct monitor *monitor;   /* borrowed; polls fd as its extra one */
 	bool begun;
 	int bytes_fd; /* owned; what appsilo-net counts into; -EBADF: none yet */
+	struct recorder *recorder; /* owned; set while there is a network or an audit file */
 	int64_t allowed, denied;
 	struct net_account account;
 };
@@ -19,7 +20,7 @@ struct net_judge {
 /** Answer what has come. @data is the struct net_judge; for monitor.on_extra. */
 void net_judge_answer(void *data);
 
-/** At the end: what flows have carried, into the account. */
+/** At the end: what flows have carried, into the account and the audit file. */
 void net_judge_finish(struct net_judge *judge);
 
 #endif

@@ -51,43 +51,20 @@ static const char *reason_word(const struct monitor_outcome *o)
 	return o->exit_code == 126 ? "denied" : "failed";
 }
 
-static void write_counts(struct json_writer *w, const struct net_account_counts *c)
+static void write_host(struct json_writer *w, const struct net_account *a, uint32_t number)
 {
-	jsonw_int(w, "connections", c->connections);
-	jsonw_int(w, "refused", c->refused);
-	jsonw_int(w, "bytes_sent", c->bytes_sent);
-	jsonw_int(w, "bytes_received", c->bytes_received);
-	jsonw_close(w, '}');
-}
-
-static void write_host(struct json_writer *w, const struct net_account_row *row)
-{
-	char address[NET_ADDRESS_TEXT_MAX] = "";
-
-	if (row->address.family != AF_UNSPEC)
-		net_address_text(&row->address, address);
 	jsonw_open(w, NULL, '{');
-	jsonw_string(w, "host", row->name[0] ? row->name : row->incoming ? "*" : address);
-	jsonw_string(w, "address", address[0] ? address : NULL);
-	if (row->port)
-		jsonw_int(w, "port", row->port);
-	else
-		jsonw_null(w, "port");
-	jsonw_string(w, "protocol", net_account_protocol(row));
-	write_counts(w, &row->counts);
+	net_account_write(a, number, w);
+	jsonw_close(w, '}');
 }
 
 static void write_network(struct json_writer *w, const struct net_account *a)
 {
 	jsonw_open(w, "network", '[');
-	for (size_t i = 0; i < a->n; i++)
-		write_host(w, &a->rows[i]);
-	if (a->others.connections || a->others.refused || a->others.bytes_sent ||
-	    a->others.bytes_received) {
-		jsonw_open(w, NULL, '{');
-		jsonw_null(w, "host");
-		write_counts(w, &a->others);
-	}
+	for (uint32_t i = 1; i <= a->n; i++)
+		write_host(w, a, i);
+	if (net_account_has_others(a))
+		write_host(w, a, 0);
 	jsonw_close(w, ']');
 }
 

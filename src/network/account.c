@@ -99,3 +99,40 @@ const char *net_account_protocol(const struct net_account_row *row)
 		return "tcp-in";
 	return row->address.family == AF_UNSPEC ? "dns" : words[row->protocol];
 }
+
+bool net_account_has_others(const struct net_account *a)
+{
+	return a->others.connections || a->others.refused || a->others.bytes_sent ||
+	       a->others.bytes_received;
+}
+
+static void write_names(const struct net_account_row *row, struct json_writer *w)
+{
+	char address[NET_ADDRESS_TEXT_MAX] = "";
+
+	if (row->address.family != AF_UNSPEC)
+		net_address_text(&row->address, address);
+	jsonw_string(w, "host", row->name[0] ? row->name : row->incoming ? "*" : address);
+	jsonw_string(w, "address", address[0] ? address : NULL);
+	if (row->port)
+		jsonw_int(w, "port", row->port);
+	else
+		jsonw_null(w, "port");
+	jsonw_string(w, "protocol", net_account_protocol(row));
+}
+
+void net_account_write(const struct net_account *a, uint32_t number, struct json_writer *w)
+{
+	const struct net_account_counts *counts = &a->others;
+
+	if (number > 0) {
+		write_names(&a->rows[number - 1], w);
+		counts = &a->rows[number - 1].counts;
+	} else {
+		jsonw_null(w, "host");
+	}
+	jsonw_int(w, "connections", counts->connections);
+	jsonw_int(w, "refused", counts->refused);
+	jsonw_int(w, "bytes_sent", counts->bytes_sent);
+	jsonw_int(w, "bytes_received", counts->bytes_received);
+}

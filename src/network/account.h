@@ -8,6 +8,7 @@
 #ifndef APPSILO_NETWORK_ACCOUNT_H
 #define APPSILO_NETWORK_ACCOUNT_H
 
+#include "base/json.h"
 #include "network/policy.h"
 #include <stdint.h>
 
@@ -49,6 +50,12 @@ uint32_t net_account_find(const struct net_account *account, const struct net_ta
 /** What connections of row @number carried. */
 void net_account_add_bytes(struct net_account *account, uint32_t number, uint64_t sent,
 			   uint64_t received);
+
+/** Is anything counted with the others? */
+bool net_account_has_others(const struct net_account *account);
+
+/** Write the members of row @number, or of the others (host: null), into an open JSON object. */
+void net_account_write(const struct net_account *account, uint32_t number, struct json_writer *w);
 
 /** "tcp", "udp", "icmp"; "dns" for a look-up, "tcp-in" for who came in. */
 const char *net_account_protocol(const struct net_account_row *row);

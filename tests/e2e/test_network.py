@@ -238,6 +238,60 @@ class Server(Case):
             self.assertEqual(rows, {(PUBLIC, "tcp"): (2, (3 << 20) + 8, 3 << 20), ("127.0.0.1", "tcp"): (1, 70004, 70000),
                                     (PUBLIC6, "tcp"): (1, 5004, 5000)})
 
+    def why(self, run="LAST"):
+        return json.loads(self.tool("why", run, "--json").stdout)
+
+    def test_refused_hosts_are_explained(self):
+        result = PLACE + "/result.json"
+        code = (f"name('secret.evil.org'); name('allowed.example.org', socket.AF_INET); tcp('{PUBLIC}'); tcp('{PUBLIC}', 81)\n"
+                f"tcp('{PRIVATE}'); udp('{OTHER}'); tcp('{METADATA}')\n")
+        self.say(code, "--allow-host", "allowed.example.org:80", "--result", result)
+        run = json.loads(read(result))["run"]
+        family = self.why(run)[0]["package"]
+        self.assertEqual([(d["kind"], d["call"], d["host"], d["port"], d["error"], d["source"], d["allow"]) for d in self.why(run)],
+                         [("network", "look up", "secret.evil.org", 0, "No such file or directory", "no-rule",
+                           f"appsilo grant -p {family} --host secret.evil.org"),
+                          ("network", "connect", "allowed.example.org", 81, "ECONNREFUSED", "no-rule",
+                           f"appsilo grant -p {family} --host allowed.example.org:81"),
+                          ("network", "connect", PRIVATE, 80, "ECONNREFUSED", "no-rule", f"appsilo grant -p {family} --host {PRIVATE}:80"),
+                          ("network", "send", OTHER, 7, "EHOSTUNREACH", "no-rule", f"appsilo grant -p {family} --host {OTHER}:7"),
+                          ("network", "connect", METADATA, 80, "ECONNREFUSED", "metadata", None)])
+        self.assertIn("no capability and no rule allows it", self.tool("why").stdout)
+
+    def test_a_run_that_fails_has_one_record(self):
+        result = PLACE + "/result.json"
+        done = self.run_app("python3", "-c", TRY + f"tcp('{PRIVATE}'); exit(3)", prompt="never", options=("--net", "client", "--result", result))
+        self.assertEqual(done.returncode, 3)
+        told = self.why()
+        self.assertEqual([line["kind"] for line in told], ["network", "server-mode"])
+        self.assertEqual({line["run"] for line in told}, {json.loads(read(result))["run"]})
+
+    def test_nothing_refused_leaves_no_record(self):
+        result = PLACE + "/result.json"
+        self.say(f"tcp('{PUBLIC}')", "--net", "client", "--result", result)
+        self.assertEqual((json.loads(read(result))["run"], self.why()), (None, []))
+
+    def test_decisions_are_audited(self):
+        audit = PLACE + "/audit.jsonl"
+        code = f"name('allowed.example.org', socket.AF_INET); tcp('{PUBLIC}'); tcp('{PRIVATE}'); tcp('{PRIVATE}')\n"
+        decided = [("allowed.example.org", "allow", "capability")] * 2 + [(PRIVATE, "deny", "rule")] * 2
+        totals = [("allowed.example.org", "dns", 1, 0, 0, 0), ("allowed.example.org", "tcp", 1, 0, 18, 44), (PRIVATE, "tcp", 0, 2, 0, 0)]
+        for run in (self.say, self.say_asking):
+            if os.path.exists(audit):
+                os.unlink(audit)
+            run(code, "--net", "client", "--audit", audit, "--deny-host", PRIVATE)
+            lines = [json.loads(line) for line in read(audit).splitlines()]
+            self.assertEqual([(a["host"], a["decision"], a["source"]) for a in lines if a["kind"] == "network"], decided)
+            self.assertEqual([(a["host"], a["protocol"], a["connections"], a["refused"], a["bytes_sent"], a["bytes_received"])
+                              for a in lines if a["kind"] == "network-total"], totals)
+            self.assertEqual(lines[-1]["kind"], "network-total")
+
+    def test_an_audit_file_that_cannot_be_written_fails_the_start(self):
+        for options in (("--net", "client"), ()):
+            done = self.run_app("sh", "-c", "echo started", prompt="never", options=(*options, "--audit", PLACE + "/missing/audit"))
+            self.one_line(done, 125, "--audit")
+            self.assertEqual(done.stdout, "")
+
     def test_it_ends_with_the_sandbox(self):
         self.say("print(1)", "--net", "client")
         self.wait_until(lambda: not self.left(), "appsilo-net is still there")

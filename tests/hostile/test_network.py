@@ -17,7 +17,7 @@ host_net.enter()
 
 from common import LOG, descendants  # noqa: E402
 from host_net import METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY  # noqa: E402
-from lab import CALL, HOME, PLACE, WORK, Attack, children_of, main, read, write  # noqa: E402
+from lab import CALL, HOME, PLACE, STATE, WORK, Attack, children_of, main, read, write  # noqa: E402
 
 HOST = host_net.Host(PLACE)
 CLIENT = ("--net", "client")
@@ -314,6 +314,15 @@ class Network(Attack):
                 f"print(tcp('{PUBLIC}'), tcp('{PRIVATE}'), name('allowed.example.org', socket.AF_INET))\n")
         self.assertEqual(self.say(code, *CLIENT), ["200", "ECONNREFUSED", PUBLIC])
         self.assertEqual(HOST.calls, [("tcp", PUBLIC, 80)])
+
+    def test_what_is_recorded_is_bounded(self):
+        code = ("for i in range(11000):\n"
+                f"    s = socket.socket(); attempt(lambda: s.connect(('{PRIVATE}', 1 + i))); s.close()\n"
+                f"print(tcp('{PUBLIC}'))\n")
+        self.assertEqual(self.say(code, *CLIENT), ["200"])
+        records = os.listdir(STATE + "/runs")
+        self.assertEqual(len(records), 1)
+        self.assertEqual(len(read(STATE + "/runs/" + records[0]).splitlines()), 10000)
 
     def test_questions_are_bounded(self):
         """While nobody answers, the packets that wait are few, the rest is refused, and about that
