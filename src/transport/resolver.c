@@ -143,7 +143,9 @@ static void look_outside(struct resolver *r, struct lookup *l, int64_t now_ms)
 {
 	struct dns_answer answer;
 
-	if (host_names_find(r->config.host, l->query.name, l->query.type, &answer)) {
+	/* The table has no services. Where they lead is looked up, and judged, by itself. */
+	if (l->query.type != DNS_SRV &&
+	    host_names_find(r->config.host, l->query.name, l->query.type, &answer)) {
 		finish(r, l, &answer, now_ms);
 		return;
 	}
@@ -234,6 +236,21 @@ void resolver_answered(struct resolver *r, uint64_t question, enum consent_verdi
 	}
 }
 
+/* The name that led the sandbox to an address. Nothing is asked outside: whom an address belongs
+ * to says who is being spoken to, and its owner decides what the answer is. */
+static void lead_back(struct resolver *r, const struct lookup *l, int64_t now_ms)
+{
+	struct dns_answer answer = {.seconds = NAMES_SECONDS_MIN};
+	struct net_question known = {0};
+	struct net_address address;
+
+	if (dns_reverse_parse(l->query.name, &address))
+		names_tell(r->config.names, now_ms, &address, &known);
+	if (known.n_names)
+		memcpy(answer.pointer, known.names[0], sizeof(answer.pointer));
+	reply(r, l, known.n_names ? DNS_OK : DNS_NO_NAME, &answer);
+}
+
 /* @l: a copy with whom to answer; a place in the table is taken if it is to wait. */
 static void take_query(struct resolver *r, const struct lookup *from, const uint8_t *bytes,
 		       size_t size, int64_t now_ms)
@@ -254,13 +271,19 @@ static void take_query(struct resolver *r, const struct lookup *from, const uint
 		reply(r, &refused, code, NULL);
 		return;
 	}
-	/* Of other kinds nothing is asked outside: names that lead back, text, services. */
-	if (refused.query.type != DNS_A && refused.query.type != DNS_AAAA) {
-		reply(r, &refused, DNS_OK, NULL);
+	switch (refused.query.type) {
+	case DNS_A:
+	case DNS_AAAA:
+	case DNS_SRV:
+		*l = refused;
+		judge_name(r, l, now_ms);
+		return;
+	case DNS_PTR:
+		lead_back(r, &refused, now_ms);
 		return;
 	}
-	*l = refused;
-	judge_name(r, l, now_ms);
+	/* Of other kinds nothing is asked outside: text and mail, that is, whatever one likes. */
+	reply(r, &refused, DNS_OK, NULL);
 }
 
 static void receive_udp(struct resolver *r, int64_t now_ms)

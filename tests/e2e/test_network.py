@@ -101,6 +101,22 @@ class Server(Case):
         self.assertEqual(self.say(code, "--net", "client"),
                          [f"{PUBLIC} {PUBLIC6}", f"{OTHER} no name 127.0.0.1", "30", r"b'hello\n'"])
 
+    def test_services_and_names_that_lead_back(self):
+        """What a service's record names is looked up, and judged, by itself; an address leads back to
+        the name that was looked up, and nobody outside is asked."""
+        code = ("def query(host, kind):\n"
+                "    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(20); s.connect(('127.0.0.1', 53))\n"
+                "    s.send(b'\\1\\2\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0' + b''.join(bytes([len(p)]) + p.encode() for p in host.split('.')) + bytes([0, 0, kind, 0, 1]))\n"
+                "    answer = s.recv(4096); return answer[3] & 15, answer[7], answer[12 + len(host) + 6:]\n"
+                "code, n, records = query('_http._tcp.example.org', 33)\n"
+                "print(code, n, records[12:18].hex(), b'\\7allowed' in records, b'\\6secret' in records, query('_http._tcp.evil.org', 33)[0])\n"
+                "print(name('secret.evil.org'), query('4.3.2.1.in-addr.arpa', 12)[0], name('allowed.example.org', socket.AF_INET))\n"
+                f"code, n, records = query('4.3.2.1.in-addr.arpa', 12); print(code, n, b'\\7allowed' in records, socket.gethostbyaddr('{PUBLIC}')[0])\n"
+                "print(query('8.8.8.8.in-addr.arpa', 12)[:2], query('in-addr.arpa', 12)[:2])\n")
+        self.assertEqual(self.say(code, "--allow-host", "*.example.org"),
+                         ["0 2 000100020050 True True 3", f"no name 3 {PUBLIC}", "0 1 True allowed.example.org", "(3, 0) (3, 0)"])
+        self.assertEqual(set(HOST.queries), {("_http._tcp.example.org", "SRV"), ("allowed.example.org", "A")})
+
     def test_only_allowed_names_are_looked_up(self):
         code = ("print(name('allowed.example.org', socket.AF_INET), name('other.example.org'), name('secret.evil.org'))\n"
                 f"print(tcp('{PUBLIC}'), tcp('{PUBLIC}', 81), tcp('{OTHER}'))\n")
