@@ -8,6 +8,7 @@ The bombs of C12 are not set off without their limit: that would take the host d
 PATHS, NAMES, LAUNCHER = "test_paths.py:", "test_names.py:", "test_launcher.py:"
 DESCRIPTORS, PROMPTS, RESOURCES = "test_descriptors.py:", "test_prompts.py:", "test_resources.py:"
 HOSTS, NETWORK, NAME_SERVERS = "test_hosts.py:", "test_network.py:", "test_name_servers.py:"
+NETWORK_CONSENT = "test_network_consent.py:"
 BROKER, SERVER_MODE = "test_broker.py:", "test_server_mode.py:"
 NO_LINKS = "K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);"
 
@@ -247,7 +248,7 @@ MUTANTS = [
       ("src/transport/packet.c", "ret->header_bytes = IP4_BYTES;", "ret->header_bytes = ip.ihl * 4u;")], NETWORK + "test_options", "user"),
     ("packets are not judged", "C9 C10",
      [("src/transport/net_main.c", "enum consent_verdict verdict = CONSENT_DENY;\n\tuint64_t id = 0;", "enum consent_verdict verdict = CONSENT_ALLOW;\n\tuint64_t id = 0;"),
-      ("src/transport/net_main.c", "\t\tverdict = ask(n, p, now_ms, &id);", "\t\t(void)ask(n, p, now_ms, &id);")],
+      ("src/transport/net_main.c", "\t\tverdict = ask(n, p, full, now_ms, &id, &flow->row);", "\t\t(void)ask(n, p, full, now_ms, &id, &flow->row);")],
      NETWORK + "test_c9_nothing", "user"),
     ("a new connection on old ports is not judged", "C9",
      [("src/transport/flows.c", "if (!flow || (p->opens && flow->opened_by != p->sequence))", "if (!flow)")],
@@ -271,6 +272,17 @@ MUTANTS = [
     ("people are asked about what cannot wait", "C12",
      [("src/broker/network.c", "\tif (verdict == CONSENT_ASK && q->full)\n\t\tverdict = CONSENT_DENY;\n", "")],
      NETWORK + "test_questions_are_bounded", "user"),
+    ("a dead network is waited for", "N14",
+     [("src/isolation/monitor.c", "\tif (fds[n_pty + 3].revents) {", "\tif (0 && fds[n_pty + 3].revents) {")], NETWORK + "test_n14_killed_while", "user"),
+    ("init keeps the network's other end", "N14",
+     [("src/isolation/init.c", "\tclose_keep_errno(plan->net_program_fds[0]);\n\tclose_keep_errno(plan->net_program_fds[1]);\n", "")],
+     NETWORK + "test_n14_killed_before", "user"),
+    ("datagrams outlive their permission", "U15", [("src/transport/net_main.c", "\t\tflows_doubt(n->flows);\n", "")],
+     NETWORK_CONSENT + "test_revoking", "user"),
+    ("what is revoked comes in still", "U15",
+     [("src/transport/net_main.c", "\tif (flow && flow->state == FLOW_DENIED && (in->opens || in->protocol != NET_TCP))\n\t\treturn false;\n", "")],
+     NETWORK_CONSENT + "test_revoking", "user"),
+    ("what is recorded has no bound", "C12", [("src/broker/record.c", "r->n_lines < RECORD_LINES_MAX && ", "")], NETWORK + "test_what_is_recorded", "user"),
     ("waiting packets are not bounded", "C12",
      [("src/transport/flows.h", "#define FLOWS_HELD_MAX 64", "#define FLOWS_HELD_MAX 4096")], NETWORK + "test_questions_are_bounded", "user"),
 ]

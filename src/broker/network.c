@@ -8,6 +8,8 @@
 struct network {
 	struct network_config config; /* fd: sent to by several threads, one message at a time */
 	bool begun;
+	struct net_servers_seen servers; /* this and the next: the thread's */
+	int servers_fd;			 /* owned; goes with its next answer */
 	int bytes_fd; /* owned; of the program's own NET_BEGINS; atomic */
 };
 
@@ -21,8 +23,10 @@ struct pending {
 
 static void answer(struct network *n, const struct net_answer *answer)
 {
+	cleanup_close int fd = answer->late ? -EBADF : TAKE_FD(n->servers_fd);
+
 	/* It has gone: the sandbox has no network any more. */
-	(void)!fd_send(n->config.fd, answer, sizeof(*answer), NULL, 0);
+	(void)!fd_send(n->config.fd, answer, sizeof(*answer), &fd, fd >= 0);
 }
 
 static void allow(struct network *n, uint64_t id, const struct net_target *target, bool late)
@@ -98,6 +102,8 @@ static void handle(struct network *n, struct net_question *q)
 	struct net_target target;
 	enum consent_verdict verdict = CONSENT_DENY;
 
+	if (q->kind == NET_ASK_NAME)
+		n->servers_fd = net_question_servers(&n->servers);
 	if (net_question_target(n->config.policy, q, &target))
 		verdict = gate_decide_host(n->config.gate, &target, 0);
 	else
@@ -157,7 +163,7 @@ int network_start(const struct network_config *config, struct network **ret)
 
 	if (!n)
 		return -ENOMEM;
-	*n = (struct network){.config = *config, .bytes_fd = -EBADF};
+	*n = (struct network){.config = *config, .servers_fd = -EBADF, .bytes_fd = -EBADF};
 	r = thread_detached(serve, n);
 	if (r == 0)
 		*ret = n;

@@ -3,7 +3,6 @@
 
 #include "base/fd.h"
 #include "consent/host_words.h"
-#include "transport/question.h"
 #include <sys/socket.h>
 
 static void judge(struct net_policy *policy, const struct net_target *target,
@@ -61,12 +60,14 @@ static void answer(struct net_judge *j, struct net_question *q)
 	struct net_answer answer = {.id = q->id};
 	bool allowed = q->kind == NET_ASK_IN ? judge_in(j, q->port, &answer.row)
 					     : judge_out(j, q, &answer.row);
+	cleanup_close int fd =
+		q->kind == NET_ASK_NAME ? net_question_servers(&j->servers) : -EBADF;
 
 	j->allowed += allowed;
 	j->denied += !allowed;
 	answer.verdict = allowed ? CONSENT_ALLOW : CONSENT_DENY;
 	/* It has gone: the sandbox has no network any more. */
-	(void)!fd_send(j->fd, &answer, sizeof(answer), NULL, 0);
+	(void)!fd_send(j->fd, &answer, sizeof(answer), &fd, fd >= 0);
 }
 
 static void begin(struct net_judge *j, int bytes_fd)

@@ -5,12 +5,14 @@
 
 #include "broker/record.h"
 #include "isolation/monitor.h"
+#include "transport/question.h"
 
 struct net_judge {
 	int fd;			   /* borrowed; the launcher's end */
 	struct net_policy *policy; /* borrowed */
 	struct monitor *monitor;   /* borrowed; polls fd as its extra one */
 	bool begun;
+	struct net_servers_seen servers;
 	int bytes_fd; /* owned; what appsilo-net counts into; -EBADF: none yet */
 	struct recorder *recorder; /* owned; set while there is a network or an audit file */
 	int64_t allowed, denied;

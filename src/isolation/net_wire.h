@@ -6,7 +6,8 @@
  * Judge's socket: first one net_setup to us. Then for each net_question exactly one
  * net_answer with its id, at once; where its verdict is CONSENT_ASK, a second one, late, with
  * CONSENT_ALLOW or CONSENT_DENY. Its end is ours. A NET_BEGINS is no question: from it on our
- * end is the run's. An answer to no question (id 0) says that rules have changed: what has no
+ * end is the run's. With the first answer about a name, and with each when it has changed, comes
+ * the host's resolv.conf, open for reading. An answer to no question (id 0) says that rules have changed: what has no
  * end is judged again.
  *
  * Init's socket: one net_handover with the descriptors of enum net_handover_fd, then for each

@@ -31,6 +31,11 @@ void judge_begins(struct judge *j)
 	close_keep_errno(TAKE_FD(j->bytes_fd));
 }
 
+int judge_takes_servers(struct judge *j)
+{
+	return TAKE_FD(j->servers_fd);
+}
+
 void judge_count(struct judge *j, uint32_t row, size_t sent, size_t received)
 {
 	struct net_bytes *b = &j->bytes[row < NET_ROWS_MAX ? row : 0];
@@ -42,9 +47,13 @@ void judge_count(struct judge *j, uint32_t row, size_t sent, size_t received)
 /* Returns false when there is nothing to receive (with MSG_DONTWAIT). */
 static bool receive(struct judge *j, int flags, struct net_answer *ret)
 {
-	int none[FD_PASS_MAX];
-	ssize_t n = fd_receive(j->fd, ret, sizeof(*ret), flags, none);
+	int fds[FD_PASS_MAX];
+	ssize_t n = fd_receive(j->fd, ret, sizeof(*ret), flags, fds);
 
+	if (fds[0] >= 0) {
+		close_keep_errno(j->servers_fd);
+		j->servers_fd = fds[0];
+	}
 	if (n == -EAGAIN)
 		return false;
 	/* Without a judge nothing may pass any more, and nothing waits for it either. */

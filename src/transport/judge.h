@@ -18,6 +18,7 @@ struct judge {
 	uint64_t last_id;
 	struct net_answer late[JUDGE_LATE_MAX];
 	size_t n_late;
+	int servers_fd; /* owned; see judge_takes_servers() */
 	bool doubt; /* see judge_takes_doubt() */
 	int bytes_fd; /* owned; until judge_begins() */
 	struct net_bytes *bytes; /* shared with the judge; NET_ROWS_MAX of them */
@@ -28,6 +29,10 @@ int judge_share(struct judge *judge) must_check;
 
 /** Tell the judge that the network begins: its end, from now on, is the run's. */
 void judge_begins(struct judge *judge);
+
+/** The host's resolv.conf, where an answer about a name has brought a newer one: the caller's
+ * descriptor; -EBADF. */
+int judge_takes_servers(struct judge *judge);
 
 /** A flow of @row carried so many bytes. */
 void judge_count(struct judge *judge, uint32_t row, size_t sent, size_t received);

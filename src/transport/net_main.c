@@ -360,6 +360,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	init_fd = atoi(argv[1]);
 	n.judge.fd = atoi(argv[2]);
+	n.judge.bytes_fd = n.judge.servers_fd = -EBADF;
 	fd_raise_limit(); /* fewer only means fewer connections */
 	host_names_read(&n.host);
 	r = receive_setup(&n, &err);

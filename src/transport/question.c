@@ -2,7 +2,9 @@
 #include "transport/question.h"
 
 #include "base/fd.h"
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 _Static_assert(NET_ROWS_MAX == NET_ACCOUNT_MAX + 1, "the rows, and one for the rest");
 
@@ -77,4 +79,24 @@ void net_question_add_bytes(int bytes_fd, struct net_account *account)
 		return;
 	for (uint32_t i = 0; i < NET_ROWS_MAX; i++)
 		net_account_add_bytes(account, i, bytes[i].sent, bytes[i].received);
+}
+
+int net_question_servers(struct net_servers_seen *seen)
+{
+	static const char path[] = "/etc/resolv.conf";
+	struct net_servers_seen now;
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return -EBADF;
+	now = (struct net_servers_seen){.device = st.st_dev,
+					.inode = st.st_ino,
+					.changed_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+					.bytes = st.st_size};
+	if (memcmp(&now, seen, sizeof(now)) == 0)
+		return -EBADF;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	*seen = now;
+	return fd < 0 ? -EBADF : fd;
 }

@@ -25,6 +25,16 @@ bool net_question_target(struct net_policy *policy, struct net_question *questio
  */
 int net_question_receive(int fd, int flags, struct net_question *ret, int *ret_bytes_fd) must_check;
 
+/* The host's list of name servers, as it was when it was last looked at. Zeroed: never. */
+struct net_servers_seen {
+	uint64_t device, inode;
+	int64_t changed_ns, bytes;
+};
+
+/** A descriptor of the list, for an answer about a name, if it is another than @seen, which is
+ * brought up to date; -EBADF. appsilo-net itself opens no file. */
+int net_question_servers(struct net_servers_seen *seen);
+
 /** What a refused program is told: the call that fails, in its own words, and its error. */
 const char *net_question_refusal(const struct net_target *target, int *ret_code);
 

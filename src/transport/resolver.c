@@ -193,6 +193,14 @@ static uint64_t open_question(const struct resolver *r, const struct lookup *l)
 	return 0;
 }
 
+static void take_servers(struct resolver *r)
+{
+	cleanup_close int fd = judge_takes_servers(r->config.judge);
+
+	if (fd >= 0)
+		host_names_read_servers(r->config.host, fd);
+}
+
 static void judge_name(struct resolver *r, struct lookup *l, int64_t now_ms)
 {
 	struct net_question question = {.kind = NET_ASK_NAME, .n_names = 1};
@@ -212,6 +220,7 @@ static void judge_name(struct resolver *r, struct lookup *l, int64_t now_ms)
 	}
 	memcpy(question.names[0], l->query.name, NET_NAME_SIZE);
 	verdict = judge_decide(r->config.judge, &question, &none);
+	take_servers(r);
 	if (verdict == CONSENT_ASK) {
 		l->state = LOOKUP_ASKED;
 		l->question = question.id;

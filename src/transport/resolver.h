@@ -22,7 +22,7 @@ struct resolver;
 
 struct resolver_config {
 	int udp_fd, tcp_fd;	       /* borrowed; both non-blocking, the second listening */
-	const struct host_names *host; /* borrowed */
+	struct host_names *host; /* borrowed */
 	struct judge *judge;	       /* borrowed */
 	struct names *names;	       /* borrowed */
 	bool private_names;

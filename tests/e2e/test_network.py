@@ -101,6 +101,35 @@ class Server(Case):
         self.assertEqual(self.say(code, "--net", "client"),
                          [f"{PUBLIC} {PUBLIC6}", f"{OTHER} no name 127.0.0.1", "30", r"b'hello\n'"])
 
+    def test_name_servers_that_change(self):
+        """The host gets other ones while the program runs: a laptop that moves."""
+        for prompt in ("never", "exec:cat"):
+            server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            server.bind(("127.0.0.9", 53))
+            code = ("print(name('allowed.example.org', socket.AF_INET), flush=True); input()\n"
+                    "print(name('other.example.org', socket.AF_INET))\n")
+            app = subprocess.Popen([APPSILO, "run", "--prompt", prompt, "--net", "client", "--allow-read", HOME, "--", "python3", "-c", TRY + code],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HOME + "/work")
+            self.enterContext(app)
+            self.addCleanup(app.kill)
+            self.assertEqual(app.stdout.readline(), PUBLIC + "\n")
+            HOST.clear()
+            with open("/etc/resolv.conf", "r+") as file:
+                before = file.read()
+                file.seek(0)
+                file.write("# moved\nnameserver 127.0.0.9\n")
+            try:
+                app.stdin.write("\n")
+                app.stdin.flush()
+                server.settimeout(20)
+                query, sender = server.recvfrom(4096)
+                server.sendto(HOST.answer(query, 400), sender)
+                self.assertEqual(app.stdout.readline(), OTHER + "\n")
+            finally:
+                with open("/etc/resolv.conf", "w") as file:
+                    file.write(before)
+                server.close()
+
     def test_services_and_names_that_lead_back(self):
         """What a service's record names is looked up, and judged, by itself; an address leads back to
         the name that was looked up, and nobody outside is asked."""

@@ -163,7 +163,8 @@ class Consent(Case):
                 f"c = socket.create_connection(('{PUBLIC}', 80)); c.sendall(b'echo'); one, other = datagram(7), datagram(9)\n"
                 "one.recv(1); print('up', flush=True); input()\n"
                 "one.settimeout(0.5); word = None\n"  # the reply that comes at that moment is lost
-                "while not word:\n"
+                "end = time.monotonic() + 30\n"
+                "while not word and time.monotonic() < end:\n"
                 "    try:\n        one.send(b'x'); one.recv(1)\n"
                 "    except TimeoutError:\n        pass\n"
                 "    except OSError as e:\n        word = errno.errorcode[e.errno]\n"

@@ -221,7 +221,7 @@ class Network(Attack):
     def assertEndsWithItsNetwork(self, app, net):
         """However long the program would have waited."""
         os.kill(net, signal.SIGKILL)
-        app.wait(60)
+        self.wait_until(lambda: app.poll() is not None, "the run waits for its network", 60)
         out, err = app.communicate()
         self.assertEqual((app.returncode, out), (125, ""), err)
         self.assertIn("network died unexpectedly", err)
