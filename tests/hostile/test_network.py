@@ -218,10 +218,10 @@ class Network(Attack):
         self.assertEqual(len(net), 1)
         return app, net[0]
 
-    def assertEndsWithItsNetwork(self, app, net):
+    def assertEndsWithItsNetwork(self, app, net, call=""):
         """However long the program would have waited."""
         os.kill(net, signal.SIGKILL)
-        self.wait_until(lambda: app.poll() is not None, "the run waits for its network", 60)
+        self.wait_until(lambda: app.poll() is not None, f"the run waits for its network: {call}", 60)
         out, err = app.communicate()
         self.assertEqual((app.returncode, out), (125, ""), err)
         self.assertIn("network died unexpectedly", err)
@@ -244,10 +244,9 @@ class Network(Attack):
         self.addCleanup(deaf(OTHER, 9))
         for prompt, options in (("never", CLIENT), (None, ("--allow-host", PUBLIC, "--allow-host", OTHER))):
             for call, code in calls.items():
-                with self.subTest(call=call, prompt=prompt):
-                    app = self.start("python3", "-c", TRY + start + code, prompt=prompt, options=options)
-                    self.assertEqual(app.stdout.readline(), "up\n")
-                    self.assertEndsWithItsNetwork(app, self.helper_of(app)[0])
+                app = self.start("python3", "-c", TRY + start + code, prompt=prompt, options=options)
+                self.assertEqual(app.stdout.readline(), "up\n", call)
+                self.assertEndsWithItsNetwork(app, self.helper_of(app)[0], call)
 
     def test_n14_killed_before_an_answer(self):
         """The run opens no host by its words: its network is started by what wants to go out."""
