@@ -52,7 +52,7 @@ static int server_view(struct prepared *p, struct appsilo_error *err)
 
 static void monitor_setup(const struct prepared *p, struct monitor *m)
 {
-	m->extra_fd = m->control_fd = m->signal_fd = m->init_pidfd = -EBADF;
+	m->control_fd = m->signal_fd = m->init_pidfd = -EBADF;
 	m->leave_early = true;
 	m->wall_time_ms = p->plan.limits.wall_time_ms;
 	m->cpu_time_ms = p->plan.limits.cpu_time_ms;
@@ -119,11 +119,7 @@ static int start_network(struct prepared *p, struct net_judge *judge, struct mon
 {
 	int r = net_start(&p->options, &p->plan, err);
 
-	judge->monitor = m;
-	judge->fd = m->extra_fd = p->plan.net_judge_fd;
-	m->on_extra = net_judge_answer;
-	m->data = judge;
-	return r;
+	return r < 0 ? r : net_judge_start(judge, &p->plan, m, err);
 }
 
 /* The plan lies in memory that init shares; a descriptor that is newer than init has to be sent. */

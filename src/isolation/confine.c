@@ -50,23 +50,26 @@ int confine_keep_caps(uint64_t keep)
 	return 0;
 }
 
-int confine_seccomp(bool notify, int *ret_fd)
+int confine_seccomp(unsigned int report, int *ret_fd)
 {
-	struct sock_fprog program;
+	static const struct {
+		const struct sock_filter *filter;
+		unsigned short n;
+	} filters[] = {
+		[0] = {filter_plain, ARRAY_SIZE(filter_plain)},
+		[CONFINE_WRITES] = {filter_writes, ARRAY_SIZE(filter_writes)},
+		[CONFINE_SOCKETS] = {filter_sockets, ARRAY_SIZE(filter_sockets)},
+		[CONFINE_WRITES | CONFINE_SOCKETS] = {filter_writes_sockets,
+						      ARRAY_SIZE(filter_writes_sockets)},
+	};
+	struct sock_fprog program = {filters[report].n, (struct sock_filter *)filters[report].filter};
 	long r;
 
-	if (notify) {
-		program.len = ARRAY_SIZE(filter_notify);
-		program.filter = (struct sock_filter *)filter_notify;
-	} else {
-		program.len = ARRAY_SIZE(filter_plain);
-		program.filter = (struct sock_filter *)filter_plain;
-	}
 	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-		    notify ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0, &program);
+		    report ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0, &program);
 	if (r < 0)
 		return -errno;
-	if (notify)
+	if (report)
 		*ret_fd = (int)r;
 	return 0;
 }

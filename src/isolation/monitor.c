@@ -239,13 +239,14 @@ static int time_left(const struct monitor *m, int64_t start_ms)
 
 static bool turn(struct monitor *m, int64_t start_ms, struct monitor_outcome *ret)
 {
-	struct pollfd fds[PTY_POLL_MAX + 3];
+	struct pollfd fds[PTY_POLL_MAX + 2 + MONITOR_SOURCES_MAX];
 	size_t n_pty = pty_poll_entries(&m->pty, fds);
 	size_t n = n_pty;
 
 	fds[n++] = (struct pollfd){.fd = m->control_fd, .events = POLLIN};
 	fds[n++] = (struct pollfd){.fd = m->signal_fd, .events = POLLIN};
-	fds[n++] = (struct pollfd){.fd = m->extra_fd, .events = POLLIN};
+	for (size_t i = 0; i < m->n_sources; i++)
+		fds[n++] = (struct pollfd){.fd = m->sources[i].fd, .events = POLLIN};
 	if (poll(fds, n, time_left(m, start_ms)) < 0 && errno != EINTR) {
 		fail(ret, 125, "run: poll failed");
 		return true;
@@ -262,8 +263,9 @@ static bool turn(struct monitor *m, int64_t start_ms, struct monitor_outcome *re
 		tell(m, CONTROL_SIGNAL, SIGWINCH);
 	if (fds[n_pty + 1].revents)
 		take_signals(m);
-	if (m->on_extra && fds[n_pty + 2].revents)
-		m->on_extra(m->data);
+	for (size_t i = n_pty + 2; i < n; i++)
+		if (fds[i].revents)
+			m->sources[i - n_pty - 2].take(m->sources[i - n_pty - 2].data);
 	return fds[n_pty].revents && take_message(m, ret);
 }
 

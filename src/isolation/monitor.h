@@ -26,6 +26,15 @@ struct monitor_outcome {
 	char text[ERROR_LINE_MAX];
 };
 
+/* Something else to wait for. */
+struct monitor_source {
+	int fd; /* polled for input when >= 0; borrowed */
+	void (*take)(void *data);
+	void *data;
+};
+
+#define MONITOR_SOURCES_MAX 3
+
 struct monitor {
 	int control_fd;		/* owned */
 	int init_pidfd;		/* owned */
@@ -33,8 +42,8 @@ struct monitor {
 	uint64_t cpu_time_ms;	/* for telling a CPU limit's signal; 0: none */
 	bool tty[3];		/* set before monitor_init() */
 	bool leave_early;	/* without a terminal, do not wait until init's namespaces are gone */
-	int extra_fd;		/* polled for input when >= 0; borrowed */
-	void (*on_extra)(void *data);
+	struct monitor_source sources[MONITOR_SOURCES_MAX];
+	size_t n_sources;
 	/* Called once after CONTROL_READY, whose value is @attached; takes @listener_fd and, if
 	 * init waits, sends CONTROL_GO when the app may start, now or later. May be NULL. */
 	int (*on_ready)(void *data, int listener_fd, uint32_t attached, struct appsilo_error *err);

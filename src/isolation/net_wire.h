@@ -5,7 +5,7 @@
  *
  * Judge's socket: first one net_setup to us. Then for each net_question exactly one
  * net_answer with its id, at once; where its verdict is CONSENT_ASK, a second one, late, with
- * CONSENT_ALLOW or CONSENT_DENY. Its end is ours.
+ * CONSENT_ALLOW or CONSENT_DENY. What is told (NET_TELL_NAME) has no answer. Its end is ours.
  *
  * Init's socket: one net_handover with the descriptors of enum net_handover_fd, then for each
  * of its ports one such number with a listening socket; back comes a byte when all is served.
@@ -25,10 +25,11 @@
 enum net_question_kind {
 	NET_ASK_TARGET, /* may it send to address and port? */
 	NET_ASK_NAME,	/* may names[0] be looked up? */
+	NET_TELL_NAME,	/* names[0] led to address, for seconds; before the app hears of it */
 };
 
 struct net_question {
-	uint64_t id; /* never 0 */
+	uint64_t id; /* never 0 but of what is told */
 	uint32_t kind;
 	uint32_t n_names;    /* newest first */
 	uint32_t consented;  /* a person has just allowed the name for once: nothing to ask */
@@ -36,6 +37,7 @@ struct net_question {
 	uint32_t protocol;   /* enum net_protocol */
 	uint16_t family;     /* AF_INET, AF_INET6 */
 	uint16_t port;	     /* host order */
+	uint32_t seconds;    /* NET_TELL_NAME */
 	uint8_t address[16]; /* network order; an IPv4 address has four bytes */
 	char names[NET_NAMES_MAX][NET_NAME_SIZE];
 };

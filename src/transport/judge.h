@@ -25,6 +25,9 @@ struct judge {
  */
 enum consent_verdict judge_decide(struct judge *judge, struct net_question *question);
 
+/** Tell it what has no answer. */
+void judge_tell(struct judge *judge, const struct net_question *told);
+
 /** The next late answer. Returns false when there is none now. */
 bool judge_next_late(struct judge *judge, struct net_answer *ret);
 
