@@ -16,6 +16,21 @@ static int option(int fd, int name, int *ret)
 	return getsockopt(fd, SOL_SOCKET, name, ret, &size) < 0 ? -errno : 0;
 }
 
+static int read_own_address(struct call *call)
+{
+	struct sockaddr_storage address = {0};
+	struct net_address own;
+	socklen_t size = sizeof(address);
+	uint16_t port;
+
+	if (getsockname(call->socket_fd, (struct sockaddr *)&address, &size) < 0)
+		return -errno;
+	call->domain = address.ss_family;
+	call->bound = net_address_from_sockaddr((struct sockaddr *)&address, size, &own, &port) == 0 &&
+		      (port != 0 || net_address_place(&own) != NET_LOOPBACK); /* of which "any" is one */
+	return 0;
+}
+
 int call_find_socket(const struct seccomp_notif *notif, uint64_t own_cookie, struct caller *last,
 		     struct call *ret)
 {
@@ -30,7 +45,7 @@ int call_find_socket(const struct seccomp_notif *notif, uint64_t own_cookie, str
 	ret->socket_fd = caller_take_fd(last, ret->tid, ret->fd);
 	if (ret->socket_fd < 0)
 		return ret->socket_fd;
-	r = option(ret->socket_fd, SO_DOMAIN, &ret->domain);
+	r = read_own_address(ret);
 	if (r < 0 || ret->domain == AF_UNIX)
 		return r;
 	r = option(ret->socket_fd, SO_PROTOCOL, &protocol);

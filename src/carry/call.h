@@ -18,6 +18,7 @@ struct call {
 	int socket_fd; /* the same open file, ours; owned */
 	int domain;    /* AF_INET, AF_INET6, AF_UNIX */
 	bool tcp;
+	bool bound; /* to an address or a port */
 	bool hosts; /* a socket of the host's network: one that we put there */
 	struct sockaddr_storage address;
 	socklen_t size;

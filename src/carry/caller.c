@@ -139,9 +139,8 @@ bool caller_has_twin(pid_t tid, int fd)
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)tid);
-	/* The size is how many there are (Linux 6.2). With all the numbers below it taken when it was made,
-	 * and none above, there is none that was made later. */
-	if (stat(path, &st) < 0 || st.st_size == fd + 1 || st.st_size > TWINS_MAX)
+	/* The size is how many there are (Linux 6.2). */
+	if (stat(path, &st) < 0 || st.st_size > TWINS_MAX)
 		return false;
 	return each_descriptor(tid, visit_twin, &s) == 1;
 }

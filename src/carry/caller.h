@@ -46,8 +46,8 @@ int caller_find_epolls(pid_t tid, int ret[CALLER_EPOLLS_MAX]) must_check;
 int caller_is_watched(pid_t tid, int fd, int epoll_fd) must_check;
 
 /**
- * Is another of @tid's descriptors the same open file as @fd, its newest? Not found are copies in other
- * processes, and those of a process with many descriptors.
+ * Is another of @tid's descriptors the same open file as @fd? Not found are copies in other processes,
+ * and those of a process with many descriptors.
  */
 bool caller_has_twin(pid_t tid, int fd);
 

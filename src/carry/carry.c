@@ -152,6 +152,15 @@ static int wait_here(int socket_fd, const struct call *call)
 	return r == -EISCONN ? 0 : r;
 }
 
+/* The error that is pending: -errno; 0: none. */
+static int take_error(int socket_fd)
+{
+	int error = 0;
+	socklen_t size = sizeof(error);
+
+	return getsockopt(socket_fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? -errno : -error;
+}
+
 /* In the sandbox's own network, with the app's own socket. One of the host's comes here to be
  * dissolved at most, after which it is good for nothing (carry.h). */
 static void connect_inside(struct carry *c, struct call *call)
@@ -159,8 +168,11 @@ static void connect_inside(struct carry *c, struct call *call)
 	bool blocking = is_blocking(call->socket_fd);
 	int r = -EACCES;
 
-	if (!call->hosts || ((struct sockaddr *)&call->address)->sa_family == AF_UNSPEC)
+	if (!call->hosts || call->address.ss_family == AF_UNSPEC)
 		r = call_connect(call->socket_fd, call, blocking);
+	/* Dissolved, it would have to say that it was reset; nobody asks the app's next connection. */
+	if (call->hosts && r == 0)
+		(void)take_error(call->socket_fd);
 	if (blocking && is_under_way(r)) {
 		r = waiting_add(c->waiting, call, TAKE_FD(call->socket_fd));
 		if (r == 0)
@@ -239,15 +251,14 @@ static bool is_in_use(struct carry *c, struct call *call)
 	struct tcp_info info = {0};
 	socklen_t size = sizeof(info);
 	bool blocking = is_blocking(call->socket_fd);
-	int error = 0, r = -EALREADY;
+	int r = -EALREADY;
 
 	if (getsockopt(call->socket_fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) {
 		r = -errno;
 	} else if (info.tcpi_state == TCP_CLOSE) {
-		size = sizeof(error);
-		if (getsockopt(call->socket_fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0)
+		r = take_error(call->socket_fd);
+		if (r == 0)
 			return false;
-		r = -error;
 	} else if (info.tcpi_state != TCP_SYN_SENT) {
 		/* Not to be connected anew: at once 0, once, or EISCONN. */
 		r = call_connect(call->socket_fd, call, blocking);
@@ -258,19 +269,6 @@ static bool is_in_use(struct carry *c, struct call *call)
 	}
 	reply(c, call, r);
 	return true;
-}
-
-static bool is_bound(const struct call *call)
-{
-	struct sockaddr_storage address = {0};
-	struct net_address own = {0};
-	socklen_t size = sizeof(address);
-	uint16_t port = 0;
-
-	if (getsockname(call->socket_fd, (struct sockaddr *)&address, &size) < 0 ||
-	    net_address_from_sockaddr((struct sockaddr *)&address, size, &own, &port) < 0)
-		return true;
-	return port != 0 || net_address_place(&own) != NET_LOOPBACK; /* of which "any" is one */
 }
 
 static int look_in_sets(const struct epolls *e, const struct call *call)
@@ -300,7 +298,7 @@ static bool is_watched(struct carry *c, const struct call *call)
 /* Would the app see that it has another socket? */
 static bool would_be_seen(struct carry *c, const struct call *call)
 {
-	return is_bound(call) || is_watched(c, call) || caller_has_twin(call->tid, call->fd);
+	return call->bound || is_watched(c, call) || caller_has_twin(call->tid, call->fd);
 }
 
 static void *go_on(void *data)

@@ -8,7 +8,7 @@
 /**
  * Give @to, a fresh TCP socket of the same family, the options of @from. One that cannot be had
  * stays as it is.
- * @rare  also those of carry/rare_options.h
+ * @rare  also those of isolation/rare_options.h
  */
 void socket_copy_options(int from, int to, bool rare);
 

@@ -31,7 +31,7 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 
-#include "carry/rare_options.h"
+#include "isolation/rare_options.h"
 #include "isolation/filter_tables.h"
 
 #if defined(__x86_64__)
