@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "cli/host_config.h"
 #include "config.h"
+#include "isolation/confine.h"
 #include "isolation/landlock.h"
 #include "isolation/probe.h"
 #include <fcntl.h>
@@ -131,6 +132,14 @@ static struct check check_landlock(void)
 	return c;
 }
 
+static struct check check_fast_path(void)
+{
+	int code = confine_can_report_sockets(landlock_abi()) ? 0 : -EOPNOTSUPP;
+
+	return result("fast-path", code, false, "native speed of TCP, and \"permission denied\" for a refused "
+		      "connection; packets are judged one by one", "use Linux 6.9 or newer, with Landlock");
+}
+
 static struct check check_cgroup(void)
 {
 	bool v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
@@ -187,6 +196,7 @@ static size_t examine(struct check checks[CHECKS_MAX])
 	code = probe(PROBE_TUNNEL);
 	checks[n++] = result("tunnel", code, false, "every network; only --net none works",
 			     tunnel_todo(code));
+	checks[n++] = check_fast_path();
 	checks[n++] = check_io_uring();
 	checks[n++] = check_cgroup();
 	if (geteuid() == 0)

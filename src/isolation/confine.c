@@ -2,6 +2,7 @@
 #include "isolation/confine.h"
 
 #include "isolation/kernel.h"
+#include "isolation/landlock.h"
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -48,6 +49,13 @@ int confine_keep_caps(uint64_t keep)
 	if (syscall(SYS_capset, &header, kept) < 0)
 		return -errno;
 	return 0;
+}
+
+bool confine_can_report_sockets(int abi)
+{
+	cleanup_close int fd = (int)syscall(K_PIDFD_OPEN, getpid(), K_PIDFD_THREAD);
+
+	return abi >= LANDLOCK_ABI_TCP && fd >= 0;
 }
 
 int confine_seccomp(unsigned int report, int *ret_fd)

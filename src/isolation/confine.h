@@ -27,6 +27,9 @@ enum confine_report {
 	CONFINE_SOCKETS = 1 << 1, /* connect, bind, listen: carry/carry.h */
 };
 
+/** Is what CONFINE_SOCKETS needs there: Landlock for TCP (@abi) and pidfds of threads (Linux 6.9)? */
+bool confine_can_report_sockets(int abi);
+
 /**
  * Install the sandbox's filter for this process and its children. Needs no_new_privs.
  * @report  of enum confine_report

@@ -104,14 +104,6 @@ static int landlock_rules(const struct plan *plan, int fd, int abi, struct appsi
 	return r < 0 ? error_set(err, r, "init: Landlock rule") : 0;
 }
 
-/* TCP's fast path needs more of the kernel than the rest; without it packets are judged. */
-static bool can_carry_sockets(int abi)
-{
-	cleanup_close int fd = (int)syscall(K_PIDFD_OPEN, getpid(), K_PIDFD_THREAD);
-
-	return abi >= LANDLOCK_ABI_TCP && fd >= 0;
-}
-
 /* Before the filter, which would report it. */
 static int prove_no_tcp(struct appsilo_error *err)
 {
@@ -137,7 +129,8 @@ static int confine(const struct plan *plan, unsigned int report, int *ret_listen
 		return error_say(err, abi,
 				 "init: this kernel has no Landlock; boot with Landlock in lsm= "
 				 "(Linux 5.13 or newer); see appsilo doctor");
-	if (!can_carry_sockets(abi))
+	/* Without it every packet is judged. */
+	if (!confine_can_report_sockets(abi))
 		report &= ~(unsigned int)CONFINE_SOCKETS;
 	ruleset_fd = landlock_new(abi, report & CONFINE_SOCKETS);
 	if (ruleset_fd < 0)
