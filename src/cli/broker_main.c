@@ -404,6 +404,8 @@ static void setup_monitor(struct broker *b)
 	b->monitor.extra_fd = b->handoff.fds[HANDOFF_WATCH];
 	b->monitor.wall_time_ms = b->options.wall_time_ms;
 	b->monitor.cpu_time_ms = b->options.cpu_time_ms;
+	memcpy(b->monitor.meter.fds, &b->handoff.fds[HANDOFF_METER], sizeof(b->monitor.meter.fds));
+	output_init(&b->monitor.output, &b->handoff.fds[HANDOFF_OUTPUT], b->options.output_bytes);
 	b->monitor.on_ready = on_ready;
 	b->monitor.leave_early = true;
 	b->monitor.on_extra = on_store_files;
