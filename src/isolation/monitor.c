@@ -130,6 +130,12 @@ static void come_back(struct monitor *m)
 		tell(m, CONTROL_RESUME, false);
 }
 
+/* What ends a program that does not deal with it. */
+static bool means_end(uint32_t signal)
+{
+	return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+}
+
 static void take_signals(struct monitor *m)
 {
 	struct signalfd_siginfo info;
@@ -137,6 +143,7 @@ static void take_signals(struct monitor *m)
 	while (read(m->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
 			continue;
+		m->told_to_end = m->told_to_end || means_end(info.ssi_signo);
 		if (info.ssi_signo == SIGWINCH)
 			pty_resize(&m->pty);
 		else if (info.ssi_signo == SIGCONT)
@@ -353,23 +360,23 @@ static void end_app(struct monitor *m, struct monitor_outcome *ret)
 	}
 }
 
-/* A signal that would end a program that waits for its reader. */
-static bool is_told_to_end(struct monitor *m)
+/* A signal that would end the app, which would be waiting for its reader now. */
+static bool is_told_to_end(const struct monitor *m)
 {
 	struct signalfd_siginfo info;
 	bool told = false;
 
 	while (read(m->signal_fd, &info, sizeof(info)) == sizeof(info))
-		told = told || info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM ||
-		       info.ssi_signo == SIGHUP || info.ssi_signo == SIGQUIT;
+		told = told || means_end(info.ssi_signo);
 	return told;
 }
 
-/* Nothing writes any more. What was printed is passed on as slowly as it is read: without us,
- * the app itself would be waiting now. */
+/* Nothing writes any more. What was printed is passed on as slowly as it is read, unless the
+ * run was to end anyway. */
 static void drain_output(struct monitor *m, int64_t start_ms, struct monitor_outcome *ret)
 {
-	bool timed_out = ret->reason == MONITOR_TIMEOUT;
+	bool hurry = ret->reason == MONITOR_TIMEOUT ||
+		     (ret->reason == MONITOR_SIGNALED && m->told_to_end);
 
 	m->cpu_time_ms = 0; /* nothing uses any */
 	while (output_is_open(&m->output)) {
@@ -380,8 +387,8 @@ static void drain_output(struct monitor *m, int64_t start_ms, struct monitor_out
 		output_poll_entries(&m->output, fds);
 		fds[OUTPUT_POLL_MAX] = (struct pollfd){.fd = m->signal_fd, .events = POLLIN};
 		n = poll(fds, ARRAY_SIZE(fds),
-			 !waits ? 0 : timed_out ? IMPATIENT_MS : time_left(m, start_ms));
-		if (waits && n == 0 && !timed_out)
+			 !waits ? 0 : hurry ? IMPATIENT_MS : time_left(m, start_ms));
+		if (waits && n == 0 && !hurry)
 			end_by(ret, MONITOR_TIMEOUT);
 		if ((waits && n == 0) || (fds[OUTPUT_POLL_MAX].revents && is_told_to_end(m)))
 			return;

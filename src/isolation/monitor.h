@@ -46,6 +46,7 @@ struct monitor {
 	int (*on_ready)(void *data, int listener_fd, uint32_t attached, struct appsilo_error *err);
 	void *data;
 	bool ready, ended;	/* init has said so */
+	bool told_to_end;	/* by a signal, which was passed on */
 	int64_t look_ms;	/* when to look at the cpu time again */
 	int signal_fd;		/* owned */
 	sigset_t old_mask;
