@@ -40,6 +40,16 @@ static int tell_plan(struct prepared *p, const struct cgroup *cg)
 	return cgroup_open_join(cg, p->plan.cgroup_fds);
 }
 
+static int make_group(const struct cgroup_limits *wanted, unsigned int also, struct cgroup *ret,
+		      struct appsilo_error *err)
+{
+	int r = cgroup_create(wanted, also, ret, err);
+
+	if (r < 0 || ret->n > 0 || ret->version != 2 || geteuid() == 0 || cgroup_scope_enter() < 0)
+		return r;
+	return cgroup_create(wanted, also, ret, err);
+}
+
 int limits_start(struct prepared *p, struct limits *ret, struct appsilo_error *err)
 {
 	const struct run_options *o = &p->options;
@@ -50,7 +60,7 @@ int limits_start(struct prepared *p, struct limits *ret, struct appsilo_error *e
 		return error_set(err, r, "run: --output");
 	if (!o->memory_bytes && !o->pids && !o->cpu_milli && !o->cpu_time_ms)
 		return 0;
-	r = cgroup_create(&wanted, o->cpu_time_ms ? CGROUP_CPU_TIME : 0, &ret->cgroup, err);
+	r = make_group(&wanted, o->cpu_time_ms ? CGROUP_CPU_TIME : 0, &ret->cgroup, err);
 	if (r < 0)
 		return r;
 	warn(o, &ret->cgroup);

@@ -60,6 +60,13 @@ int cgroup_create(const struct cgroup_limits *limits, unsigned int also, struct 
 		  struct appsilo_error *err) must_check;
 
 /**
+ * Version 2, for a user whose own group lies below somebody else's (a login session): have this
+ * process moved into a scope of the user's systemd, beside which groups can be made.
+ * Returns 0; -ENOENT without such a systemd; -EPERM when it refuses; -ETIMEDOUT; -errno.
+ */
+int cgroup_scope_enter(void) must_check;
+
+/**
  * Open what cgroup_join_child() needs.
  * @ret_fds  close-on-exec, the caller's; unused ones are -EBADF
  * Returns 0; -errno.
