@@ -10,6 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import APPSILO, HOME, PLACE, Case, descendants, main, read, write  # noqa: E402
+from packaged import install_tree  # noqa: E402
 from screen import appsilo  # noqa: E402
 
 RESULT = PLACE + "/result.json"
@@ -404,6 +405,30 @@ class Figures(Limited):
                        "try: os.wait()\nexcept ChildProcessError: pass\n")
         _, result = self.ended(self.code(text, options=("--time", "20s")), 0, "exited")
         self.near(result["cpu_ms"], 520, 100)
+
+
+class Package(Limited):
+    MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
+<Package xmlns="http://schemas.microsoft.com/appx/manifest/foundation/windows10" xmlns:appsilo="https://appsilo.org/manifest/1">
+<Identity Name="Test.Limited" Publisher="CN=Limited" Version="1.0.0.0" ProcessorArchitecture="neutral"/>
+<Properties><DisplayName>Limited</DisplayName></Properties>
+<Applications><Application Id="Probe" Executable="VFS\\usr\\bin\\probe"/></Applications>
+<appsilo:Settings><appsilo:Limit Name="output" Value="1K"/><appsilo:Limit Name="pids" Value="20"/></appsilo:Settings>
+</Package>
+"""
+
+    def test_limits_of_the_manifest(self):
+        """They hold without a word; a word of the person's takes their place."""
+        write(PLACE + "/stage/AppxManifest.xml", self.MANIFEST)
+        write(PLACE + "/stage/VFS/usr/bin/probe", "#!/bin/sh\n")
+        os.chmod(PLACE + "/stage/VFS/usr/bin/probe", 0o755)
+        family = install_tree(PLACE + "/stage", HOME + "/.local/share/appsilo", move=True)
+        done, _ = self.ended(self.code("print('x' * 5000)", options=("-p", family)), 137, "output-limit", 9)
+        self.assertEqual(done.stdout, "x" * 1024)
+        done, _ = self.ended(self.limited("python3", "-c", Pids.COUNT, "0", options=("-p", family)), 0, "exited")
+        self.assertEqual(done.stdout, "19\n")
+        done, _ = self.ended(self.code("print('x' * 5000)", options=("-p", family, "--output", "10K")), 0, "exited")
+        self.assertEqual(done.stdout, "x" * 5000 + "\n")
 
 
 @needs_cgroup
