@@ -234,7 +234,7 @@ MUTANTS = [
       '\tret->command = words;\n\tif (!ret->prompt)\n\t\tret->prompt = getenv("APPSILO_PROMPT");\n'),
       ("src/cli/broker_start.c", 'passed[] = {"DISPLAY",', 'passed[] = {"APPSILO_PROMPT", "DISPLAY",')], PROMPTS + "test_u17", "user"),
     ("memory has no limit", "C12", [("src/isolation/confine.c", "r = set_limit(RLIMIT_AS, limits->memory_bytes);", "r = 0;")], RESOURCES + "test_c12_limits", "user"),
-    ("processes have no limit", "C12", [("src/isolation/confine.c", "r = set_limit(RLIMIT_NPROC, limits->pids);", "r = 0;")], RESOURCES + "test_c12_limits", "user"),
+    ("processes have no limit", "C12", [("src/isolation/confine.c", "r = set_limit(RLIMIT_NPROC, limits->pids + 1);", "r = 0;")], RESOURCES + "test_c12_limits", "user"),
     ("core files are written", "C12", [("src/isolation/confine.c", "return setrlimit(RLIMIT_CORE, &no_core) < 0 ? -errno : 0;", "return (void)no_core, 0;")],
      RESOURCES + "test_c12_limits", "user"),
     ("file sizes have no limit", "C12", [("src/isolation/confine.c", "\t\tr = set_limit(RLIMIT_FSIZE, limits->file_size_bytes);\n", "\t\tr = 0;\n")], RESOURCES + "test_c12_sparse", "user"),

@@ -412,6 +412,8 @@ static void setup_monitor(struct broker *b)
 		(struct monitor_source){b->handoff.fds[HANDOFF_WATCH], on_store_files, b};
 	b->monitor.wall_time_ms = b->options.wall_time_ms;
 	b->monitor.cpu_time_ms = b->options.cpu_time_ms;
+	memcpy(b->monitor.meter.fds, &b->handoff.fds[HANDOFF_METER], sizeof(b->monitor.meter.fds));
+	output_init(&b->monitor.output, &b->handoff.fds[HANDOFF_OUTPUT], b->options.output_bytes);
 	b->monitor.on_ready = on_ready;
 	b->monitor.leave_early = true;
 	b->monitor.data = b;

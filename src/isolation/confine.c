@@ -103,8 +103,9 @@ int confine_rlimits(const struct plan_limits *limits)
 	int r;
 
 	r = set_limit(RLIMIT_AS, limits->memory_bytes);
-	if (r == 0)
-		r = set_limit(RLIMIT_NPROC, limits->pids);
+	/* The kernel counts them by user namespace: all of the sandbox, init too. */
+	if (r == 0 && limits->pids)
+		r = set_limit(RLIMIT_NPROC, limits->pids + 1);
 	if (r == 0)
 		r = set_limit(RLIMIT_FSIZE, limits->file_size_bytes);
 	if (r < 0)

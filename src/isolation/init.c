@@ -341,7 +341,8 @@ static void wait_for_go(const struct plan *plan)
 	int fds[FD_PASS_MAX];
 
 	do {
-		if (fd_receive(plan->control_fd, &m, sizeof(m), 0, fds) != sizeof(m))
+		if (fd_receive(plan->control_fd, &m, sizeof(m), 0, fds) != sizeof(m) ||
+		    m.kind == CONTROL_END)
 			_exit(125);
 	} while (m.kind != CONTROL_GO);
 }
@@ -362,6 +363,9 @@ void init_run(struct plan *plan)
 	close_keep_errno(plan->device_fd);
 	close_keep_errno(plan->tie_parent_fd);
 	close_keep_errno(plan->net_judge_fd);
+	close_keep_errno(plan->cgroup_keeper_fd);
+	for (int i = 0; i < OUTPUT_STREAMS; i++)
+		close_keep_errno(plan->output.our_fds[i]);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (setsid() < 0) {
