@@ -51,6 +51,15 @@ def name(host, family=0):
     except socket.gaierror as e:
         return "no name" if e.errno == socket.EAI_NONAME else str(e)
 """
+# A socket that the app has bound is not replaced by one of the host's: its packets are judged.
+BY_PACKETS = """
+class Bound(socket.socket):
+    def __init__(self, family=-1, type=-1, proto=-1, fileno=None):
+        super().__init__(family, type, proto, fileno)
+        if fileno is None and self.type == socket.SOCK_STREAM:
+            self.bind(('::' if self.family == socket.AF_INET6 else '0.0.0.0', 0))
+socket.socket = Bound
+"""
 TYPES = {"A": 1, "CNAME": 5, "AAAA": 28, "SRV": 33}
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 

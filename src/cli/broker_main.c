@@ -45,6 +45,7 @@ struct broker {
 	struct recorder *recorder;
 	struct gate *gate;
 	struct attach *attach;
+	struct carry *carry; /* NULL: no network */
 	struct bfs *bfs;
 	struct monitor monitor;
 	int result_fd;
@@ -186,8 +187,13 @@ static int serve_network(struct broker *b, struct appsilo_error *err)
 					.policy = b->network,
 					.on_death = on_network_death,
 					.data = b};
+	struct carry_config carry = {0};
 	int r = network_start(&config, &b->net);
 
+	if (r == 0) {
+		carry.judge = network_judge(b->net);
+		r = carry_new(&carry, &b->carry);
+	}
 	return r < 0 ? error_set(err, r, "run: serve the network") : 0;
 }
 
@@ -357,7 +363,7 @@ static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsi
 	for (size_t i = 0; i < b->n_start; i++)
 		if (attached & 1u << i)
 			attach_started(b->attach, &b->start[i]);
-	r = listener_fd < 0 ? 0 : notify_start(listener_fd, b->gate, b->attach);
+	r = listener_fd < 0 ? 0 : notify_start(listener_fd, b->gate, b->attach, b->carry);
 	if (r == 0 && b->wait_for_cwd)
 		r = thread_detached(cwd_thread, b);
 	return r < 0 ? error_set(err, r, "run: start a thread") : 0;
@@ -369,7 +375,7 @@ static int seal(const struct broker *b, struct appsilo_error *err)
 {
 	const char *how = b->options.prompt;
 
-	return guard_seal(how && strncmp(how, "agent:", 6) == 0, err);
+	return guard_seal(how && strncmp(how, "agent:", 6) == 0, b->carry, err);
 }
 
 static int finish(struct broker *b, const struct monitor_outcome *outcome)
@@ -424,12 +430,14 @@ static void setup_monitor(struct broker *b)
 {
 	b->monitor.control_fd = TAKE_FD(b->handoff.fds[HANDOFF_CONTROL]);
 	b->monitor.init_pidfd = TAKE_FD(b->handoff.fds[HANDOFF_INIT]);
-	b->monitor.extra_fd = b->handoff.fds[HANDOFF_WATCH];
+	b->monitor.sources[b->monitor.n_sources++] =
+		(struct monitor_source){b->handoff.fds[HANDOFF_WATCH], on_store_files, b};
 	b->monitor.wall_time_ms = b->options.wall_time_ms;
 	b->monitor.cpu_time_ms = b->options.cpu_time_ms;
+	memcpy(b->monitor.meter.fds, &b->handoff.fds[HANDOFF_METER], sizeof(b->monitor.meter.fds));
+	output_init(&b->monitor.output, &b->handoff.fds[HANDOFF_OUTPUT], b->options.output_bytes);
 	b->monitor.on_ready = on_ready;
 	b->monitor.leave_early = true;
-	b->monitor.on_extra = on_store_files;
 	b->monitor.data = b;
 	b->hooks = (struct terminal_hooks){take_terminal, release_terminal, interrupt_app, b};
 	for (int fd = 0; fd < 3; fd++)

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/broker_start.h"
 #include "cli/handoff.h"
+#include "cli/run_limits.h"
 #include "cli/net_judge.h"
 #include "cli/net_start.h"
 #include "cli/prepare.h"
@@ -50,12 +51,14 @@ static int server_view(struct prepared *p, struct appsilo_error *err)
 	return r;
 }
 
-static void monitor_setup(const struct prepared *p, struct monitor *m)
+static void monitor_setup(const struct prepared *p, const struct limits *limits, struct monitor *m)
 {
-	m->extra_fd = m->broken_fd = m->control_fd = m->signal_fd = m->init_pidfd = -EBADF;
+	m->broken_fd = m->control_fd = m->signal_fd = m->init_pidfd = -EBADF;
 	m->leave_early = true;
 	m->wall_time_ms = p->plan.limits.wall_time_ms;
 	m->cpu_time_ms = p->plan.limits.cpu_time_ms;
+	m->meter = limits->meter;
+	output_init(&m->output, p->plan.output.our_fds, p->options.output_bytes);
 	memcpy(m->tty, p->plan.tty, sizeof(m->tty));
 }
 
@@ -119,11 +122,7 @@ static int start_network(struct prepared *p, struct net_judge *judge, struct mon
 {
 	int r = net_start(&p->options, &p->plan, err);
 
-	judge->monitor = m;
-	judge->fd = m->extra_fd = p->plan.net_judge_fd;
-	m->on_extra = net_judge_answer;
-	m->data = judge;
-	return r;
+	return r < 0 ? r : net_judge_start(judge, &p->plan, m, err);
 }
 
 /* Hosts are decided about here, and recorded; files by the kernel. */
@@ -145,13 +144,16 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 		     int *ret_exit_code, struct appsilo_error *err)
 {
 	static struct monitor monitor; /* large; zeroed */
+	cleanup(limits_endp) struct limits limits = LIMITS_NONE;
 	cleanup(close_monitor) struct monitor *m = &monitor;
 	bool early = can_start_early(p);
 	pid_t init_pid;
 	int r, late_fd = -EBADF;
 
-	monitor_setup(p, m);
-	r = early ? 0 : complete_view(p, ret_exit_code, err);
+	r = limits_start(p, &limits, err);
+	monitor_setup(p, &limits, m);
+	if (r == 0 && !early)
+		r = complete_view(p, ret_exit_code, err);
 	if (r == 0)
 		r = prepare_root_run(p, err);
 	if (r < 0)
@@ -163,6 +165,7 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 		r = open_recorder(p, judge, err);
 	if (r == 0)
 		r = start_init(p, m, &init_pid, err);
+	limits_launched(p);
 	if (r == 0 && early)
 		r = complete_view(p, ret_exit_code, err);
 	/* Only a stored rule opens a host. */

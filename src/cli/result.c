@@ -45,6 +45,12 @@ static const char *reason_word(const struct monitor_outcome *o)
 		return "signaled";
 	case MONITOR_TIMEOUT:
 		return "timeout";
+	case MONITOR_OUTPUT:
+		return "output-limit";
+	case MONITOR_OOM:
+		return "oom";
+	case MONITOR_PIDS:
+		return "pids";
 	case MONITOR_NOT_RUN:
 		break;
 	}

@@ -5,10 +5,10 @@
  *
  * Judge's socket: first one net_setup to us. Then for each net_question exactly one
  * net_answer with its id, at once; where its verdict is CONSENT_ASK, a second one, late, with
- * CONSENT_ALLOW or CONSENT_DENY. Its end is ours. A NET_BEGINS is no question: from it on our
- * end is the run's. With the first answer about a name, and with each when it has changed, comes
- * the host's resolv.conf, open for reading. An answer to no question (id 0) says that rules have changed: what has no
- * end is judged again.
+ * CONSENT_ALLOW or CONSENT_DENY. What is told (NET_TELL_NAME, NET_BEGINS) has no answer. Its
+ * end is ours; from NET_BEGINS on it is the run's. With the first answer about a name, and with
+ * each when it has changed, comes the host's resolv.conf, open for reading. An answer to no
+ * question (id 0) says that rules have changed: what has no end is judged again.
  *
  * Init's socket: one net_handover with the descriptors of enum net_handover_fd, then for each
  * of its ports one such number with a listening socket; back comes a byte when all is served.
@@ -31,12 +31,13 @@ enum net_question_kind {
 	NET_ASK_TARGET, /* may it send to address and port? */
 	NET_ASK_NAME,	/* may names[0] be looked up? */
 	NET_ASK_IN,	/* may who came to a port that is listened on for it reach its own port? */
-	NET_BEGINS,	/* something waits for the network, or is served; no answer. Where it
-			 * comes from the program, with it a memory file of NET_ROWS_MAX net_bytes */
+	NET_TELL_NAME,	/* names[0] led to address, for seconds; before the app hears of it */
+	NET_BEGINS,	/* something waits for the network, or is served. Where it comes from the
+			 * program, with it a memory file of NET_ROWS_MAX net_bytes */
 };
 
 struct net_question {
-	uint64_t id; /* never 0 */
+	uint64_t id; /* never 0 but of what is told */
 	uint32_t kind;
 	uint32_t n_names;    /* newest first */
 	uint32_t consented;  /* a person has just allowed the name for once: nothing to ask */
@@ -44,6 +45,7 @@ struct net_question {
 	uint32_t protocol;   /* enum net_protocol */
 	uint16_t family;     /* AF_INET, AF_INET6 */
 	uint16_t port;	     /* host order */
+	uint32_t seconds;    /* NET_TELL_NAME */
 	uint8_t address[16]; /* network order; an IPv4 address has four bytes */
 	char names[NET_NAMES_MAX][NET_NAME_SIZE];
 };

@@ -45,6 +45,9 @@ void judge_count(struct judge *judge, uint32_t row, size_t sent, size_t received
 enum consent_verdict judge_decide(struct judge *judge, struct net_question *question,
 				  uint32_t *ret_row);
 
+/** Tell it what has no answer. */
+void judge_tell(struct judge *judge, const struct net_question *told);
+
 /** The next late answer. Returns false when there is none now. */
 bool judge_next_late(struct judge *judge, struct net_answer *ret);
 

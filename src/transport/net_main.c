@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "transport/flows.h"
+#include "transport/inner.h"
 #include "transport/link.h"
 #include "transport/relay.h"
 #include "transport/resolver.h"
@@ -85,26 +86,14 @@ static bool is_source(const struct net *n, const struct net_address *source)
 	return net_address_equal(source, &n->inner) || net_address_equal(source, &n->inner6);
 }
 
-/* The link itself: libslirp would take some of it for its own services. */
-static bool is_of_link(const struct net_address *target)
-{
-	struct net_address network = {.family = target->family};
-
-	if (target->family == AF_INET) {
-		network.v4.s_addr = htonl(NET_NETWORK_ADDRESS);
-		return net_address_within(target, &network, 29);
-	}
-	return inet_pton(AF_INET6, NET_NETWORK_ADDRESS6, &network.v6) == 1 &&
-	       net_address_within(target, &network, NET_NETWORK_BITS6);
-}
-
 /* What no policy opens by packets. The host's loopback above all: it is reached, where it is
  * exempted, by other means than this. */
 static bool is_out_of_reach(const struct net_address *target)
 {
 	enum net_place place = net_address_place(target);
 
-	return is_of_link(target) || (place != NET_PUBLIC && place != NET_PRIVATE);
+	/* Of the link itself libslirp would take some for its own services. */
+	return inner_is_of_link(target) || (place != NET_PUBLIC && place != NET_PRIVATE);
 }
 
 static void let_through(struct net *n, struct flow *flow, const struct packet *p)
@@ -170,7 +159,7 @@ static struct flow *judge_packet(struct net *n, const struct packet *p, bool ful
 	enum consent_verdict verdict = CONSENT_DENY;
 	uint64_t id = 0;
 
-	if (!is_of_link(&p->target))
+	if (!inner_is_of_link(&p->target))
 		verdict = ask(n, p, full, now_ms, &id, &flow->row);
 	if (verdict == CONSENT_ALLOW && !is_out_of_reach(&p->target))
 		flow->state = FLOW_ALLOWED;

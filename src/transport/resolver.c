@@ -113,6 +113,22 @@ static bool may_lead_to(const struct resolver *r, const struct net_address *addr
 	return false;
 }
 
+/* The judge first: who hears of an address may connect at once, past us. */
+static void keep_name(struct resolver *r, const struct lookup *l, const struct net_address *address,
+		      uint32_t seconds, int64_t now_ms)
+{
+	struct net_question told = {.kind = NET_TELL_NAME,
+				    .family = (uint16_t)address->family,
+				    .n_names = 1,
+				    .consented = l->once,
+				    .seconds = seconds};
+
+	memcpy(told.address, &address->v6, address->family == AF_INET ? 4 : 16);
+	memcpy(told.names[0], l->query.name, NET_NAME_SIZE);
+	judge_tell(r->config.judge, &told);
+	names_add(r->config.names, address, l->query.name, seconds, l->once, now_ms);
+}
+
 static void finish(struct resolver *r, struct lookup *l, struct dns_answer *answer, int64_t now_ms)
 {
 	size_t kept = 0;
@@ -123,7 +139,7 @@ static void finish(struct resolver *r, struct lookup *l, struct dns_answer *answ
 
 		if (!may_lead_to(r, &answer->addresses[i]))
 			continue;
-		names_add(r->config.names, &real, l->query.name, answer->seconds, l->once, now_ms);
+		keep_name(r, l, &real, answer->seconds, now_ms);
 		answer->addresses[kept++] = answer->addresses[i];
 	}
 	/* Nothing of it may be reached: as if the name were not there. */
