@@ -28,6 +28,9 @@ static int tell_plan(struct prepared *p, const struct cgroup *cg)
 		p->plan.limits.memory_bytes = 0;
 	if (cg->what & CGROUP_PIDS)
 		p->plan.limits.pids = 0;
+	/* The kernel's clock for the rlimit counts in ticks, and so now and then too much. */
+	if (cg->what & CGROUP_CPU_TIME)
+		p->plan.limits.cpu_time_ms = 0;
 	return cgroup_open_join(cg, p->plan.cgroup_fds);
 }
 
