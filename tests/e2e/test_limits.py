@@ -334,7 +334,7 @@ class Output(Limited):
     def test_a_terminal(self):
         for prompt in BOTH:
             t = appsilo("run", "--quiet", "--prompt", prompt or self.prompter(), "--output", "5000", "--result", RESULT, "--",
-                        "sh", "-c", "while :; do printf xxxxxxxxxx; done")
+                        "python3", "-c", "import sys; sys.stdout.write('x' * 20000)")
             self.assertEqual(t.end()[1], 137)
             self.assertEqual(t.raw.count(b"x"), 5000)
             self.assertEqual(json.loads(read(RESULT))["reason"], "output-limit")
