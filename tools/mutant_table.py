@@ -10,7 +10,7 @@ DESCRIPTORS, PROMPTS, RESOURCES = "test_descriptors.py:", "test_prompts.py:", "t
 HOSTS, NETWORK, NAME_SERVERS = "test_hosts.py:", "test_network.py:", "test_name_servers.py:"
 CARRIED = "test_carried_sockets.py:"
 NETWORK_CONSENT = "test_network_consent.py:"
-BROKER, SERVER_MODE = "test_broker.py:", "test_server_mode.py:"
+BROKER, SERVER_MODE, LIMITS = "test_broker.py:", "test_server_mode.py:", "test_limits.py:"
 NO_LINKS = "K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);"
 
 MUTANTS = [
@@ -269,6 +269,11 @@ MUTANTS = [
     ("core files are written", "C12", [("src/isolation/confine.c", "return setrlimit(RLIMIT_CORE, &no_core) < 0 ? -errno : 0;", "return (void)no_core, 0;")],
      RESOURCES + "test_c12_limits", "user"),
     ("file sizes have no limit", "C12", [("src/isolation/confine.c", "\t\tr = set_limit(RLIMIT_FSIZE, limits->file_size_bytes);\n", "\t\tr = 0;\n")], RESOURCES + "test_c12_sparse", "user"),
+    ("the app is not put into its cgroup", "C12", [("src/isolation/reaper.c", "if (cgroup_join_child(plan->cgroup_fds) < 0)", "if (0)")], LIMITS + "test_a_program_that", "root"),
+    ("a cgroup outlives its launcher", "C12", [("src/isolation/cgroup_keeper.c", "if (cgroup_remove(cg, 0) < 0) {", "if (0) {")], LIMITS + "test_the_launcher_is_killed", "root"),
+    ("a lost cgroup is not swept", "C12", [("src/isolation/cgroup.c", "if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)\n", "if (0)\n")], LIMITS + "test_the_next_run", "root"),
+    ("output is not counted", "C12", [("src/isolation/output.c", "if (!budget->limited)", "if (true)")], LIMITS + "test_every_byte", "user"),
+    ("a terminal's output is not counted", "C12", [("src/isolation/pty.c", "output_budget_take(relay->budget, (size_t)n)", "(size_t)n")], LIMITS + "test_a_terminal", "user"),
     ("private places have no limit", "C12", [("src/isolation/root.c", '{"mode", "0755", "size", size, NULL}', '{"mode", "0755", "size", "64M", NULL}')], RESOURCES + "test_c12_private", "user"),
     ("packets from any address leave", "N15",
      [("src/transport/net_main.c", "packet_parse(bytes, size, &p) < 0 || !is_source(n, &p.source)", "packet_parse(bytes, size, &p) < 0")],

@@ -144,9 +144,9 @@ static struct check check_fast_path(void)
 static const char *cgroup_todo(int version)
 {
 	if (version == 2)
-		return "start it in a group beside which you may make one: systemd-run --user --scope "
-		       "appsilo run ...; a missing controller is shared out by Delegate=cpu memory pids "
-		       "of user@.service; in a container, let it manage its cgroups";
+		return "log in to a session with systemd --user running (appsilo then gets a scope of its "
+		       "own); a missing controller is shared out by Delegate=cpu memory pids of "
+		       "user@.service; in a container, let it manage its cgroups";
 	return version == 1 ? "version 1 of cgroups is root's alone: run it as root, or boot with "
 			      "systemd.unified_cgroup_hierarchy=1"
 			    : "mount them: mount -t cgroup2 cgroup2 /sys/fs/cgroup";
@@ -170,7 +170,7 @@ static struct check *check_limits(struct check *next)
 	const struct cgroup_limits all = {1 << 30, 1000, 1000};
 	cleanup(cgroup_donep) struct cgroup cg;
 	struct appsilo_error err;
-	int code = cgroup_create(&all, CGROUP_CPU_TIME, &cg, &err);
+	int code = cgroup_obtain(&all, CGROUP_CPU_TIME, &cg, &err);
 
 	(void)!cgroup_remove(&cg, 0); /* what stays is swept by the next run */
 	*next = result("cgroup", 0, false, "", "");

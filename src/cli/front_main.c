@@ -56,7 +56,7 @@ static void monitor_setup(const struct prepared *p, const struct limits *limits,
 	m->broken_fd = m->control_fd = m->signal_fd = m->init_pidfd = -EBADF;
 	m->leave_early = true;
 	m->wall_time_ms = p->plan.limits.wall_time_ms;
-	m->cpu_time_ms = p->plan.limits.cpu_time_ms;
+	m->cpu_time_ms = p->options.cpu_time_ms;
 	m->meter = limits->meter;
 	output_init(&m->output, p->plan.output.our_fds, p->options.output_bytes);
 	memcpy(m->tty, p->plan.tty, sizeof(m->tty));

@@ -5,29 +5,20 @@
 #include <string.h>
 
 /* A limit of pids by rlimit is as good: the kernel counts them by user namespace. */
-static const char *weaker(const struct run_options *o, unsigned int what, char *ret, size_t size)
-{
-	bool memory = o->memory_bytes && !(what & CGROUP_MEMORY);
-	bool time = o->cpu_time_ms && !(what & CGROUP_CPU_TIME);
-	bool cpus = o->cpu_milli && !(what & CGROUP_CPU);
-
-	if (!memory && !time && !cpus)
-		return NULL;
-	snprintf(ret, size, "%s%s%s%s%s%s", memory ? "--memory" : "", memory && time ? " and " : "",
-		 time ? "--time" : "",
-		 memory && time ? " hold for each process by itself"
-		 : memory || time ? " holds for each process by itself" : "",
-		 (memory || time) && cpus ? ", " : "", cpus ? "--cpus does not hold" : "");
-	return ret;
-}
-
 static void warn(const struct run_options *o, const struct cgroup *cg)
 {
-	char text[128];
+	bool memory = o->memory_bytes && !(cg->what & CGROUP_MEMORY);
+	bool time = o->cpu_time_ms && !(cg->what & CGROUP_CPU_TIME);
+	bool cpus = o->cpu_milli && !(cg->what & CGROUP_CPU);
+	const char *each = memory && time ? "--memory and --time hold for each process by itself"
+			   : memory	  ? "--memory holds for each process by itself"
+			   : time	  ? "--time holds for each process by itself"
+					  : "";
 
-	if (o->quiet || !weaker(o, cg->what, text, sizeof(text)))
+	if (o->quiet || (!memory && !time && !cpus))
 		return;
-	log_warning("%s: no cgroup (%s); see appsilo doctor", text,
+	log_warning("%s%s%s: no cgroup (%s); see appsilo doctor", each, *each && cpus ? ", " : "",
+		    cpus ? "--cpus does not hold" : "",
 		    cg->refused ? strerror(-cg->refused) : "not offered here");
 }
 
@@ -37,17 +28,10 @@ static int tell_plan(struct prepared *p, const struct cgroup *cg)
 		p->plan.limits.memory_bytes = 0;
 	if (cg->what & CGROUP_PIDS)
 		p->plan.limits.pids = 0;
+	/* The kernel's clock for the rlimit counts in ticks, and so now and then too much. */
+	if (cg->what & CGROUP_CPU_TIME)
+		p->plan.limits.cpu_time_ms = 0;
 	return cgroup_open_join(cg, p->plan.cgroup_fds);
-}
-
-static int make_group(const struct cgroup_limits *wanted, unsigned int also, struct cgroup *ret,
-		      struct appsilo_error *err)
-{
-	int r = cgroup_create(wanted, also, ret, err);
-
-	if (r < 0 || ret->n > 0 || ret->version != 2 || geteuid() == 0 || cgroup_scope_enter() < 0)
-		return r;
-	return cgroup_create(wanted, also, ret, err);
 }
 
 int limits_start(struct prepared *p, struct limits *ret, struct appsilo_error *err)
@@ -60,7 +44,7 @@ int limits_start(struct prepared *p, struct limits *ret, struct appsilo_error *e
 		return error_set(err, r, "run: --output");
 	if (!o->memory_bytes && !o->pids && !o->cpu_milli && !o->cpu_time_ms)
 		return 0;
-	r = make_group(&wanted, o->cpu_time_ms ? CGROUP_CPU_TIME : 0, &ret->cgroup, err);
+	r = cgroup_obtain(&wanted, o->cpu_time_ms ? CGROUP_CPU_TIME : 0, &ret->cgroup, err);
 	if (r < 0)
 		return r;
 	warn(o, &ret->cgroup);
@@ -69,7 +53,9 @@ int limits_start(struct prepared *p, struct limits *ret, struct appsilo_error *e
 	cgroup_meter_open(&ret->cgroup, &ret->meter);
 	r = cgroup_keeper_start(&ret->cgroup, &ret->keeper);
 	p->plan.cgroup_keeper_fd = ret->keeper.fd;
-	if (r == 0)
+	if (r < 0)
+		(void)!cgroup_remove(&ret->cgroup, 0); /* empty; if it stays, it is swept */
+	else
 		r = tell_plan(p, &ret->cgroup);
 	return r < 0 ? error_set(err, r, "run: cgroup") : 0;
 }

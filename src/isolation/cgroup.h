@@ -60,11 +60,11 @@ int cgroup_create(const struct cgroup_limits *limits, unsigned int also, struct 
 		  struct appsilo_error *err) must_check;
 
 /**
- * Version 2, for a user whose own group lies below somebody else's (a login session): have this
- * process moved into a scope of the user's systemd, beside which groups can be made.
- * Returns 0; -ENOENT without such a systemd; -EPERM when it refuses; -ETIMEDOUT; -errno.
+ * As cgroup_create(); a user of version 2 whose own group lies below root's (a login session) is
+ * first moved, that is this process, into a scope of the user's systemd, if there is one.
  */
-int cgroup_scope_enter(void) must_check;
+int cgroup_obtain(const struct cgroup_limits *limits, unsigned int also, struct cgroup *ret,
+		  struct appsilo_error *err) must_check;
 
 /**
  * Open what cgroup_join_child() needs.

@@ -56,7 +56,8 @@ static int wait_until_in(const char *unit)
 	return 0;
 }
 
-int cgroup_scope_enter(void)
+/* Have this process moved into a scope, beside which groups can be made. */
+static int enter_scope(void)
 {
 	const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
 	char unit[64], pid[16], bus[PATH_MAX];
@@ -81,4 +82,14 @@ int cgroup_scope_enter(void)
 		if (errno != EINTR)
 			return -errno;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? wait_until_in(unit) : -EPERM;
+}
+
+int cgroup_obtain(const struct cgroup_limits *limits, unsigned int also, struct cgroup *ret,
+		  struct appsilo_error *err)
+{
+	int r = cgroup_create(limits, also, ret, err);
+
+	if (r < 0 || ret->n > 0 || ret->version != 2 || geteuid() == 0 || enter_scope() < 0)
+		return r;
+	return cgroup_create(limits, also, ret, err);
 }

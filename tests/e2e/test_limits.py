@@ -198,8 +198,9 @@ class Time(Limited):
             for before in ("", "import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)\n"):
                 done, result = self.code(before + "while True: pass", options=("--time", "1s"), prompt=prompt)
                 self.assertEqual((done.returncode, result["exit_code"], result["reason"]), (124, 124, "timeout"))
-                self.assertGreaterEqual(result["cpu_ms"], 800)  # the kernel's clock for the limit is coarser
-                self.assertLess(result["cpu_ms"], 2600)
+                # An rlimit is counted in ticks, roughly: a process that shares its processor may have less.
+                self.assertGreaterEqual(result["cpu_ms"], 1000 if CGROUP else 300)
+                self.assertLess(result["cpu_ms"], 2000 if CGROUP else 2600)
 
     @needs_cgroup
     def test_all_processes_together(self):
@@ -207,7 +208,7 @@ class Time(Limited):
         for prompt in BOTH:
             _, result = self.ended(self.code(text, options=("--time", "1s"), prompt=prompt), 124, "timeout")
             self.assertGreaterEqual(result["cpu_ms"], 1000)
-            self.assertLess(result["cpu_ms"], 1500)
+            self.assertLess(result["cpu_ms"], 2000)
 
     @needs_cgroup
     def test_half_a_processor(self):
@@ -333,7 +334,7 @@ class Output(Limited):
     def test_a_terminal(self):
         for prompt in BOTH:
             t = appsilo("run", "--quiet", "--prompt", prompt or self.prompter(), "--output", "5000", "--result", RESULT, "--",
-                        "sh", "-c", "while :; do printf xxxxxxxxxx; done")
+                        "python3", "-c", "import sys; sys.stdout.write('x' * 20000)")
             self.assertEqual(t.end()[1], 137)
             self.assertEqual(t.raw.count(b"x"), 5000)
             self.assertEqual(json.loads(read(RESULT))["reason"], "output-limit")
