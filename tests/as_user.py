@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool", "appsilo-net")
+PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool", "appsilo-net", "appsilo-server")
 TEST_USER = "appsilo-test"
 
 

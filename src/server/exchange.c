@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/exchange.h"
+
+#include "server/stream.h"
+#include <string.h>
+
+void exchange_text(struct exchange *x, int status, const char *type, char *text)
+{
+	free(x->reply);
+	x->reply = text;
+	x->reply_size = text ? strlen(text) : 0;
+	x->status = text ? status : 503;
+	x->type = type;
+}
+
+void exchange_json(struct exchange *x, int status, json_t *object)
+{
+	exchange_text(x, status, TYPE_JSON, reply_text(object));
+}
+
+void exchange_error(struct exchange *x, const struct api_error *e)
+{
+	if (e != &x->error)
+		x->error = *e;
+	exchange_text(x, e->status, TYPE_JSON, reply_error(e));
+}
+
+void exchange_fail(struct exchange *x, int status, const char *code, const char *message)
+{
+	struct api_error e;
+
+	(void)api_error_set(&e, status, code, "%s", message);
+	exchange_error(x, &e);
+}
+
+void exchange_job(struct exchange *x, void (*work)(struct job *, struct worker *), void *data,
+		  void (*free_data)(void *))
+{
+	x->job = job_new(x->tenant, work);
+	if (!x->job) {
+		free_data(data);
+		exchange_fail(x, 503, "no-resources", "the server is out of resources");
+		return;
+	}
+	x->job->data = data;
+	x->job->free_data = free_data;
+}
+
+void job_json(struct job *job, int status, json_t *object)
+{
+	free(job->reply);
+	job->reply = reply_text(object);
+	job->status = job->reply ? status : 503;
+}
+
+void job_error(struct job *job, const struct api_error *e)
+{
+	free(job->reply);
+	job->reply = reply_error(e);
+	job->status = e->status;
+	job->reason = e->code;
+}
+
+struct run_control job_control(struct job *job)
+{
+	struct run_control control = {.cancel_fd = job->cancel_fd, .client_fd = job->client_fd,
+				      .wake_fd = -EBADF};
+
+	if (job->stream)
+		stream_control(job->stream, &control);
+	return control;
+}

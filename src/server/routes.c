@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/routes.h"
+
+#include <string.h>
+
+static const struct route table[] = {
+	{"POST", "/v1/run", ROUTE_BODY, route_run},
+	{"DELETE", "/v1/runs/*", 0, route_cancel},
+	{"GET", "/healthz", ROUTE_OPEN, route_health},
+	{"GET", "/readyz", ROUTE_OPEN, route_ready},
+	{"GET", "/metrics", 0, route_metrics},
+	{"GET", "/openapi.json", ROUTE_OPEN, route_openapi},
+};
+
+/* Does @path fit? What stands for stars goes to @ret. */
+static bool fits(const char *pattern, const char *path, char ret[2][SEGMENT_MAX])
+{
+	size_t n = 0;
+
+	while (*pattern) {
+		if (*pattern != '*') {
+			if (*pattern++ != *path++)
+				return false;
+			continue;
+		}
+		size_t length = pattern[1] == '*' ? strlen(path) : strcspn(path, "/");
+
+		if (length == 0 || length >= SEGMENT_MAX)
+			return false;
+		memcpy(ret[n], path, length);
+		ret[n++][length] = '\0';
+		path += length;
+		pattern += pattern[1] == '*' ? 2 : 1;
+	}
+	return !*path;
+}
+
+static bool is_method(const char *row, const char *method)
+{
+	/* A HEAD is a GET whose body the library leaves out. */
+	return strcmp(row, method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(row, "GET") == 0);
+}
+
+static const char *word_for(bool get, bool post, bool put, bool delete)
+{
+	static const char *const words[] = {
+		"",	   "GET, HEAD",		"POST",		"GET, HEAD, POST",
+		"PUT",	   "GET, HEAD, PUT",	"POST, PUT",	"GET, HEAD, POST, PUT",
+		"DELETE",  "GET, HEAD, DELETE", "POST, DELETE", "GET, HEAD, POST, DELETE",
+		"PUT, DELETE", "GET, HEAD, PUT, DELETE", "POST, PUT, DELETE",
+		"GET, HEAD, POST, PUT, DELETE"};
+
+	return words[get | post << 1 | put << 2 | delete << 3];
+}
+
+const struct route *routes_find(struct exchange *x, const char **ret_allow)
+{
+	bool get = false, post = false, put = false, delete = false;
+
+	*ret_allow = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct route *row = &table[i];
+
+		if (!fits(row->path, x->path, x->segment))
+			continue;
+		if (is_method(row->method, x->method))
+			return row;
+		get |= strcmp(row->method, "GET") == 0;
+		post |= strcmp(row->method, "POST") == 0;
+		put |= strcmp(row->method, "PUT") == 0;
+		delete |= strcmp(row->method, "DELETE") == 0;
+	}
+	if (get || post || put || delete)
+		*ret_allow = word_for(get, post, put, delete);
+	return NULL;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which request goes where. A route is a row; its function answers or makes a job. */
+#ifndef APPSILO_SERVER_ROUTES_H
+#define APPSILO_SERVER_ROUTES_H
+
+#include "server/exchange.h"
+
+enum route_flags {
+	ROUTE_OPEN = 1,	 /* needs no token */
+	ROUTE_BODY = 2,	 /* takes a JSON body */
+	ROUTE_BYTES = 4, /* takes a body of any kind */
+};
+
+struct route {
+	const char *method;
+	const char *path; /* "*" stands for one segment, "**" at the end for all that is left */
+	unsigned int flags;
+	void (*handle)(struct exchange *x);
+};
+
+/**
+ * Find the row. @x's segments are filled.
+ * NULL with *ret_allow the methods there are for this path, or NULL when there is no such path.
+ */
+const struct route *routes_find(struct exchange *x, const char **ret_allow);
+
+/* route_run.c */
+void route_run(struct exchange *x);
+void route_cancel(struct exchange *x);
+/* route_info.c */
+void route_health(struct exchange *x);
+void route_ready(struct exchange *x);
+void route_metrics(struct exchange *x);
+void route_openapi(struct exchange *x);
+
+#endif
