@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/exchange.h"
 
+#include "server/routes.h"
 #include "server/stream.h"
 #include <string.h>
 
@@ -22,7 +23,8 @@ void exchange_error(struct exchange *x, const struct api_error *e)
 {
 	if (e != &x->error)
 		x->error = *e;
-	exchange_text(x, e->status, TYPE_JSON, reply_error(e));
+	exchange_text(x, e->status, TYPE_JSON,
+		      x->route && x->route->flags & ROUTE_PISTON ? reply_message(e) : reply_error(e));
 }
 
 void exchange_fail(struct exchange *x, int status, const char *code, const char *message)
@@ -44,6 +46,7 @@ void exchange_job(struct exchange *x, void (*work)(struct job *, struct worker *
 	}
 	x->job->data = data;
 	x->job->free_data = free_data;
+	x->job->message_errors = x->route->flags & ROUTE_PISTON;
 }
 
 void job_json(struct job *job, int status, json_t *object)
@@ -56,7 +59,7 @@ void job_json(struct job *job, int status, json_t *object)
 void job_error(struct job *job, const struct api_error *e)
 {
 	free(job->reply);
-	job->reply = reply_error(e);
+	job->reply = job->message_errors ? reply_message(e) : reply_error(e);
 	job->status = e->status;
 	job->reason = e->code;
 }
@@ -69,4 +72,29 @@ struct run_control job_control(struct job *job)
 	if (job->stream)
 		stream_control(job->stream, &control);
 	return control;
+}
+
+void exchange_free_request(void *request)
+{
+	if (request)
+		request_done(request);
+	free(request);
+}
+
+struct run_request *exchange_decode(struct exchange *x,
+				    int (*decode)(const struct exchange *x, struct run_request *ret,
+						  struct api_error *e))
+{
+	struct run_request *request = calloc(1, sizeof(*request));
+	struct api_error e;
+
+	if (!request) {
+		exchange_fail(x, 503, "no-memory", "the server is out of memory");
+		return NULL;
+	}
+	if (decode(x, request, &e) == 0)
+		return request;
+	exchange_free_request(request);
+	exchange_error(x, &e);
+	return NULL;
 }

@@ -51,6 +51,12 @@ void exchange_fail(struct exchange *x, int status, const char *code, const char 
 void exchange_job(struct exchange *x, void (*work)(struct job *, struct worker *), void *data,
 		  void (*free_data)(void *));
 
+/** The request in the body, for a job. NULL: answered already. exchange_free_request() it. */
+struct run_request *exchange_decode(struct exchange *x,
+				    int (*decode)(const struct exchange *x, struct run_request *ret,
+						  struct api_error *e));
+void exchange_free_request(void *request);
+
 /* For workers: the answer of a job. */
 void job_json(struct job *job, int status, json_t *object);
 void job_error(struct job *job, const struct api_error *e);

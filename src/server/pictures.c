@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/pictures.h"
 
-#include "server/run.h"
+#include "server/runtimes.h"
 #include <string.h>
 
-#define FIGURES RUN_OWN_FOLDER "/figures/"
-#define DRIVER RUN_OWN_FOLDER "/figures.py"
+#define FIGURES WORK_OWN_FOLDER "/figures/"
+#define DRIVER WORK_OWN_FOLDER "/figures.py"
 
 const char *const pictures_command[] = {"python3", "-I", DRIVER, RUNTIME_FILE, NULL};
 

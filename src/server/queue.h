@@ -38,6 +38,7 @@ struct job {
 	int status;
 	char *reply; /* owned */
 	const char *reason; /* for the log */
+	bool message_errors; /* as {"message"} */
 	struct job *next;	 /* in a tenant's line */
 	struct job *before, *after; /* in the registry */
 	int64_t submitted_ms, started_ms;

@@ -122,3 +122,8 @@ char *reply_error(const struct api_error *e)
 {
 	return reply_text(json_pack("{s:{s:s,s:s}}", "error", "code", e->code, "message", e->message));
 }
+
+char *reply_message(const struct api_error *e)
+{
+	return reply_text(json_pack("{s:s}", "message", e->message));
+}

@@ -22,5 +22,7 @@ char *reply_text(json_t *object);
 
 /** {"error":{"code","message"}}. NULL: no memory. */
 char *reply_error(const struct api_error *e);
+/** The same as Piston has it: {"message"}. */
+char *reply_message(const struct api_error *e);
 
 #endif

@@ -288,7 +288,8 @@ int request_add_file(struct run_request *r, const char *name, size_t name_length
 {
 	char shown[200];
 
-	if (strlen(name) != name_length || !work_dir_is_name(name, name_length))
+	if (strlen(name) != name_length || !work_dir_is_name(name, name_length) ||
+	    strncmp(name, WORK_OWN_FOLDER, strlen(WORK_OWN_FOLDER)) == 0)
 		return api_error_set(e, 400, "bad-file-name", "%s: not a relative file name",
 				     show(name, shown));
 	if (r->n_files == REQUEST_FILES_MAX)

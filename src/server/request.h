@@ -53,6 +53,7 @@ struct run_request {
 	size_t stdin_size;
 	struct sandbox_limits limits;
 	bool stream, return_files, return_pictures;
+	bool bare; /* argv is the whole command */
 };
 
 /** Parse one JSON object, strictly. NULL with @e set. Owned by the caller. */

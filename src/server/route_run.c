@@ -3,10 +3,9 @@
 #include "server/routes.h"
 #include "server/stream.h"
 
-static void free_request(void *data)
+static int decode(const struct exchange *x, struct run_request *ret, struct api_error *e)
 {
-	request_done(data);
-	free(data);
+	return request_decode(x->body, x->body_size, &x->server->policy, ret, e);
 }
 
 static void send_end(struct job *job, json_t *object, const struct api_error *e)
@@ -19,36 +18,19 @@ static void send_end(struct job *job, json_t *object, const struct api_error *e)
 
 static void run(struct job *job, struct worker *worker)
 {
-	struct server *s = worker->server;
 	const struct run_request *request = job->data;
 	struct run_control control = job_control(job);
-	cleanup(work_dir_close) struct work_dir dir = {.work_fd = -EBADF};
-	struct run_place place = {&s->backend, &dir, job->tenant->name};
-	struct run_outcome outcome = {0};
-	struct appsilo_error err;
+	cleanup(run_outcome_done) struct run_outcome outcome = {0};
 	struct api_error e;
-	int r = server_open_dir(worker, request->limits.disk_bytes, &dir, &err);
+	int r = run_job(job, worker, request, &control, &outcome, &e);
+	json_t *object = r == 0 ? reply_run(request, &outcome, !job->stream) : NULL;
 
-	if (r < 0)
-		r = api_error_set(&e, 503, "no-resources", "%s", err.line);
+	if (job->stream)
+		send_end(job, object, r < 0 ? &e : NULL);
+	else if (r == 0)
+		job_json(job, 200, object);
 	else
-		r = run_request(&place, request, &control, &outcome, &e);
-	if (r == 0) {
-		const struct sandbox_result *result = &run_last_step(&outcome)->result;
-		json_t *object = reply_run(request, &outcome, !job->stream);
-
-		job->reason = sandbox_reason_word(result->reason);
-		metrics_run(&s->metrics, result);
-		if (job->stream)
-			send_end(job, object, NULL);
-		else
-			job_json(job, 200, object);
-	} else if (job->stream) {
-		send_end(job, NULL, &e);
-	} else {
 		job_error(job, &e);
-	}
-	run_outcome_done(&outcome);
 }
 
 static void start_stream(struct exchange *x)
@@ -64,21 +46,13 @@ static void start_stream(struct exchange *x)
 
 void route_run(struct exchange *x)
 {
-	struct run_request *request = malloc(sizeof(*request));
-	struct api_error e;
+	struct run_request *request = exchange_decode(x, decode);
 	bool stream;
 
-	if (!request) {
-		exchange_fail(x, 503, "no-memory", "the server is out of memory");
+	if (!request)
 		return;
-	}
-	if (request_decode(x->body, x->body_size, &x->server->policy, request, &e) < 0) {
-		free_request(request);
-		exchange_error(x, &e);
-		return;
-	}
 	stream = request->stream || x->wants_events;
-	exchange_job(x, run, request, free_request);
+	exchange_job(x, run, request, exchange_free_request);
 	if (x->job && stream)
 		start_stream(x);
 }

@@ -6,6 +6,10 @@
 static const struct route table[] = {
 	{"POST", "/v1/run", ROUTE_BODY, route_run},
 	{"DELETE", "/v1/runs/*", 0, route_cancel},
+	{"POST", "/v1/batch", ROUTE_BODY, route_batch},
+	{"POST", "/api/v2/execute", ROUTE_BODY | ROUTE_PISTON, route_piston_execute},
+	{"GET", "/api/v2/runtimes", ROUTE_PISTON, route_piston_runtimes},
+	{"POST", "/eval", ROUTE_BODY, route_snekbox},
 	{"GET", "/healthz", ROUTE_OPEN, route_health},
 	{"GET", "/readyz", ROUTE_OPEN, route_ready},
 	{"GET", "/metrics", 0, route_metrics},

@@ -9,6 +9,7 @@ enum route_flags {
 	ROUTE_OPEN = 1,	 /* needs no token */
 	ROUTE_BODY = 2,	 /* takes a JSON body */
 	ROUTE_BYTES = 4, /* takes a body of any kind */
+	ROUTE_PISTON = 8, /* errors as {"message"} */
 };
 
 struct route {
@@ -27,6 +28,11 @@ const struct route *routes_find(struct exchange *x, const char **ret_allow);
 /* route_run.c */
 void route_run(struct exchange *x);
 void route_cancel(struct exchange *x);
+/* route_piston.c, route_snekbox.c, route_batch.c */
+void route_piston_execute(struct exchange *x);
+void route_piston_runtimes(struct exchange *x);
+void route_snekbox(struct exchange *x);
+void route_batch(struct exchange *x);
 /* route_info.c */
 void route_health(struct exchange *x);
 void route_ready(struct exchange *x);

@@ -56,7 +56,7 @@ int run_compile(const struct run_place *place, const struct run_request *r,
 		struct appsilo_error *err)
 {
 	struct run_control quiet = {.cancel_fd = control->cancel_fd, .client_fd = control->client_fd,
-				    .wake_fd = -EBADF};
+				    .wake_fd = -EBADF, .keep_both = control->keep_both};
 	const char *argv[RUNTIME_WORDS_MAX + 1];
 	struct sandbox_spec spec = make_spec(place, r);
 	int err_code;
@@ -81,16 +81,16 @@ int run_program(const struct run_place *place, const struct run_request *r, cons
 {
 	const char *words[RUNTIME_WORDS_MAX + REQUEST_WORDS_MAX + 4];
 	struct sandbox_spec spec = make_spec(place, r);
-	size_t n;
+	size_t n = 0;
 
-	if (r->return_pictures && r->runtime->python)
+	if (!r->bare && r->return_pictures && r->runtime->python)
 		n = make_argv(pictures_command, r->entry, words);
-	else
+	else if (!r->bare)
 		n = make_argv(r->of_files ? r->runtime->run_files : r->runtime->run, r->entry, words);
 	memcpy(words + n, argv, n_argv * sizeof(*argv));
 	words[n + n_argv] = NULL;
 	spec.argv = words;
-	spec.python = r->runtime->python;
+	spec.python = r->runtime->python && !r->bare;
 	return run_step(place, &spec, input, input_size, control, ret, err);
 }
 
@@ -101,7 +101,7 @@ struct sent {
 
 static bool is_own(const char *name)
 {
-	return strcmp(name, ".compiled") == 0 || strncmp(name, RUN_OWN_FOLDER "/", 9) == 0;
+	return strcmp(name, ".compiled") == 0 || strncmp(name, WORK_OWN_FOLDER "/", strlen(WORK_OWN_FOLDER "/")) == 0;
 }
 
 /* What was sent and is unchanged need not go back. */

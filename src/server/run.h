@@ -10,7 +10,6 @@
 #include "server/work_dir.h"
 
 #define RUN_RETURN_BYTES_MAX (8u << 20) /* of files in one answer */
-#define RUN_OWN_FOLDER ".appsilo"	/* what the server puts in the run's folder */
 
 enum run_channel { RUN_STDOUT, RUN_STDERR };
 
@@ -23,6 +22,7 @@ struct run_output {
 struct run_step {
 	struct sandbox_result result;
 	struct run_output out[2]; /* by channel */
+	struct run_output both;	  /* in the order it came, where that was asked for */
 };
 
 struct run_outcome {
@@ -43,6 +43,7 @@ struct run_control {
 	bool (*ready)(void *data); /* does output take something? NULL: always */
 	int wake_fd;		   /* eventfd, readable when it does again; -EBADF; borrowed */
 	void *data;
+	bool keep_both;
 };
 
 /* Where and by whom. */
@@ -54,6 +55,12 @@ struct run_place {
 
 /** Put the files of @r into the folder. Returns 0; -EINVAL with @e set. */
 int run_fill(const struct run_request *r, const struct work_dir *dir, struct api_error *e) must_check;
+
+/** All of it in a folder of the worker's own: what every shape of a run does. As run_request(). */
+struct worker;
+struct job;
+int run_job(struct job *job, struct worker *worker, const struct run_request *r,
+	    const struct run_control *control, struct run_outcome *ret, struct api_error *e) must_check;
 
 /** Run one program whose spec is complete. Returns 0; -errno with the line: it did not start. */
 int run_step(const struct run_place *place, const struct sandbox_spec *spec, const char *input,

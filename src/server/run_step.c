@@ -55,7 +55,8 @@ static void take_output(struct pump *p, enum run_channel channel, const char *by
 	p->output_left -= n;
 	if (n && p->control->output)
 		(void)p->control->output(p->control->data, channel, bytes, n);
-	else if (n && !keep(&p->step->out[channel], bytes, n))
+	else if (n && (!keep(&p->step->out[channel], bytes, n) ||
+		       (p->control->keep_both && !keep(&p->step->both, bytes, n))))
 		end_it(p, SANDBOX_OUTPUT_LIMIT);
 	if (n < size)
 		end_it(p, SANDBOX_OUTPUT_LIMIT);
@@ -192,5 +193,6 @@ void run_step_done(struct run_step *s)
 {
 	free(s->out[RUN_STDOUT].data);
 	free(s->out[RUN_STDERR].data);
+	free(s->both.data);
 	*s = (struct run_step){0};
 }

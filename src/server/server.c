@@ -5,12 +5,14 @@
 #include "cli/places.h"
 #include "cli/programs.h"
 #include "package/installed.h"
-#include "server/reply.h"
+#include "server/event_log.h"
+#include "server/exchange.h"
 #include "server/stream.h"
 #include <microhttpd.h>
 #include <poll.h>
 #include <string.h>
 
+#define VERSION_MS 20000
 #define WORKER_STACK (512 * 1024)
 
 int server_open_dir(const struct worker *w, uint64_t disk_bytes, struct work_dir *ret,
@@ -35,10 +37,8 @@ static void do_job(struct job *job, struct worker *w)
 		job->work(job, w);
 		return;
 	}
-	job->reason = "cancelled";
 	(void)api_error_set(&e, 409, "cancelled", "cancelled before it began");
-	job->status = e.status;
-	job->reply = reply_error(&e);
+	job_error(job, &e);
 }
 
 static void *work(void *data)
@@ -74,7 +74,7 @@ static int ask_version(struct server *s, const struct worker *w, const struct ru
 	struct run_control control = {.cancel_fd = -EBADF, .client_fd = -EBADF, .wake_fd = -EBADF};
 	struct run_place place = {&s->backend, &dir, "server"};
 	struct sandbox_spec spec = {.tenant = "server", .argv = runtime->version_of, .net = "none",
-				    .limits = s->options.limits};
+				    .limits = {.wall_ms = VERSION_MS, .output_bytes = 65536}};
 	char text[512];
 	int r = server_open_dir(w, s->options.limits.disk_bytes, &dir, err);
 
@@ -100,11 +100,18 @@ static int ask_version(struct server *s, const struct worker *w, const struct ru
 static int find_runtimes(struct server *s, struct appsilo_error *err)
 {
 	const struct worker first = {.server = s, .name = "0"};
-	int r = 0;
+	int r;
 
-	for (size_t i = 0; r == 0 && runtimes[i].language; i++)
+	for (size_t i = 0; runtimes[i].language; i++) {
 		r = ask_version(s, &first, &runtimes[i], s->versions.version[i], err);
-	return r;
+		if (r < 0 && i == 0)
+			return r;
+		if (r < 0)
+			event_note("warning", "%s is not offered: %s", runtimes[i].language, err->line);
+	}
+	if (!s->versions.version[0][0])
+		return error_say(err, -ENOENT, "serve: there is no python3; install it");
+	return 0;
 }
 
 static int find_places(struct server *s, struct appsilo_error *err)
@@ -116,12 +123,11 @@ static int find_places(struct server *s, struct appsilo_error *err)
 		r = programs_find("appsilo", s->front, err);
 	if (r < 0)
 		return r;
-	if (strlen(places.data_dir) + 64 > sizeof(s->base))
-		return error_say(err, -ENAMETOOLONG, "serve: %.200s...: too long a path", places.data_dir);
 	strcpy(s->data_dir, places.data_dir);
-	snprintf(s->packages, sizeof(s->packages), "%.*s/packages", PATH_MAX - 32, s->data_dir);
-	snprintf(s->base, sizeof(s->base), "%.*s/serve", PATH_MAX - 32, s->data_dir);
-	return 0;
+	snprintf(s->packages, sizeof(s->packages), "%.*s/" INSTALLED_PACKAGES, PATH_MAX - 32, s->data_dir);
+	s->base = work_dir_place((const char *const[]){s->front, s->data_dir, NULL});
+	return s->base ? 0 : error_say(err, -ENOTDIR, "serve: one of /mnt, /media, /srv and /tmp must be a "
+				       "folder that holds neither appsilo nor its data");
 }
 
 static int start_workers(struct server *s, struct appsilo_error *err)

@@ -30,7 +30,7 @@ struct server {
 	struct worker *workers; /* owned */
 	uint64_t n_workers;	/* that were started */
 	char front[PATH_MAX];	/* the program `appsilo` */
-	char base[PATH_MAX];	/* where the folders of runs are */
+	const char *base;	/* where the folders of runs are */
 	char packages[PATH_MAX];
 	char data_dir[PATH_MAX];
 	atomic_bool draining;

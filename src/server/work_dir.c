@@ -2,6 +2,7 @@
 #include "server/work_dir.h"
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "isolation/kernel.h"
 #include <dirent.h>
@@ -37,19 +38,6 @@ static int own_user_namespace(uid_t uid, gid_t gid)
 	return r == 0 ? write_text("/proc/self/gid_map", map) : r;
 }
 
-/* mkdir -p, private. */
-static int make_folders(const char *dir)
-{
-	char part[PATH_MAX];
-
-	for (const char *slash = strchr(dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		snprintf(part, sizeof(part), "%.*s", (int)(slash - dir), dir);
-		if (mkdir(part, 0700) < 0 && errno != EEXIST && access(part, X_OK) < 0)
-			return -errno;
-	}
-	return mkdir(dir, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
-
 static int mount_memory(const char *path, uint64_t size_bytes, uint64_t inodes)
 {
 	cleanup_close int fs_fd = k_fsopen("tmpfs");
@@ -70,12 +58,10 @@ static int mount_memory(const char *path, uint64_t size_bytes, uint64_t inodes)
 	return 0;
 }
 
-int work_dir_setup(const char *dir, struct appsilo_error *err)
+int work_dir_setup(const char *place, struct appsilo_error *err)
 {
-	int r = make_folders(dir);
+	int r = 0;
 
-	if (r < 0)
-		return error_set(err, r, "serve: make %s; set XDG_DATA_HOME to a folder of yours", dir);
 	if (geteuid() != 0)
 		r = own_user_namespace(geteuid(), getegid());
 	else if (unshare(CLONE_NEWNS) < 0)
@@ -83,9 +69,25 @@ int work_dir_setup(const char *dir, struct appsilo_error *err)
 	if (r == 0 && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		r = -errno;
 	if (r == 0)
-		r = mount_memory(dir, 16 << 20, 65536);
-	return r < 0 ? error_set(err, r, "serve: a file system for runs at %s; run appsilo doctor", dir)
+		r = mount_memory(place, 16 << 20, 65536);
+	return r < 0 ? error_set(err, r, "serve: a file system for runs at %s; run appsilo doctor", place)
 		     : 0;
+}
+
+const char *work_dir_place(const char *const *kept)
+{
+	static const char *const places[] = {"/mnt", "/media", "/srv", "/tmp"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		struct stat st;
+		bool hides = lstat(places[i], &st) < 0 || !S_ISDIR(st.st_mode);
+
+		for (const char *const *one = kept; *one; one++)
+			hides |= path_is_under(*one, places[i]);
+		if (!hides)
+			return places[i];
+	}
+	return NULL;
 }
 
 static uint64_t inodes_for(uint64_t size_bytes)

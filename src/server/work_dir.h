@@ -18,6 +18,8 @@
 #define WORK_VISIT_MAX 4096  /* names looked at when files are collected */
 #define WORK_FILES_MAX 64    /* files collected */
 
+#define WORK_OWN_FOLDER ".appsilo" /* the server's, in the work folder */
+
 struct work_dir {
 	char path[PATH_MAX];	  /* the mount point */
 	char work_path[PATH_MAX]; /* what the program may write */
@@ -40,9 +42,15 @@ struct work_files {
 
 /**
  * Become alone with our mounts: a mount namespace, and as an ordinary user a user namespace,
- * of our own; then an empty file system over @dir (made when missing). Single-threaded only.
+ * of our own; then an empty file system over @place. Single-threaded only.
  */
-int work_dir_setup(const char *dir, struct appsilo_error *err) must_check;
+int work_dir_setup(const char *place, struct appsilo_error *err) must_check;
+
+/**
+ * A folder of every system that can be covered: one that nobody can take away under the
+ * mount, and that hides none of @kept (NULL-terminated). NULL: there is none.
+ */
+const char *work_dir_place(const char *const *kept);
 
 /**
  * Make the folder @base/@name and mount @size_bytes of memory over it.
