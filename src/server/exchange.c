@@ -98,3 +98,14 @@ struct run_request *exchange_decode(struct exchange *x,
 	exchange_error(x, &e);
 	return NULL;
 }
+
+void exchange_stream(struct exchange *x)
+{
+	x->job->stream = stream_new(x->connection, x->client, x->job);
+	if (x->job->stream) {
+		stream_event(x->job->stream, "start", json_pack("{s:s}", "id", x->job->id));
+		return;
+	}
+	job_unref(TAKE_PTR(x->job));
+	exchange_fail(x, 503, "no-resources", "the server is out of resources");
+}

@@ -51,6 +51,9 @@ void exchange_fail(struct exchange *x, int status, const char *code, const char 
 void exchange_job(struct exchange *x, void (*work)(struct job *, struct worker *), void *data,
 		  void (*free_data)(void *));
 
+/** Let the job's answer be events. */
+void exchange_stream(struct exchange *x);
+
 /** The request in the body, for a job. NULL: answered already. exchange_free_request() it. */
 struct run_request *exchange_decode(struct exchange *x,
 				    int (*decode)(const struct exchange *x, struct run_request *ret,

@@ -385,19 +385,25 @@ static int take_language(struct run_request *r, const json_t *object,
 	return 0;
 }
 
-int request_program(const json_t *object, const struct request_policy *policy,
-		    struct run_request *r, struct api_error *e)
+int request_settings(const json_t *object, const struct request_policy *policy,
+		     struct run_request *r, struct api_error *e)
 {
 	int err = take_language(r, object, policy, e);
 
 	r->limits = policy->limits;
 	if (err == 0)
-		err = take_code(r, object, e);
-	if (err == 0)
 		err = take_env(r, object, e);
 	if (err == 0)
 		err = take_limits(object, &r->limits, e);
 	return err < 0 ? err : take_network(r, object, policy, e);
+}
+
+int request_program(const json_t *object, const struct request_policy *policy,
+		    struct run_request *r, struct api_error *e)
+{
+	int err = request_settings(object, policy, r, e);
+
+	return err < 0 ? err : take_code(r, object, e);
 }
 
 static int take_return(struct run_request *r, const json_t *object, struct api_error *e)
@@ -417,6 +423,18 @@ static int take_return(struct run_request *r, const json_t *object, struct api_e
 	return err;
 }
 
+/* What belongs to one run. */
+static int take_run(struct run_request *r, struct api_error *e)
+{
+	int err = request_words(r->root, "argv", REQUEST_WORDS_MAX, r->argv, &r->n_argv, e);
+
+	if (err == 0)
+		err = request_bytes(r, r->root, "stdin", &r->stdin_data, &r->stdin_size, e);
+	if (err == 0)
+		err = request_bool(r->root, "stream", &r->stream, e);
+	return err < 0 ? err : take_return(r, r->root, e);
+}
+
 int request_decode(const char *text, size_t size, const struct request_policy *policy,
 		   struct run_request *ret, struct api_error *e)
 {
@@ -432,13 +450,28 @@ int request_decode(const char *text, size_t size, const struct request_policy *p
 	err = request_only(ret->root, names, "", e);
 	if (err == 0)
 		err = request_program(ret->root, policy, ret, e);
+	return err < 0 ? err : take_run(ret, e);
+}
+
+int request_decode_in(const char *text, size_t size, const struct run_request *defaults,
+		      struct run_request *ret, struct api_error *e)
+{
+	static const char *const names[] = {"code", "files", "entry", "argv", "stdin", "stdin_base64",
+					    "limits", "stream", "return", NULL};
+	int err;
+
+	*ret = *defaults;
+	ret->owned = NULL;
+	ret->n_owned = 0;
+	ret->root = request_parse(text, size, e);
+	if (!ret->root)
+		return -EINVAL;
+	err = request_only(ret->root, names, "", e);
 	if (err == 0)
-		err = request_words(ret->root, "argv", REQUEST_WORDS_MAX, ret->argv, &ret->n_argv, e);
+		err = take_code(ret, ret->root, e);
 	if (err == 0)
-		err = request_bytes(ret, ret->root, "stdin", &ret->stdin_data, &ret->stdin_size, e);
-	if (err == 0)
-		err = request_bool(ret->root, "stream", &ret->stream, e);
-	return err < 0 ? err : take_return(ret, ret->root, e);
+		err = take_limits(ret->root, &ret->limits, e);
+	return err < 0 ? err : take_run(ret, e);
 }
 
 void request_done(struct run_request *r)

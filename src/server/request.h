@@ -62,6 +62,9 @@ json_t *request_parse(const char *text, size_t size, struct api_error *e);
 /** Decode the body of /v1/run. Returns 0; -EINVAL with @e set. request_done() in any case. */
 int request_decode(const char *text, size_t size, const struct request_policy *policy,
 		   struct run_request *ret, struct api_error *e) must_check;
+/** The same in a session, whose settings are @defaults; they have to outlive @ret. */
+int request_decode_in(const char *text, size_t size, const struct run_request *defaults,
+		      struct run_request *ret, struct api_error *e) must_check;
 void request_done(struct run_request *r);
 
 /* The parts, for other shapes. Each returns 0, or -EINVAL with @e set. */
@@ -69,7 +72,10 @@ void request_done(struct run_request *r);
 /** Refuse a field of @object whose name is not in @names (NULL-terminated). */
 int request_only(const json_t *object, const char *const *names, const char *where,
 		 struct api_error *e) must_check;
-/** package, language, code or files and entry, env, limits, network. */
+/** package, language, env, limits, network. */
+int request_settings(const json_t *object, const struct request_policy *policy,
+		     struct run_request *ret, struct api_error *e) must_check;
+/** These, and code or files and entry. */
 int request_program(const json_t *object, const struct request_policy *policy,
 		    struct run_request *ret, struct api_error *e) must_check;
 /** A string without NUL; NULL and 0 when missing. */

@@ -27,6 +27,9 @@ void route_metrics(struct exchange *x)
 	now.waiting = s->queue.waiting;
 	now.running = s->queue.running;
 	pthread_mutex_unlock(&s->queue.lock);
+	pthread_mutex_lock(&s->sessions.lock);
+	now.sessions = s->sessions.n;
+	pthread_mutex_unlock(&s->sessions.lock);
 	now.connections = clients_count(&s->clients);
 	exchange_text(x, 200, "text/plain; version=0.0.4; charset=utf-8",
 		      metrics_text(&s->metrics, &now));

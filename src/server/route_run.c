@@ -33,17 +33,6 @@ static void run(struct job *job, struct worker *worker)
 		job_error(job, &e);
 }
 
-static void start_stream(struct exchange *x)
-{
-	x->job->stream = stream_new(x->connection, x->client, x->job);
-	if (x->job->stream) {
-		stream_event(x->job->stream, "start", json_pack("{s:s}", "id", x->job->id));
-		return;
-	}
-	job_unref(TAKE_PTR(x->job));
-	exchange_fail(x, 503, "no-resources", "the server is out of resources");
-}
-
 void route_run(struct exchange *x)
 {
 	struct run_request *request = exchange_decode(x, decode);
@@ -54,7 +43,7 @@ void route_run(struct exchange *x)
 	stream = request->stream || x->wants_events;
 	exchange_job(x, run, request, exchange_free_request);
 	if (x->job && stream)
-		start_stream(x);
+		exchange_stream(x);
 }
 
 void route_cancel(struct exchange *x)

@@ -7,6 +7,15 @@ static const struct route table[] = {
 	{"POST", "/v1/run", ROUTE_BODY, route_run},
 	{"DELETE", "/v1/runs/*", 0, route_cancel},
 	{"POST", "/v1/batch", ROUTE_BODY, route_batch},
+	{"POST", "/v1/sessions", ROUTE_BODY, route_session_open},
+	{"GET", "/v1/sessions", 0, route_session_list},
+	{"DELETE", "/v1/sessions/*", 0, route_session_delete},
+	{"POST", "/v1/sessions/*/run", ROUTE_BODY, route_session_run},
+	{"POST", "/v1/sessions/*/reset", 0, route_session_reset},
+	{"GET", "/v1/sessions/*/files", 0, route_session_files},
+	{"GET", "/v1/sessions/*/files/**", 0, route_session_get},
+	{"PUT", "/v1/sessions/*/files/**", ROUTE_BYTES, route_session_put},
+	{"DELETE", "/v1/sessions/*/files/**", 0, route_session_remove},
 	{"POST", "/api/v2/execute", ROUTE_BODY | ROUTE_PISTON, route_piston_execute},
 	{"GET", "/api/v2/runtimes", ROUTE_PISTON, route_piston_runtimes},
 	{"POST", "/eval", ROUTE_BODY, route_snekbox},
@@ -21,6 +30,7 @@ static bool fits(const char *pattern, const char *path, char ret[2][SEGMENT_MAX]
 {
 	size_t n = 0;
 
+	ret[0][0] = ret[1][0] = '\0';
 	while (*pattern) {
 		if (*pattern != '*') {
 			if (*pattern++ != *path++)

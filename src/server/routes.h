@@ -33,6 +33,16 @@ void route_piston_execute(struct exchange *x);
 void route_piston_runtimes(struct exchange *x);
 void route_snekbox(struct exchange *x);
 void route_batch(struct exchange *x);
+/* route_sessions.c */
+void route_session_open(struct exchange *x);
+void route_session_list(struct exchange *x);
+void route_session_delete(struct exchange *x);
+void route_session_run(struct exchange *x);
+void route_session_reset(struct exchange *x);
+void route_session_files(struct exchange *x);
+void route_session_get(struct exchange *x);
+void route_session_put(struct exchange *x);
+void route_session_remove(struct exchange *x);
 /* route_info.c */
 void route_health(struct exchange *x);
 void route_ready(struct exchange *x);

@@ -167,6 +167,8 @@ int server_start(struct server *s, struct appsilo_error *err)
 	s->policy = (struct request_policy){s->options.limits, s->options.net_capabilities,
 					    &s->versions, has_package, s};
 	queue_init(&s->queue, &s->tenants, s->options.workers, s->options.queue);
+	sessions_init(&s->sessions, s->options.sessions, (int64_t)s->options.session_idle_ms, s->base,
+		      &s->backend);
 	r = find_runtimes(s, err);
 	return r < 0 ? r : start_workers(s, err);
 }
@@ -177,6 +179,7 @@ void server_stop(struct server *s)
 	for (uint64_t i = 0; i < s->n_workers; i++)
 		pthread_join(s->workers[i].thread, NULL);
 	clients_stop(&s->clients);
+	sessions_done(&s->sessions);
 	queue_done(&s->queue);
 	tenants_done(&s->tenants);
 	free(s->workers);

@@ -8,6 +8,7 @@
 #include "server/queue.h"
 #include "server/request.h"
 #include "server/serve_options.h"
+#include "server/sessions.h"
 #include "server/work_dir.h"
 #include <limits.h>
 
@@ -27,6 +28,7 @@ struct server {
 	struct sandbox_backend backend;
 	struct runtime_versions versions;
 	struct request_policy policy;
+	struct sessions sessions;
 	struct worker *workers; /* owned */
 	uint64_t n_workers;	/* that were started */
 	char front[PATH_MAX];	/* the program `appsilo` */

@@ -14,8 +14,9 @@
 #define CANCEL_MS 10000 /* for runs that were told to end */
 #define LAST_ANSWERS_MS 2000
 
-static int wait_for_end(void)
+static int wait_for_end(struct server *s)
 {
+	const struct timespec moment = {1, 0};
 	sigset_t ends;
 	int signal;
 
@@ -23,8 +24,8 @@ static int wait_for_end(void)
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
 	sigaddset(&ends, SIGHUP);
-	while (sigwait(&ends, &signal) != 0)
-		;
+	while ((signal = sigtimedwait(&ends, NULL, &moment)) < 0)
+		sessions_expire(&s->sessions);
 	return signal;
 }
 
@@ -85,7 +86,7 @@ static int serve(struct server *s, struct appsilo_error *err)
 	fflush(stdout);
 	event_note("start", "listening on %s", shown);
 	listen_notify("READY=1");
-	r = wait_for_end();
+	r = wait_for_end(s);
 	listen_notify("STOPPING=1");
 	event_note("stop", "%s: finishing what runs", strsignal(r));
 	drain(s, daemon);
