@@ -18,7 +18,7 @@
 static int start(struct interpreter *i, const struct run_place *place, const struct run_request *r,
 		 struct appsilo_error *err)
 {
-	static const char *const argv[] = {"python3", "-I", "-u", DRIVER, NULL};
+	static const char *const argv[] = {"python3", "-I", DRIVER, NULL};
 	struct sandbox_spec spec = {.tenant = place->tenant, .package = r->package, .argv = argv,
 				    .env = r->env, .data_dir = place->dir->data_path,
 				    .work_dir = place->dir->work_path, .net = r->net, .hosts = r->hosts,
