@@ -17,6 +17,10 @@
 #define TRANSFER_MS 15000 /* for a body or an answer, and more for a large one: */
 #define BYTES_PER_MS 64
 #define HEADER_BYTES 32768 /* of one request, and what is being sent */
+/* Nothing from elsewhere, nothing inline, in no frame; figures come as data. */
+#define PAGE_POLICY \
+	"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " \
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 #define BODY_BUDGET ((unsigned long long)512 << 20) /* of all bodies together */
 
 static int64_t transfer_ms(size_t size)
@@ -63,6 +67,10 @@ static void add_headers(struct exchange *x, struct MHD_Response *response)
 	(void)MHD_add_response_header(response, "Content-Type", x->type);
 	(void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	(void)MHD_add_response_header(response, "Cache-Control", "no-store");
+	if (x->is_page)
+		(void)MHD_add_response_header(response, "Content-Security-Policy", PAGE_POLICY);
+	if (x->is_page)
+		(void)MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
 	if (x->allow)
 		(void)MHD_add_response_header(response, "Allow", x->allow);
 	if (x->status == 401)

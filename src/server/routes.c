@@ -23,6 +23,9 @@ static const struct route table[] = {
 	{"GET", "/readyz", ROUTE_OPEN, route_ready},
 	{"GET", "/metrics", 0, route_metrics},
 	{"GET", "/openapi.json", ROUTE_OPEN, route_openapi},
+	{"GET", "/", ROUTE_OPEN, route_playground},
+	{"GET", "/playground.css", ROUTE_OPEN, route_playground_css},
+	{"GET", "/playground.js", ROUTE_OPEN, route_playground_js},
 };
 
 /* Does @path fit? What stands for stars goes to @ret. */

@@ -48,5 +48,9 @@ void route_health(struct exchange *x);
 void route_ready(struct exchange *x);
 void route_metrics(struct exchange *x);
 void route_openapi(struct exchange *x);
+/* route_playground.c */
+void route_playground(struct exchange *x);
+void route_playground_css(struct exchange *x);
+void route_playground_js(struct exchange *x);
 
 #endif
