@@ -21,6 +21,7 @@
 #define PAGE_POLICY \
 	"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " \
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+#define DROP_BYTES ((size_t)64 << 20) /* of a refused body, and only as long as it has time */
 #define BODY_BUDGET ((unsigned long long)512 << 20) /* of all bodies together */
 
 static int64_t transfer_ms(size_t size)
@@ -184,7 +185,7 @@ static enum MHD_Result finish(struct exchange *x)
 static enum MHD_Result drop(struct exchange *x, size_t size)
 {
 	x->dropped += size;
-	return x->dropped > x->server->options.body_bytes ? MHD_NO : MHD_YES;
+	return x->dropped > DROP_BYTES ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result take_body(struct exchange *x, const char *data, size_t size)

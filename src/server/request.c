@@ -140,7 +140,7 @@ int request_words(const json_t *object, const char *key, size_t max, const char 
 		  size_t *ret_n, struct api_error *e)
 {
 	const json_t *list = json_object_get(object, key), *value;
-	size_t i;
+	size_t i, bytes = 0;
 
 	if (!list)
 		return 0;
@@ -153,7 +153,10 @@ int request_words(const json_t *object, const char *key, size_t max, const char 
 		if (!json_is_string(value) || has_nul(value))
 			return wrong_type(key, "an array of strings without NUL", e);
 		ret[i] = json_string_value(value);
+		bytes += json_string_length(value) + 1;
 	}
+	if (bytes > REQUEST_WORD_BYTES)
+		return api_error_set(e, 413, "too-large", "%s is larger than %d bytes", key, REQUEST_WORD_BYTES);
 	*ret_n = i;
 	return 0;
 }
@@ -261,6 +264,7 @@ static int take_env(struct run_request *r, const json_t *object, struct api_erro
 	json_t *env = json_object_get(object, "env"), *value;
 	const char *key;
 	char shown[200];
+	size_t bytes = 0;
 
 	if (!env)
 		return 0;
@@ -279,7 +283,10 @@ static int take_env(struct run_request *r, const json_t *object, struct api_erro
 		    !request_own(r, line))
 			return no_memory(e);
 		r->env[r->n_env++] = line;
+		bytes += strlen(line) + 1;
 	}
+	if (bytes > REQUEST_WORD_BYTES)
+		return api_error_set(e, 413, "too-large", "env is larger than %d bytes", REQUEST_WORD_BYTES);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #define REQUEST_WORDS_MAX 256
 #define REQUEST_ENV_MAX 64
 #define REQUEST_HOSTS_MAX 32
+#define REQUEST_WORD_BYTES 100000 /* of all words of a list: execve(2) has limits of its own */
 
 /* What the server allows. Borrowed by decoders. */
 struct request_policy {

@@ -162,8 +162,10 @@ static void work(struct job *job, struct worker *worker)
 		answer(job, NULL, &e);
 		return;
 	}
+	sessions_set_current(&j->server->sessions, s, job);
 	r = j->request.runtime ? run_in(j, s, &control, &outcome, &lost, job->tenant->name, &e)
 			       : session_reset(&j->server->sessions, s, &e);
+	sessions_set_current(&j->server->sessions, s, NULL);
 	pthread_mutex_unlock(&s->use);
 	if (r == 0 && j->request.runtime) {
 		job->reason = sandbox_reason_word(run_last_step(&outcome)->result.reason);

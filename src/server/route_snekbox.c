@@ -70,7 +70,7 @@ static int take_command(struct run_request *r, struct api_error *e)
 	if (input)
 		words[r->n_argv++] = input;
 	r->n_argv++;
-	return input && strlen(input) > 100000
+	return input && strlen(input) > REQUEST_WORD_BYTES
 		       ? api_error_set(e, 413, "too-large", "input is larger than 100000 bytes; use files")
 		       : 0;
 }

@@ -114,11 +114,19 @@ static bool leave(struct sessions *all, struct session *session)
 		if (*at != session)
 			continue;
 		*at = session->next;
-		session->closed = true;
+		if (session->current)
+			job_cancel(session->current);
 		all->n--;
 		return true;
 	}
 	return false;
+}
+
+void sessions_set_current(struct sessions *all, struct session *session, struct job *job)
+{
+	pthread_mutex_lock(&all->lock);
+	session->current = job;
+	pthread_mutex_unlock(&all->lock);
 }
 
 void sessions_close(struct sessions *all, struct session *session)

@@ -24,7 +24,7 @@ struct session {
 	struct work_dir dir;
 	struct interpreter interpreter; /* not started: end_fd < 0 */
 	/* Under the lock of the sessions. */
-	bool closed;
+	struct job *current; /* a run under way; borrowed */
 	int64_t used_ms;
 	struct session *next;
 };
@@ -50,7 +50,10 @@ int sessions_open(struct sessions *all, struct tenant *tenant, struct run_reques
 struct session *sessions_find(struct sessions *all, const struct tenant *tenant, const char *id);
 void sessions_release(struct sessions *all, struct session *session);
 
-/** Take it out of the list: it ends when nobody works in it any more. */
+/** Whose run is under way there; NULL: none any more. */
+void sessions_set_current(struct sessions *all, struct session *session, struct job *job);
+
+/** Take it out of the list, and end what runs in it. It is freed when nobody works in it any more. */
 void sessions_close(struct sessions *all, struct session *session);
 
 /** Close those that were not used for long. Called now and then. */

@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import APPSILO, HOME, PLACE, Case, main, write
+from packaged import install_tree
 from serving import ServeCase, Server, events
 
 TOKEN = "token-of-alice-0123456789"
@@ -143,7 +144,7 @@ class Runs(ServeCase):
 
 
 class Refusals(ServeCase):
-    options = ("--max-body", "100K", "--output", "64K")
+    options = ("--max-body", "120K", "--output", "64K")
 
     def bad(self, status, code, body, **more):
         self.refused(status, code, self.server.json("POST", "/v1/run", body, **more))
@@ -194,9 +195,10 @@ class Refusals(ServeCase):
 
     def test_too_large(self):
         self.bad(413, "too-large", {"code": "#" * 150000})
+        self.bad(413, "too-large", {"code": "1", "argv": ["x" * 60000, "x" * 39999]})
         self.bad(413, "disk-full", {"code": "#" * 90000, "limits": {"disk_bytes": 65536}})
         connection = self.server.connect()
-        connection.request("POST", "/v1/run", (b"x" * 1000 for _ in range(120)), {"Content-Type": "application/json"}, encode_chunked=True)
+        connection.request("POST", "/v1/run", (b"x" * 1000 for _ in range(200)), {"Content-Type": "application/json"}, encode_chunked=True)
         response = connection.getresponse()
         self.assertEqual((response.status, json.load(response)["error"]["code"]), (413, "too-large"))
         connection.close()
@@ -317,6 +319,24 @@ class Strangers(ServeCase):
         self.assertFalse(os.path.exists(HOME + "/.local/share/appsilo"))
 
 
+class Packages(Case):
+    def test_a_run_of_an_installed_package(self):
+        stage = PLACE + "/stage"
+        self.tool("pack-command", "bash", "--stage", stage)
+        family = install_tree(stage, HOME + "/.local/share/appsilo", move=True)
+        server = Server()
+        self.addCleanup(server.stop)
+        code = "ldd_out=$(< /proc/self/maps); [[ $ldd_out == *appsilo-package* ]] && echo packaged; echo $1; : > ~/mark; [ -e ~/mark2 ] && echo seen; : > ~/mark2; exit 1"
+        for _ in range(2):
+            done = server.run(code, package=family, language="bash", argv=["word"])
+            self.assertEqual((done["stdout"], done["stderr"], done["exit_code"]), ("packaged\nword\n", "", 1), done)
+        self.refused(server, "No.Such_8wekyb3d8bbwe")
+
+    def refused(self, server, family):
+        status, answer = server.json("POST", "/v1/run", {"code": "1", "package": family})
+        self.assertEqual((status, answer["error"]["code"]), (422, "unknown-package"))
+
+
 class Tokens(Case):
     def setUp(self):
         super().setUp()
@@ -421,6 +441,7 @@ class Service(Case):
         self.wait_until(server.children, "it has not started")
         server.process.send_signal(signal.SIGTERM)
         self.assertEqual(json.load(connection.getresponse())["reason"], "cancelled")
+        connection.close()
         self.assertEqual(server.process.wait(20), 0)
 
     def test_a_killed_server_leaves_nothing(self):
@@ -443,11 +464,13 @@ class Service(Case):
                 try:
                     raw.sendall(b"a")
                     raw.settimeout(0.01)
-                    if raw.recv(100) == b"":
-                        sockets.remove(raw)
+                    ended = raw.recv(100) == b""
                 except TimeoutError:
-                    pass
+                    ended = False
                 except OSError:
+                    ended = True
+                if ended:
+                    raw.close()
                     sockets.remove(raw)
             time.sleep(0.2)
         self.assertEqual(sockets, [])

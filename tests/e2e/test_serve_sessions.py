@@ -112,6 +112,15 @@ class Sessions(ServeCase):
         thread.join()
         self.assertEqual(answers[0]["stdout"], "first\n")
 
+    def test_deleting_a_session_ends_its_run(self):
+        session, answers = self.open(state=True), []
+        thread = threading.Thread(target=lambda: answers.append(self.run_in(session, "import time; time.sleep(15)")))
+        thread.start()
+        self.wait_until(lambda: self.server.metric("appsilo_runs_running") == 1 and self.server.children(), "it does not start")
+        self.assertEqual(self.server.json("DELETE", session)[0], 200)
+        thread.join(10)
+        self.assertEqual(answers[0]["reason"], "cancelled")
+
     def test_list_delete_and_the_most_there_may_be(self):
         mine = [self.open().rsplit("/", 1)[1] for _ in range(4)]
         self.refused(429, "too-many-sessions", self.server.json("POST", "/v1/sessions", {}))
