@@ -87,8 +87,8 @@ def events(data):
     """Server-sent events as (name, object)."""
     result = []
     for block in data.decode().split("\n\n"):
-        if block:
-            name, text = block.split("\n")
+        if block.strip():
+            name, text = block.strip().split("\n")
             result.append((name.removeprefix("event: "), json.loads(text.removeprefix("data: "))))
     return result
 

@@ -64,6 +64,20 @@ void job_error(struct job *job, const struct api_error *e)
 	job->reason = e->code;
 }
 
+void job_answer(struct job *job, json_t *object, const struct api_error *e)
+{
+	if (e)
+		job_error(job, e);
+	else if (!job->stream)
+		job_json(job, 200, object);
+	if (!job->stream)
+		return;
+	if (e)
+		object = json_pack("{s:{s:s,s:s}}", "error", "code", e->code, "message", e->message);
+	stream_flush(job->stream);
+	stream_event(job->stream, e ? "error" : "result", object);
+}
+
 struct run_control job_control(struct job *job)
 {
 	struct run_control control = {.cancel_fd = job->cancel_fd, .client_fd = job->client_fd,

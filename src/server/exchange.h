@@ -64,6 +64,8 @@ void exchange_free_request(void *request);
 /* For workers: the answer of a job. */
 void job_json(struct job *job, int status, json_t *object);
 void job_error(struct job *job, const struct api_error *e);
+/** @e or, when it is NULL, @object with status 200; as the last event of a stream where there is one. */
+void job_answer(struct job *job, json_t *object, const struct api_error *e);
 
 /** What a job's run listens to. */
 struct run_control job_control(struct job *job);

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /v1/run: one run, answered whole or as events; DELETE /v1/runs/ID ends one. */
 #include "server/routes.h"
-#include "server/stream.h"
 
 static int decode(const struct exchange *x, struct run_request *ret, struct api_error *e)
 {
 	return request_decode(x->body, x->body_size, &x->server->policy, ret, e);
-}
-
-static void send_end(struct job *job, json_t *object, const struct api_error *e)
-{
-	if (e)
-		object = json_pack("{s:{s:s,s:s}}", "error", "code", e->code, "message", e->message);
-	stream_flush(job->stream);
-	stream_event(job->stream, e ? "error" : "result", object);
 }
 
 static void run(struct job *job, struct worker *worker)
@@ -25,12 +16,7 @@ static void run(struct job *job, struct worker *worker)
 	int r = run_job(job, worker, request, &control, &outcome, &e);
 	json_t *object = r == 0 ? reply_run(request, &outcome, !job->stream) : NULL;
 
-	if (job->stream)
-		send_end(job, object, r < 0 ? &e : NULL);
-	else if (r == 0)
-		job_json(job, 200, object);
-	else
-		job_error(job, &e);
+	job_answer(job, object, r < 0 ? &e : NULL);
 }
 
 void route_run(struct exchange *x)

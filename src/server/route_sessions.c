@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /v1/sessions: open, list, run in, reset, delete; files up and down. */
 #include "server/routes.h"
-#include "server/stream.h"
 #include <string.h>
 
 /* The session that the path names; NULL: answered already. */
@@ -131,20 +130,6 @@ static int run_in(struct session_job *j, struct session *s, const struct run_con
 	return 0;
 }
 
-static void answer(struct job *job, json_t *object, const struct api_error *e)
-{
-	if (job->stream) {
-		if (e)
-			object = json_pack("{s:{s:s,s:s}}", "error", "code", e->code, "message", e->message);
-		stream_flush(job->stream);
-		stream_event(job->stream, e ? "error" : "result", object);
-	} else if (e) {
-		job_error(job, e);
-	} else {
-		job_json(job, 200, object);
-	}
-}
-
 static void work(struct job *job, struct worker *worker)
 {
 	struct session_job *j = job->data;
@@ -159,7 +144,7 @@ static void work(struct job *job, struct worker *worker)
 	(void)worker;
 	if (pthread_mutex_trylock(&s->use) != 0) {
 		(void)api_error_set(&e, 409, "busy", "another run is under way in this session");
-		answer(job, NULL, &e);
+		job_answer(job, NULL, &e);
 		return;
 	}
 	sessions_set_current(&j->server->sessions, s, job);
@@ -175,7 +160,7 @@ static void work(struct job *job, struct worker *worker)
 	} else if (r == 0) {
 		object = json_pack("{s:s}", "id", s->id);
 	}
-	answer(job, object, r < 0 ? &e : NULL);
+	job_answer(job, object, r < 0 ? &e : NULL);
 }
 
 static struct session_job *make_job(struct exchange *x)

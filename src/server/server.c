@@ -38,7 +38,7 @@ static void do_job(struct job *job, struct worker *w)
 		return;
 	}
 	(void)api_error_set(&e, 409, "cancelled", "cancelled before it began");
-	job_error(job, &e);
+	job_answer(job, NULL, &e);
 }
 
 static void *work(void *data)

@@ -239,6 +239,32 @@ class Refusals(ServeCase):
         self.assertEqual(self.server.json("GET", "/healthz")[0], 200)
 
 
+class Waiting(ServeCase):
+    options = ("--workers", "1")
+
+    def test_what_is_cancelled_while_it_waits_never_runs(self):
+        first, second = self.server.connect(), self.server.connect()
+        for connection in first, second:
+            connection.request("POST", "/v1/run", json.dumps({"code": "import time; time.sleep(60)", "stream": True}), {"Content-Type": "application/json"})
+        waiting, running = second.getresponse(), first.getresponse()
+        for response in waiting, running:
+            self.assertEqual(self.server.send("DELETE", "/v1/runs/" + response.getheader("X-Run-Id"))[0], 202)
+        ends = sorted(events(response.read())[-1][0] for response in (waiting, running))
+        first.close()
+        second.close()
+        self.assertEqual(ends, ["error", "result"])
+
+    def test_who_leaves_the_queue_costs_nothing(self):
+        for _ in range(5):
+            raw = self.server.socket()
+            body = b'{"code": "import time; time.sleep(8)"}'
+            raw.sendall(b"POST /v1/run HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            raw.close()
+        start = time.monotonic()
+        self.assertEqual(self.server.run("print(1)")["stdout"], "1\n")
+        self.assertLess(time.monotonic() - start, 8)
+
+
 class Strangers(ServeCase):
     options = ("--workers", "2", "--wall-time", "5s")
 
@@ -326,7 +352,7 @@ class Packages(Case):
         family = install_tree(stage, HOME + "/.local/share/appsilo", move=True)
         server = Server()
         self.addCleanup(server.stop)
-        code = "ldd_out=$(< /proc/self/maps); [[ $ldd_out == *appsilo-package* ]] && echo packaged; echo $1; : > ~/mark; [ -e ~/mark2 ] && echo seen; : > ~/mark2; exit 1"
+        code = "maps=$(< /proc/self/maps); [[ $maps == *appsilo-package* ]] && echo packaged; echo $1; [ -e ~/mark ] && echo seen; : > ~/mark; exit 1"
         for _ in range(2):
             done = server.run(code, package=family, language="bash", argv=["word"])
             self.assertEqual((done["stdout"], done["stderr"], done["exit_code"]), ("packaged\nword\n", "", 1), done)
@@ -365,6 +391,7 @@ class Tokens(Case):
         connection.request("POST", "/v1/run", json.dumps({"code": "import time; time.sleep(60)", "stream": True}),
                            {"Content-Type": "application/json", **bearer(TOKEN)})
         response = connection.getresponse()
+        self.wait_until(server.children, "it has not started")
         path = "/v1/runs/" + response.getheader("X-Run-Id")
         self.assertEqual(server.send("DELETE", path, headers=bearer(OTHER))[0], 404)
         self.assertEqual(server.send("DELETE", path, headers=bearer(TOKEN))[0], 202)
