@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """appsilo serve: what clients of Piston and snekbox send and expect, and batches for judges."""
 import base64
-import json
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -168,6 +168,32 @@ class Batches(ServeCase):
                      {"code": "1", "cases": [{}], "stop_on_failure": 1}):
             self.refused(400, "bad-request", self.server.json("POST", "/v1/batch", body))
         self.refused(400, "unknown-field", self.server.json("POST", "/v1/batch", {"code": "1", "cases": [{"input": "x"}]}))
+
+
+class Playground(ServeCase):
+    def test_the_page_needs_nothing_from_elsewhere_and_has_nothing_inline(self):
+        status, headers, data = self.server.send("GET", "/")
+        page = data.decode()
+        policy = headers["Content-Security-Policy"]
+        self.assertEqual((status, headers["Content-Type"]), (200, "text/html; charset=utf-8"))
+        self.assertIn("default-src 'none'", policy)
+        self.assertNotIn("unsafe", policy)
+        self.assertNotRegex(page, r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|https?://")
+        for path in re.findall(r'(?:src|href)="([^"]+)"', page):
+            status, headers, _ = self.server.send("GET", path)
+            self.assertEqual((status, headers["X-Content-Type-Options"]), (200, "nosniff"), path)
+
+    def test_every_field_has_a_label(self):
+        page = self.server.send("GET", "/")[2].decode()
+        for kind, name in re.findall(r"<(select|textarea|input)[^>]* ?id=\"(\w+)\"", page):
+            self.assertRegex(page, rf'for="{name}"|<label>[^<]*<{kind} id="{name}"', name)
+
+    def test_what_the_page_uses_is_there(self):
+        script = self.server.send("GET", "/playground.js")[2].decode()
+        page = self.server.send("GET", "/")[2].decode()
+        for name in set(re.findall(r'at\("(\w+)"\)', script)):
+            self.assertIn(f'id="{name}"', page)
+        self.assertEqual(self.server.send("HEAD", "/")[2], b"")
 
 
 main()
