@@ -70,12 +70,14 @@ static void wake_connection(struct stream *s)
 static ssize_t read_some(void *data, uint64_t position, char *ret, size_t max)
 {
 	struct stream *s = data;
+	ssize_t result;
 	size_t n;
 
 	(void)position;
 	pthread_mutex_lock(&s->lock);
 	n = s->size - s->sent;
 	n = n < max ? n : max;
+	result = n > 0 || !s->finished ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
 	memcpy(ret, s->buffer ? s->buffer + s->sent : "", n);
 	s->sent += n;
 	if (s->sent == s->size)
@@ -87,7 +89,7 @@ static ssize_t read_some(void *data, uint64_t position, char *ret, size_t max)
 		MHD_suspend_connection(s->connection);
 	}
 	pthread_mutex_unlock(&s->lock);
-	return n > 0 || !s->finished ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
+	return result;
 }
 
 /* The response has been sent, or its client went away. */
