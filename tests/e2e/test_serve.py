@@ -76,6 +76,19 @@ class Runs(ServeCase):
         self.assertEqual(len(done["files"]), 64)
         self.assertTrue(done["files_cut"])
 
+    def test_figures_that_are_open_at_the_end_return(self):
+        # A stand-in with the two calls that are used: matplotlib is not on every system.
+        pyplot = ("class Figure:\n    def __init__(self, n): self.n = n\n"
+                  "    def savefig(self, path): open(path, 'wb').write(b'\\x89PNG' + bytes([self.n]))\n"
+                  "def get_fignums(): return [1, 3]\ndef figure(n): return Figure(n)\n")
+        files = [{"name": "main.py", "content": "import sys, os, matplotlib.pyplot\nprint(sys.argv, __name__, os.environ['MPLBACKEND'])\nsys.exit(2)"},
+                 {"name": "matplotlib/__init__.py", "content": ""}, {"name": "matplotlib/pyplot.py", "content": pyplot}]
+        done = self.server.run(files=files, entry="main.py", argv=["a"], **{"return": ["pictures"]})
+        self.assertEqual((done["stdout"], done["exit_code"]), ("['main.py', 'a'] __main__ Agg\n", 2), done)
+        self.assertEqual([(p["name"].rsplit("/", 1)[1], base64.b64decode(p["content"])) for p in sorted(done["pictures"], key=lambda p: p["name"])],
+                         [("figure-1.png", b"\x89PNG\x01"), ("figure-3.png", b"\x89PNG\x03")])
+        self.assertEqual(self.server.run("print(1)", **{"return": ["pictures"]})["pictures"], [])
+
     def test_other_languages(self):
         done = self.server.run("echo $((6*7)) $1", language="bash", argv=["x"])
         self.assertEqual(done["stdout"], "42 x\n")
