@@ -393,7 +393,8 @@ class Tokens(Case):
         self.assertEqual(server.run("print(1)", headers=bearer(TOKEN))["stdout"], "1\n")
         for headers in ({}, bearer("x"), bearer(TOKEN + "x"), bearer(TOKEN[:-1]), bearer("x" * 5000), {"Authorization": "Basic " + TOKEN}, bearer("")):
             status, answer, data = server.send("POST", "/v1/run", run, headers)
-            self.assertEqual((status, answer["WWW-Authenticate"], json.loads(data)["error"]["code"]), (401, "Bearer", "unauthorized"))
+            self.assertEqual((status, answer.get("WWW-Authenticate")), (401, "Bearer"))
+            self.assertEqual(json.loads(data)["error"]["code"], "unauthorized")
             self.assertEqual(server.send("GET", "/metrics", headers=headers)[0], 401)
         for path in ("/healthz", "/readyz", "/openapi.json"):
             self.assertEqual(server.send("GET", path)[0], 200)
