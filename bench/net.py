@@ -16,6 +16,7 @@ import tempfile
 import threading
 
 ADDRESS, PORT = "1.2.3.4", 5001
+LIMIT_S = 60  # for each way, each time
 MEGABYTE = bytes(1 << 20)
 CLIENT = f"""
 import socket, time
@@ -72,25 +73,30 @@ def start_server():
     threading.Thread(target=accept, daemon=True).start()
 
 
+def why(status):
+    return f"no result in {LIMIT_S} s" if status in (124, 137) else f"exit status {status}"
+
+
 def slirp4netns(script):
     """The client starts once the interface is there."""
     wait = f"while ! ip route | grep -q default; do sleep 0.1; done; exec python3 {script}"
-    app = subprocess.Popen(["unshare", "--net", "sh", "-c", wait], stdout=subprocess.PIPE, text=True)
-    own = os.readlink("/proc/self/ns/net")
-    while os.readlink(f"/proc/{app.pid}/ns/net") == own:
-        pass
-    net = subprocess.Popen(["slirp4netns", "--mtu=65520", "--configure", "--disable-host-loopback", str(app.pid), "tap0"],
+    app = subprocess.Popen(["timeout", "-k", "1", str(LIMIT_S), "unshare", "--net", "sh", "-c", f"echo $$; {wait}"],
+                           stdout=subprocess.PIPE, text=True)
+    net = subprocess.Popen(["slirp4netns", "--mtu=65520", "--configure", "--disable-host-loopback", app.stdout.readline().strip(), "tap0"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     out, _ = app.communicate()
     net.kill()
     net.wait()
-    return out
+    return out.split(), why(app.returncode)
 
 
 def command(*words):
-    """What does not end has no values."""
-    return lambda script: subprocess.run(["timeout", "-k", "1", "60", *words, "python3", script], stdout=subprocess.PIPE,
-                                         text=True, check=False, stderr=subprocess.DEVNULL).stdout
+    """What it printed, and why if that is nothing."""
+    def run(script):
+        done = subprocess.run(["timeout", "-k", "1", str(LIMIT_S), *words, "python3", script], stdout=subprocess.PIPE,
+                              text=True, check=False, stderr=subprocess.DEVNULL)
+        return done.stdout.split(), why(done.returncode)
+    return run
 
 
 def main():
@@ -110,21 +116,24 @@ def main():
     if shutil.which("slirp4netns"):
         ways["slirp4netns"] = slirp4netns
     if shutil.which("pasta"):
-        ways["pasta"] = command("pasta", "--config-net", "--quiet", "--")
-    rows = {name: [] for name in ways}
+        # As root it becomes "nobody", who has no rights in this namespace, and its command never starts.
+        ways["pasta"] = command("pasta", "--runas", "0:0", "--netns-only", "--config-net", "--quiet", "--")
+    rows, failed = {name: [] for name in ways}, {}
     for _ in range(rounds):
         for name, way in ways.items():
-            values = way(script).split()
+            values, reason = way(script)
             if len(values) == 4:
                 rows[name].append([float(value) for value in values])
+            else:
+                failed[name] = reason
     shutil.rmtree(place)
     print(f"{platform.release()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, {rounds} rounds, medians")
     print(f"{'':14}{'down MB/s':>12}{'up MB/s':>12}{'trip us':>12}{'connect us':>12}")
     for name, values in rows.items():
         if values:
             print(f"{name:14}" + "".join(f"{statistics.median(column):12.0f}" for column in zip(*values)))
-        else:
-            print(f"{name:14}does not run here")
+        if name in failed:
+            print(f"{name:14}{rounds - len(values)} of {rounds} rounds failed, the last with: {failed[name]}")
 
 
 main()

@@ -19,6 +19,7 @@ ZONE = {  # name: (type, values)
     "alias.example.org": {"CNAME": "allowed.example.org"},
     "rebind.example.org": {"A": ["127.0.0.1", PRIVATE, METADATA]},
     "mixed.example.org": {"A": [PRIVATE, PUBLIC]},
+    "_http._tcp.example.org": {"SRV": [(1, 2, 80, "allowed.example.org"), (3, 4, 81, "secret.evil.org")]},
     "many.example.org": {"A": [f"1.2.4.{i}" for i in range(1, 31)]},
 }
 # Put before the code that runs inside.
@@ -50,7 +51,16 @@ def name(host, family=0):
     except socket.gaierror as e:
         return "no name" if e.errno == socket.EAI_NONAME else str(e)
 """
-TYPES = {"A": 1, "CNAME": 5, "AAAA": 28}
+# A socket that the app has bound is not replaced by one of the host's: its packets are judged.
+BY_PACKETS = """
+class Bound(socket.socket):
+    def __init__(self, family=-1, type=-1, proto=-1, fileno=None):
+        super().__init__(family, type, proto, fileno)
+        if fileno is None and self.type == socket.SOCK_STREAM:
+            self.bind(('::' if self.family == socket.AF_INET6 else '0.0.0.0', 0))
+socket.socket = Bound
+"""
+TYPES = {"A": 1, "CNAME": 5, "AAAA": 28, "SRV": 33}
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 
 
@@ -69,6 +79,7 @@ def encode(name):
 
 def record(name, kind, value):
     data = (socket.inet_aton(value) if kind == "A" else encode(value) if kind == "CNAME"
+            else b"".join(n.to_bytes(2, "big") for n in value[:3]) + encode(value[3]) if kind == "SRV"
             else socket.inet_pton(socket.AF_INET6, value))
     return (encode(name) + TYPES[kind].to_bytes(2, "big") + b"\0\1" + (300).to_bytes(4, "big")
             + len(data).to_bytes(2, "big") + data)

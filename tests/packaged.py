@@ -33,6 +33,8 @@ def record(root):
         lines.append(("capability", capability.get("Name")))
     for setting in root.iter("{https://appsilo.org/manifest/1}Environment"):
         lines.append(("env", setting.get("Name") + "=" + setting.get("Value")))
+    for setting in root.iter("{https://appsilo.org/manifest/1}Limit"):
+        lines.append(("limit", setting.get("Name"), setting.get("Value")))
     for setting in root.iter("{https://appsilo.org/manifest/1}AllowHost"):
         lines.append(("host", setting.get("Host")))
     return family, full, lines

@@ -12,7 +12,7 @@ libssl-dev openssl
 zlib1g-dev libminizip-dev
 libcmocka-dev
 scdoc
-util-linux procps iproute2 git sqlite3 bash coreutils
+util-linux procps iproute2 git sqlite3 bash coreutils time
 make nodejs python3-pip libpython3.11-testsuite
 less vim-tiny python3-pyte
 ca-certificates tzdata python3-venv

@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include <sys/types.h>
 
-#define FD_PASS_MAX 8
+#define FD_PASS_MAX 16
 
 /** Let this process open as many descriptors as it may; where that fails, it is as many as before. */
 void fd_raise_limit(void);

@@ -281,6 +281,8 @@ int gate_new(const struct gate_config *config, struct gate **ret, struct appsilo
 	pthread_mutex_init(&g->hosts_lock, NULL);
 	pthread_cond_init(&g->arrived, NULL);
 	g->hosts_version = -1;
+	if (config->policy)
+		g->hosts_changes = net_policy_changes(config->policy);
 	if (config->decider.store)
 		g->store_version = consent_store_version(config->decider.store);
 	*ret = g;
@@ -326,8 +328,8 @@ void gate_poll_store(struct gate *g)
 	pthread_mutex_unlock(&g->lock);
 	if (changed && g->config.on_change)
 		g->config.on_change(g->config.data, NULL);
-	if (changed && g->config.on_host_change)
-		g->config.on_host_change(g->config.data);
+	if (changed)
+		gate_poll_hosts(g);
 }
 
 void gate_get_counts(struct gate *g, struct gate_counts *ret)

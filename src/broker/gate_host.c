@@ -8,55 +8,24 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "consent/host_rules.h"
+#include "consent/host_words.h"
 #include <string.h>
 
-/* A target with all that its words are made of, in one piece. */
 struct gate_host {
-	struct net_target target; /* name: below, or NULL */
+	struct host_words what;
 	pid_t pid;
-	char name[HOST_NAME_MAX_BYTES + 1];
-	char address[NET_ADDRESS_TEXT_MAX]; /* what it really is */
-	struct consent_host_request words;  /* while it is shown */
+	struct consent_host_request words; /* while it is shown */
 };
 
-static bool is_lookup(const struct net_target *t)
-{
-	return t->address.family == AF_UNSPEC;
-}
-
-/* False: no target at all, such as a look-up of what is no name. */
 static bool host_init(struct gate_host *h, const struct net_target *t, pid_t pid)
 {
-	struct net_address real = net_address_real(&t->address);
-
-	*h = (struct gate_host){.target = *t, .pid = pid};
-	if (t->name && host_name_parse(t->name, strlen(t->name), h->name, NULL) < 0)
-		return false;
-	h->target.name = t->name ? h->name : NULL;
-	if (is_lookup(t)) {
-		h->target.port = 0;
-		return t->name != NULL;
-	}
-	net_address_text(&real, h->address);
-	return true;
-}
-
-static const char *protocol_word(const struct net_target *t)
-{
-	static const char *const words[] = {[NET_TCP] = "tcp", [NET_UDP] = "udp", [NET_ICMP] = "icmp"};
-
-	return is_lookup(t) ? "dns" : words[t->protocol];
+	*h = (struct gate_host){.pid = pid};
+	return host_words_init(&h->what, t);
 }
 
 static struct consent_host_request words_of(const struct gate_host *h)
 {
-	return (struct consent_host_request){
-		.host = h->target.name ? h->name : h->address,
-		.address = is_lookup(&h->target) ? NULL : h->address,
-		.port = h->target.port,
-		.protocol = protocol_word(&h->target),
-		.pid = h->pid,
-	};
+	return host_words_request(&h->what, h->pid);
 }
 
 /* Has the policy what the store says now? */
@@ -67,6 +36,8 @@ static bool is_current(struct gate *g)
 	int64_t version;
 	int r = 0;
 
+	bool changed;
+
 	if (!store)
 		return true;
 	pthread_mutex_lock(&g->hosts_lock);
@@ -76,8 +47,18 @@ static bool is_current(struct gate *g)
 				: host_rules_load(store, g->config.decider.family,
 						  g->config.policy, &err);
 	g->hosts_version = r < 0 ? -1 : version;
+	changed = net_policy_changes(g->config.policy) != g->hosts_changes;
+	g->hosts_changes = net_policy_changes(g->config.policy);
 	pthread_mutex_unlock(&g->hosts_lock);
+	if (changed && g->config.on_host_change)
+		g->config.on_host_change(g->config.data);
 	return r == 0;
+}
+
+void gate_poll_hosts(struct gate *g)
+{
+	if (g->config.policy)
+		(void)is_current(g); /* a damaged store denies at the next question */
 }
 
 static void judge(struct gate *g, const struct net_target *t, struct net_decision *ret)
@@ -85,7 +66,7 @@ static void judge(struct gate *g, const struct net_target *t, struct net_decisio
 	*ret = (struct net_decision){.verdict = CONSENT_DENY};
 	if (!g->config.policy || !is_current(g))
 		return;
-	if (is_lookup(t))
+	if (host_words_is_lookup(t))
 		net_policy_judge_name(g->config.policy, t->name, ret);
 	else
 		net_policy_judge(g->config.policy, t, ret);
@@ -95,7 +76,7 @@ static void count_host(struct gate *g, const struct gate_host *h, bool allowed)
 {
 	gate_count(g, allowed);
 	pthread_mutex_lock(&g->lock);
-	net_account_add(&g->account, &h->target, allowed);
+	net_account_add(&g->account, &h->what.target, allowed);
 	pthread_mutex_unlock(&g->lock);
 }
 
@@ -107,7 +88,7 @@ enum consent_verdict gate_decide_host(struct gate *g, const struct net_target *t
 
 	if (!host_init(&h, target, pid))
 		return CONSENT_DENY;
-	judge(g, &h.target, &decision);
+	judge(g, &h.what.target, &decision);
 	if (decision.verdict == CONSENT_ALLOW) {
 		words = words_of(&h);
 		count_host(g, &h, true);
@@ -131,7 +112,7 @@ static void record_denial(struct gate *g, const struct gate_host *h, const char 
 	struct consent_host_request words = words_of(h);
 	struct net_decision decision;
 
-	judge(g, &h->target, &decision);
+	judge(g, &h->what.target, &decision);
 	/* Asked and refused, once. */
 	if (decision.verdict == CONSENT_ASK || decision.verdict == CONSENT_ALLOW)
 		decision = (struct net_decision){.verdict = CONSENT_ASK};
@@ -151,33 +132,49 @@ void gate_record_host_denial(struct gate *g, const struct net_target *target, pi
 	record_denial(g, &h, call, code);
 }
 
-bool gate_may_publish(struct gate *g, uint16_t port)
+uint32_t gate_account_row(struct gate *g, const struct net_target *target)
 {
-	return g->config.policy && net_policy_may_publish(g->config.policy, port);
+	uint32_t row;
+
+	pthread_mutex_lock(&g->lock);
+	row = net_account_find(&g->account, target);
+	pthread_mutex_unlock(&g->lock);
+	return row;
+}
+
+bool gate_let_in(struct gate *g, uint16_t port, uint32_t *ret_row)
+{
+	bool allowed = g->config.policy && net_policy_may_publish(g->config.policy, port);
+
+	gate_count(g, allowed);
+	pthread_mutex_lock(&g->lock);
+	*ret_row = net_account_add_incoming(&g->account, port, allowed);
+	pthread_mutex_unlock(&g->lock);
+	return allowed;
 }
 
 static bool equal(const struct gate_question *a, const struct gate_question *b)
 {
 	const struct gate_host *x = a->host, *y = b->host;
 
-	return x->target.port == y->target.port && strcmp(x->name, y->name) == 0 &&
-	       is_lookup(&x->target) == is_lookup(&y->target) &&
-	       (*x->name || strcmp(x->address, y->address) == 0);
+	return x->what.target.port == y->what.target.port && strcmp(x->what.name, y->what.name) == 0 &&
+	       host_words_is_lookup(&x->what.target) == host_words_is_lookup(&y->what.target) &&
+	       (*x->what.name || strcmp(x->what.address, y->what.address) == 0);
 }
 
 static enum consent_verdict decide_again(struct gate *g, const struct gate_question *q)
 {
 	struct net_decision decision;
 
-	judge(g, &q->host->target, &decision);
+	judge(g, &q->host->what.target, &decision);
 	return decision.verdict;
 }
 
 static const char *caution_about_host(const struct gate_host *h)
 {
-	if (!is_lookup(&h->target) && net_address_place(&h->target.address) == NET_PRIVATE)
+	if (!host_words_is_lookup(&h->what.target) && net_address_place(&h->what.target.address) == NET_PRIVATE)
 		return "this is an address of your own network";
-	if (strncmp(h->name, "xn--", 4) == 0 || strstr(h->name, ".xn--"))
+	if (strncmp(h->what.name, "xn--", 4) == 0 || strstr(h->what.name, ".xn--"))
 		return "the name has letters of other scripts (shown as xn--...)";
 	return NULL;
 }
@@ -200,14 +197,14 @@ static bool suffices(const struct gate_question *q, const struct prompt_answer *
 /* The host alone: where the name leads now is not what was allowed. */
 static struct host_pattern pattern_of(const struct gate_host *h, bool any_port)
 {
-	struct host_pattern pattern = {.kind = HOST_NAME, .port = any_port ? 0 : h->target.port};
+	struct host_pattern pattern = {.kind = HOST_NAME, .port = any_port ? 0 : h->what.target.port};
 
-	if (h->target.name) {
-		memcpy(pattern.name, h->name, sizeof(pattern.name));
+	if (h->what.target.name) {
+		memcpy(pattern.name, h->what.name, sizeof(pattern.name));
 		return pattern;
 	}
 	pattern.kind = HOST_NETWORK;
-	pattern.network = net_address_real(&h->target.address);
+	pattern.network = net_address_real(&h->what.target.address);
 	pattern.bits = (uint8_t)net_address_bits(&pattern.network);
 	return pattern;
 }
@@ -252,8 +249,6 @@ static void remember(struct gate *g, const struct gate_question *q,
 	}
 	if (r < 0)
 		log_warning("an answer could not be kept, it holds for this one request");
-	if (g->config.on_host_change)
-		g->config.on_host_change(g->config.data);
 }
 
 static void record(struct gate *g, const struct gate_question *q, bool allowed)
@@ -263,7 +258,7 @@ static void record(struct gate *g, const struct gate_question *q, bool allowed)
 	if (allowed)
 		recorder_audit_host(g->config.recorder, &words, NULL);
 	else
-		record_denial(g, q->host, is_lookup(&q->host->target) ? "look up" : "connect", -EACCES);
+		record_denial(g, q->host, host_words_is_lookup(&q->host->what.target) ? "look up" : "connect", -EACCES);
 }
 
 static void count(struct gate *g, const struct gate_question *q, bool allowed)

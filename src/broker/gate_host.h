@@ -21,6 +21,9 @@ enum consent_verdict gate_decide_host(struct gate *gate, const struct net_target
 /** Count a connection that needs no question because its name has just been allowed, for once. */
 void gate_count_consented(struct gate *gate, const struct net_target *target, pid_t pid);
 
+/** The row of the account (network/account.h) that has counted @target. */
+uint32_t gate_account_row(struct gate *gate, const struct net_target *target);
+
 /**
  * Park @ticket until the question about @target is answered. Equal pending questions (host and
  * port) share one prompt. The target is copied. A denial that comes of it is recorded.
@@ -38,7 +41,7 @@ int gate_ask_host(struct gate *gate, const struct net_target *target, pid_t pid,
 void gate_record_host_denial(struct gate *gate, const struct net_target *target, pid_t pid,
 			     const char *call, int code);
 
-/** May somebody outside be let in to the app's @port? */
-bool gate_may_publish(struct gate *gate, uint16_t port);
+/** May somebody outside be let in to the app's @port? Counted; @ret_row as above. */
+bool gate_let_in(struct gate *gate, uint16_t port, uint32_t *ret_row);
 
 #endif

@@ -61,10 +61,14 @@ struct gate {
 	struct net_account account;
 	pthread_mutex_t hosts_lock; /* guards hosts_version; taken before the policy's */
 	int64_t hosts_version;	    /* of the store that the policy's rules are from; -1: none */
+	uint64_t hosts_changes;	    /* of the policy, that were told of */
 };
 
 /** Park @ticket at @q, taken over, or at an equal question. As gate_ask(). */
 int gate_park(struct gate *gate, struct gate_question *q, struct gate_ticket *ticket) must_check;
+
+/** The store has changed: have its rules about hosts? */
+void gate_poll_hosts(struct gate *gate);
 
 void gate_question_free(struct gate_question *q);
 

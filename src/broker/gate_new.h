@@ -19,7 +19,8 @@ struct gate_config {
 	struct recorder *recorder; /* borrowed */
 	/* Rules about @path (NULL: any) changed. Called without locks. */
 	void (*on_change)(void *data, const char *path);
-	/* Rules about hosts changed: whatever was decided about any may not hold any more. */
+	/* Stored rules about hosts changed: whatever was decided about any may not hold any more.
+	 * From any thread, without locks. */
 	void (*on_host_change)(void *data);
 	/* A question was put and its answer has reached the app. From the prompt thread. */
 	void (*on_answered)(void *data);

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "broker/net_watch.h"
+#include "isolation/close_others.h"
 #include "isolation/kernel.h"
 #include "isolation/tree.h"
 #include <linux/capability.h>
@@ -27,28 +28,6 @@ struct helper {
 	pid_t prompter;	   /* process group of the last one; 0: none */
 	struct net_watch network;
 };
-
-static int by_number(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-void helper_close_others(const int *keep, size_t n)
-{
-	unsigned int from = 3;
-	int sorted[8];
-
-	memcpy(sorted, keep, n * sizeof(*keep));
-	qsort(sorted, n, sizeof(*sorted), by_number);
-	for (size_t i = 0; i < n; i++) {
-		if (sorted[i] < (int)from)
-			continue;
-		if (sorted[i] > (int)from)
-			k_close_range(from, (unsigned int)sorted[i] - 1, 0);
-		from = (unsigned int)sorted[i] + 1;
-	}
-	k_close_range(from, ~0U, 0);
-}
 
 static int enter(int ns_fd)
 {
@@ -196,7 +175,7 @@ static void serve(struct helper *h, struct helper_request *q, const int fds[FD_P
 			const int keep[] = {reply_fd, fds[0], h->sandbox_ns_fd, h->idmap_fd};
 
 			/* Not /dev/fuse: while this waits, it must not keep the view alive. */
-			helper_close_others(keep, ARRAY_SIZE(keep));
+			close_others(keep, ARRAY_SIZE(keep));
 			reply(reply_fd, change_mounts(h, q, q->n_fds ? fds[0] : -EBADF));
 			_exit(0);
 		}

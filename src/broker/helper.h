@@ -38,9 +38,6 @@ struct helper_reply {
 	int32_t result; /* 0 or pid; negative errno */
 };
 
-/** Close all descriptors above 2 but @n (at most 8) ones of @keep; negative ones are ignored. */
-void helper_close_others(const int *keep, size_t n);
-
 struct helper_config {
 	int socket_fd;	   /* to the broker */
 	int sandbox_ns_fd; /* the sandbox's mount namespace */

@@ -21,7 +21,12 @@ size_t net_watch_entries(const struct net_watch *w, struct pollfd *ret)
 
 static void start(struct net_watch *w)
 {
-	int r = net_program_start(&w->program);
+	const struct net_question begins = {.kind = NET_BEGINS};
+	int r;
+
+	/* Something waits: without the program, it would for ever. */
+	(void)!fd_send(w->program.judge_fd, &begins, sizeof(begins), NULL, 0);
+	r = net_program_start(&w->program);
 
 	for (size_t i = 0; i < NET_HANDOVER_FDS; i++)
 		close_keep_errno(TAKE_FD(w->fds[i]));

@@ -16,14 +16,12 @@
 #ifndef SECCOMP_USER_NOTIF_FLAG_CONTINUE
 #define SECCOMP_USER_NOTIF_FLAG_CONTINUE 1
 #endif
-/* Linux 6.6: wake the broker on the caller's processor. */
-#define K_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
-#define K_FD_SYNC_WAKE_UP 1
 
 struct notify {
 	int listener_fd; /* owned */
 	struct gate *gate;
 	struct attach *attach;
+	struct carry *carry; /* or NULL */
 	pthread_mutex_t lock; /* guards the list */
 	struct pending *first;
 };
@@ -334,11 +332,15 @@ static bool judge(struct notify *n, const struct seccomp_notif *notif, const cha
 
 static void handle(struct notify *n, const struct seccomp_notif *notif)
 {
-	const struct call_shape *shape = find_shape(notif->data.nr);
-	bool moves = shape && attach_any_in_way(n->attach) && may_need_way(shape, &notif->data);
+	const struct call_shape *shape;
+	bool moves;
 	char paths[2][PATH_MAX];
 	bool known[2] = {false, false};
 
+	if (n->carry && carry_take(n->carry, notif))
+		return;
+	shape = find_shape(notif->data.nr);
+	moves = shape && attach_any_in_way(n->attach) && may_need_way(shape, &notif->data);
 	if (!moves && !attach_any_read_only(n->attach))
 		shape = NULL;
 	for (int i = 0; shape && i < 2 && shape->fd[i] != UNUSED; i++) {
@@ -373,19 +375,29 @@ static void drop_gone(struct notify *n)
 	pthread_mutex_unlock(&n->lock);
 }
 
-/* Returns false when there is nothing to receive. */
+/* Returns false when there is nothing to receive. Most of the time there is nothing else to wait
+ * for, and receiving waits. */
 static bool wait_for_call(struct notify *n)
 {
-	struct pollfd call = {.fd = n->listener_fd, .events = POLLIN};
-	bool asking;
+	struct pollfd fds[2] = {{.fd = n->listener_fd, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+	bool asking, waiting = n->carry && carry_has_waiting(n->carry);
 
 	pthread_mutex_lock(&n->lock);
 	asking = n->first != NULL;
 	pthread_mutex_unlock(&n->lock);
-	if (!asking || poll(&call, 1, LOOK_MS) != 0)
+	asking = asking || (n->carry && carry_is_asking(n->carry));
+	if (!asking && !waiting)
 		return true;
-	drop_gone(n);
-	return false;
+	if (waiting)
+		fds[1].fd = carry_fd(n->carry);
+	if (poll(fds, ARRAY_SIZE(fds), asking ? LOOK_MS : -1) == 0) {
+		drop_gone(n);
+		if (n->carry)
+			carry_drop_gone(n->carry);
+	}
+	if (fds[1].revents)
+		carry_step(n->carry);
+	return fds[0].revents != 0;
 }
 
 static void *serve(void *data)
@@ -408,17 +420,18 @@ static void *serve(void *data)
 	return NULL;
 }
 
-int notify_start(int listener_fd, struct gate *gate, struct attach *attach)
+int notify_start(int listener_fd, struct gate *gate, struct attach *attach, struct carry *carry)
 {
 	struct notify *n = calloc(1, sizeof(*n));
 	int r;
 
 	if (!n)
 		return -ENOMEM;
-	*n = (struct notify){.listener_fd = listener_fd, .gate = gate, .attach = attach};
+	*n = (struct notify){.listener_fd = listener_fd, .gate = gate, .attach = attach, .carry = carry};
 	pthread_mutex_init(&n->lock, NULL);
-	/* Only an optimisation; older kernels refuse. */
-	(void)ioctl(listener_fd, K_NOTIF_SET_FLAGS, K_FD_SYNC_WAKE_UP);
+	k_notif_wake_here(listener_fd);
+	if (carry)
+		carry_listen(carry, listener_fd);
 	r = thread_detached(serve, n);
 	if (r < 0)
 		free(n);

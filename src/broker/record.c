@@ -18,6 +18,8 @@
 /* A path stands in it up to three times, each byte of it as \udcNN. */
 #define LINE_MAX_BYTES (20 * PATH_MAX)
 #define HOST_LINE_MAX_BYTES 4096
+/* A hostile app can have itself refused as often as it likes. */
+#define RECORD_LINES_MAX 10000
 
 struct recorder {
 	pthread_mutex_t lock; /* guards the descriptors and last */
@@ -26,6 +28,7 @@ struct recorder {
 	const char *audit_path;	  /* borrowed; may be NULL */
 	int audit_fd, run_fd;	  /* owned */
 	bool audit_failed, run_failed; /* that was said */
+	size_t n_lines; /* of the run record */
 	char last[LINE_MAX_BYTES]; /* the line before: an equal one is not repeated */
 };
 
@@ -90,9 +93,9 @@ static int run_file(struct recorder *r)
 }
 
 static void begin(const struct recorder *r, const char *kind, pid_t pid, struct json_writer *w,
-		  char *line)
+		  char *line, size_t size)
 {
-	jsonw_init(w, line, LINE_MAX_BYTES);
+	jsonw_init(w, line, size);
 	jsonw_open(w, NULL, '{');
 	jsonw_int(w, "time_ms", clock_realtime_ms());
 	jsonw_string(w, "run", r->id);
@@ -105,7 +108,7 @@ static void begin(const struct recorder *r, const char *kind, pid_t pid, struct 
 static void begin_file(const struct recorder *r, const struct consent_request *q,
 		       struct json_writer *w, char *line)
 {
-	begin(r, "file", q->pid, w, line);
+	begin(r, "file", q->pid, w, line, LINE_MAX_BYTES);
 	jsonw_string(w, "path", q->path);
 	jsonw_string(w, "access", words_access(q->access));
 	jsonw_string(w, "operation", q->operation);
@@ -114,7 +117,7 @@ static void begin_file(const struct recorder *r, const struct consent_request *q
 static void begin_host(const struct recorder *r, const struct consent_host_request *q,
 		       struct json_writer *w, char *line)
 {
-	begin(r, "network", q->pid, w, line);
+	begin(r, "network", q->pid, w, line, HOST_LINE_MAX_BYTES);
 	jsonw_string(w, "host", q->host);
 	jsonw_string(w, "address", q->address);
 	jsonw_int(w, "port", q->port);
@@ -184,9 +187,11 @@ static void put_audit(struct recorder *r, const char *line, int n)
 
 static void put_record(struct recorder *r, const char *line, int n)
 {
-	int fd = n <= 0 || is_repeat(r, line) ? -EBADF : run_file(r);
+	bool wanted = n > 0 && r->n_lines < RECORD_LINES_MAX && !is_repeat(r, line);
+	int fd = wanted ? run_file(r) : -EBADF;
 	int code = fd < 0 ? 0 : fd_append_all(fd, line, (size_t)n);
 
+	r->n_lines += wanted;
 	if (code == 0)
 		return;
 	say_no_record(r, code);
@@ -354,4 +359,37 @@ void recorder_denial_host(struct recorder *r, const struct consent_host_request 
 	jsonw_string(&w, "allow",
 		     host_remedy(r, q, decision, allow, sizeof(allow)) ? allow : NULL);
 	put_denial(r, &w, line);
+}
+
+static void put_total(struct recorder *r, const struct net_account *account, uint32_t number)
+{
+	char line[HOST_LINE_MAX_BYTES];
+	struct json_writer w;
+
+	begin(r, "network-total", 0, &w, line, sizeof(line));
+	net_account_write(account, number, &w);
+	jsonw_close(&w, '}');
+	put_audit(r, line, jsonw_finish(&w));
+}
+
+void recorder_totals(struct recorder *r, const struct net_account *account)
+{
+	pthread_mutex_lock(&r->lock);
+	for (uint32_t i = 1; i <= account->n && r->audit_fd >= 0; i++)
+		put_total(r, account, i);
+	if (r->audit_fd >= 0 && net_account_has_others(account))
+		put_total(r, account, 0);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void recorder_line(struct recorder *r, const char *line, int n)
+{
+	pthread_mutex_lock(&r->lock);
+	put_record(r, line, n);
+	pthread_mutex_unlock(&r->lock);
+}
+
+bool recorder_has_record(const struct recorder *r)
+{
+	return r->run_fd >= 0;
 }

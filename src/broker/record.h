@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What was decided, for people: the audit file (--audit) gets every decision, the run
- * record gets the denials, for `appsilo why`. One JSON object a line. Thread-safe.
+ * record gets the denials, for `appsilo why`. One JSON object a line. Thread-safe. Compiled for
+ * the front too, which decides about hosts in server mode.
  */
 #ifndef APPSILO_BROKER_RECORD_H
 #define APPSILO_BROKER_RECORD_H
 
 #include "base/error.h"
 #include "consent/decide.h"
-#include "network/policy.h"
+#include "network/account.h"
 
 struct recorder;
 
@@ -40,6 +41,15 @@ void recorder_audit_host(struct recorder *recorder, const struct consent_host_re
 void recorder_denial_host(struct recorder *recorder, const struct consent_host_request *request,
 			  const char *call, int code, const char *unasked,
 			  const struct net_decision *decision);
+
+/** At the end: what went where, a line a host, into the audit file. */
+void recorder_totals(struct recorder *recorder, const struct net_account *account);
+
+/** Append @line of @n bytes, or none if that is not positive, to the run record. */
+void recorder_line(struct recorder *recorder, const char *line, int n);
+
+/** Has anything been recorded, that `appsilo why` could tell? */
+bool recorder_has_record(const struct recorder *recorder);
 
 DEFINE_CLEANUP(struct recorder *, recorder_close)
 

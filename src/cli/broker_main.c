@@ -40,10 +40,12 @@ struct broker {
 	struct consent_store *store;
 	struct session_rules *session;
 	struct net_policy *network;
+	struct network *net; /* NULL: none is served */
 	struct decider decider;
 	struct recorder *recorder;
 	struct gate *gate;
 	struct attach *attach;
+	struct carry *carry; /* NULL: no network */
 	struct bfs *bfs;
 	struct monitor monitor;
 	int result_fd;
@@ -109,6 +111,14 @@ static void on_change(void *data, const char *path)
 	bfs_invalidate(b->bfs, path);
 }
 
+static void on_host_change(void *data)
+{
+	struct broker *b = data;
+
+	if (b->net)
+		network_doubt(b->net);
+}
+
 static void on_used(void *data, const char *folder)
 {
 	attach_consider_later(((struct broker *)data)->attach, folder);
@@ -165,10 +175,25 @@ static void watch_store(struct broker *b)
 			    b->places.data_dir);
 }
 
+static void on_network_death(void *data)
+{
+	monitor_break(&((struct broker *)data)->monitor);
+}
+
 static int serve_network(struct broker *b, struct appsilo_error *err)
 {
-	int r = network_start(b->handoff.fds[HANDOFF_NET], b->gate, b->network);
+	struct network_config config = {.fd = b->handoff.fds[HANDOFF_NET],
+					.gate = b->gate,
+					.policy = b->network,
+					.on_death = on_network_death,
+					.data = b};
+	struct carry_config carry = {0};
+	int r = network_start(&config, &b->net);
 
+	if (r == 0) {
+		carry.judge = network_judge(b->net);
+		r = carry_new(&carry, &b->carry);
+	}
 	return r < 0 ? error_set(err, r, "run: serve the network") : 0;
 }
 
@@ -182,6 +207,7 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 		.make_prompter = make_prompter,
 		.quiet = b->options.quiet,
 		.on_change = on_change,
+		.on_host_change = on_host_change,
 		.on_answered = on_answered,
 		.on_used = on_used,
 		.data = b,
@@ -337,7 +363,7 @@ static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsi
 	for (size_t i = 0; i < b->n_start; i++)
 		if (attached & 1u << i)
 			attach_started(b->attach, &b->start[i]);
-	r = listener_fd < 0 ? 0 : notify_start(listener_fd, b->gate, b->attach);
+	r = listener_fd < 0 ? 0 : notify_start(listener_fd, b->gate, b->attach, b->carry);
 	if (r == 0 && b->wait_for_cwd)
 		r = thread_detached(cwd_thread, b);
 	return r < 0 ? error_set(err, r, "run: start a thread") : 0;
@@ -349,7 +375,7 @@ static int seal(const struct broker *b, struct appsilo_error *err)
 {
 	const char *how = b->options.prompt;
 
-	return guard_seal(how && strncmp(how, "agent:", 6) == 0, err);
+	return guard_seal(how && strncmp(how, "agent:", 6) == 0, b->carry, err);
 }
 
 static int finish(struct broker *b, const struct monitor_outcome *outcome)
@@ -361,6 +387,9 @@ static int finish(struct broker *b, const struct monitor_outcome *outcome)
 
 	gate_get_counts(b->gate, &counts);
 	gate_get_account(b->gate, &network);
+	if (b->net)
+		network_add_bytes(b->net, &network);
+	recorder_totals(b->recorder, &network);
 	result = (struct result_counts){counts.asked, counts.allowed, counts.denied, &network};
 	if (outcome->text[0])
 		log_error("%s", outcome->text);
@@ -401,12 +430,14 @@ static void setup_monitor(struct broker *b)
 {
 	b->monitor.control_fd = TAKE_FD(b->handoff.fds[HANDOFF_CONTROL]);
 	b->monitor.init_pidfd = TAKE_FD(b->handoff.fds[HANDOFF_INIT]);
-	b->monitor.extra_fd = b->handoff.fds[HANDOFF_WATCH];
+	b->monitor.sources[b->monitor.n_sources++] =
+		(struct monitor_source){b->handoff.fds[HANDOFF_WATCH], on_store_files, b};
 	b->monitor.wall_time_ms = b->options.wall_time_ms;
 	b->monitor.cpu_time_ms = b->options.cpu_time_ms;
+	memcpy(b->monitor.meter.fds, &b->handoff.fds[HANDOFF_METER], sizeof(b->monitor.meter.fds));
+	output_init(&b->monitor.output, &b->handoff.fds[HANDOFF_OUTPUT], b->options.output_bytes);
 	b->monitor.on_ready = on_ready;
 	b->monitor.leave_early = true;
-	b->monitor.on_extra = on_store_files;
 	b->monitor.data = b;
 	b->hooks = (struct terminal_hooks){take_terminal, release_terminal, interrupt_app, b};
 	for (int fd = 0; fd < 3; fd++)

@@ -6,8 +6,10 @@
 #include "base/pin.h"
 #include "broker/helper.h"
 #include "cli/handoff.h"
+#include "cli/run_limits.h"
 #include "cli/net_start.h"
 #include "cli/programs.h"
+#include "isolation/close_others.h"
 #include "isolation/kernel.h"
 #include "isolation/launch.h"
 #include "package/stamps.h"
@@ -333,6 +335,8 @@ static int start_network(struct prepared *p, struct handoff *h, struct net_progr
 	else if (network_asks(&p->options) &&
 		 net_prepare(&p->options, &p->plan, ret_later, err) < 0)
 		net_program_close(ret_later);
+	p->plan.net_program_fds[0] = ret_later->init_fd;
+	p->plan.net_program_fds[1] = ret_later->judge_fd;
 	p->plan.net_optional = !wanted;
 	h->fds[HANDOFF_NET] = p->plan.net_judge_fd;
 	return wanted ? r : 0;
@@ -356,16 +360,17 @@ static void become_helper(const struct handoff *h, const struct helper_config *c
 			  const struct prepared *p)
 {
 	int keep[] = {config->socket_fd, config->sandbox_ns_fd, config->idmap_fd,
-		      h->fds[HANDOFF_WATCH], p->plan.tie_parent_fd, config->network.program_fd,
+		      h->fds[HANDOFF_WATCH], p->plan.tie_parent_fd, p->plan.cgroup_keeper_fd, config->network.program_fd,
 		      config->network.init_fd, config->network.judge_fd};
 
 	/* Nothing of the sandbox may stay open in H: init watches for the broker's end. */
-	helper_close_others(keep, ARRAY_SIZE(keep));
+	close_others(keep, ARRAY_SIZE(keep));
 	helper_run(config);
 }
 
 int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct appsilo_error *err)
 {
+	struct limits limits = LIMITS_NONE;
 	struct handoff h = {.fds = {[0 ... HANDOFF_FDS - 1] = -EBADF},
 			    .facts = {p->identity.family, p->identity.app, p->identity.real, p->cwd,
 				      p->home, p->package.active ? p->package.package.path : ""},
@@ -384,6 +389,9 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 		r = plan_view(p, err);
 	if (r == 0)
 		r = start_network(p, &h, &helper.network, err);
+	/* Before the user namespace: a cgroup asks who we are outside. */
+	if (r == 0)
+		r = limits_start(p, &limits, err);
 	if (r == 0)
 		r = enter_outer(p, err);
 	if (r == 0)
@@ -392,6 +400,9 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 		r = mount_fuse(&h.fds[HANDOFF_FUSE], &p->plan.fuse_fd, err);
 	if (r == 0)
 		r = start_init(p, &h, err);
+	limits_launched(p);
+	memcpy(&h.fds[HANDOFF_OUTPUT], p->plan.output.our_fds, sizeof(p->plan.output.our_fds));
+	memcpy(&h.fds[HANDOFF_METER], limits.meter.fds, sizeof(limits.meter.fds));
 	if (r == 0)
 		r = open_sandbox(h.init_pid, &helper.sandbox_ns_fd, err);
 	helper.idmap_fd = p->idmap_fd;

@@ -6,6 +6,8 @@
 #include "base/json.h"
 #include "cli/host_config.h"
 #include "config.h"
+#include "isolation/cgroup.h"
+#include "isolation/confine.h"
 #include "isolation/landlock.h"
 #include "isolation/probe.h"
 #include <fcntl.h>
@@ -131,14 +133,62 @@ static struct check check_landlock(void)
 	return c;
 }
 
-static struct check check_cgroup(void)
+static struct check check_fast_path(void)
 {
-	bool v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
-	struct check c = result("cgroup", 0, false, "", "");
+	int code = confine_can_report_sockets(landlock_abi()) ? 0 : -EOPNOTSUPP;
 
-	snprintf(c.found, sizeof(c.found), "%s; limits use rlimits in this version",
-		 v2 ? "v2" : access("/sys/fs/cgroup/memory", F_OK) == 0 ? "v1" : "none");
-	return c;
+	return result("fast-path", code, false, "native speed of TCP, and \"permission denied\" for a refused "
+		      "connection; packets are judged one by one", "use Linux 6.9 or newer, with Landlock");
+}
+
+static const char *cgroup_todo(int version)
+{
+	if (version == 2)
+		return "log in to a session with systemd --user running (appsilo then gets a scope of its "
+		       "own); a missing controller is shared out by Delegate=cpu memory pids of "
+		       "user@.service; in a container, let it manage its cgroups";
+	return version == 1 ? "version 1 of cgroups is root's alone: run it as root, or boot with "
+			      "systemd.unified_cgroup_hierarchy=1"
+			    : "mount them: mount -t cgroup2 cgroup2 /sys/fs/cgroup";
+}
+
+static const struct {
+	unsigned int what;
+	const char *name, *instead, *cost; /* no cost: as good without a cgroup */
+} limited[] = {
+	{CGROUP_MEMORY, "limit-memory", "rlimit, each process by itself",
+	 "--memory holds for the address space of each process, not for all of them together"},
+	{CGROUP_PIDS, "limit-pids", "rlimit, all processes together", NULL},
+	{CGROUP_CPU_TIME, "limit-time", "rlimit, each process by itself",
+	 "--time holds for each process, not for all of them together"},
+	{CGROUP_CPU, "limit-cpus", "nothing", "--cpus does not hold"},
+};
+
+/* A group with every limit, made and removed. Returns the next free check. */
+static struct check *check_limits(struct check *next)
+{
+	const struct cgroup_limits all = {1 << 30, 1000, 1000};
+	cleanup(cgroup_donep) struct cgroup cg;
+	struct appsilo_error err;
+	int code = cgroup_obtain(&all, CGROUP_CPU_TIME, &cg, &err);
+
+	(void)!cgroup_remove(&cg, 0); /* what stays is swept by the next run */
+	*next = result("cgroup", 0, false, "", "");
+	snprintf(next->found, sizeof(next->found), "version %d%s%s",
+		 cg.version, cg.refused || code < 0 ? "; " : "",
+		 cg.refused || code < 0 ? strerror(-(cg.refused ? cg.refused : code)) : "");
+	if (cg.version == 0)
+		snprintf(next->found, sizeof(next->found), "none");
+	next++;
+	for (size_t i = 0; i < ARRAY_SIZE(limited); i++, next++) {
+		bool whole = code == 0 && cg.what & limited[i].what;
+
+		*next = result(limited[i].name, whole || !limited[i].cost ? 0 : -ENOTSUP, false,
+			       limited[i].cost, cgroup_todo(cg.version));
+		snprintf(next->found, sizeof(next->found), "%s",
+			 whole ? "cgroup, all processes together" : limited[i].instead);
+	}
+	return next;
 }
 
 static struct check check_io_uring(void)
@@ -187,8 +237,9 @@ static size_t examine(struct check checks[CHECKS_MAX])
 	code = probe(PROBE_TUNNEL);
 	checks[n++] = result("tunnel", code, false, "every network; only --net none works",
 			     tunnel_todo(code));
+	checks[n++] = check_fast_path();
 	checks[n++] = check_io_uring();
-	checks[n++] = check_cgroup();
+	n = (size_t)(check_limits(&checks[n]) - checks);
 	if (geteuid() == 0)
 		checks[n++] = check_config(&err);
 	return n;

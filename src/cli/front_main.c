@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/broker_start.h"
 #include "cli/handoff.h"
+#include "cli/run_limits.h"
 #include "cli/net_judge.h"
 #include "cli/net_start.h"
 #include "cli/prepare.h"
@@ -50,12 +51,14 @@ static int server_view(struct prepared *p, struct appsilo_error *err)
 	return r;
 }
 
-static void monitor_setup(const struct prepared *p, struct monitor *m)
+static void monitor_setup(const struct prepared *p, const struct limits *limits, struct monitor *m)
 {
-	m->extra_fd = m->control_fd = m->signal_fd = m->init_pidfd = -EBADF;
+	m->broken_fd = m->control_fd = m->signal_fd = m->init_pidfd = -EBADF;
 	m->leave_early = true;
 	m->wall_time_ms = p->plan.limits.wall_time_ms;
-	m->cpu_time_ms = p->plan.limits.cpu_time_ms;
+	m->cpu_time_ms = p->options.cpu_time_ms;
+	m->meter = limits->meter;
+	output_init(&m->output, p->plan.output.our_fds, p->options.output_bytes);
 	memcpy(m->tty, p->plan.tty, sizeof(m->tty));
 }
 
@@ -119,11 +122,16 @@ static int start_network(struct prepared *p, struct net_judge *judge, struct mon
 {
 	int r = net_start(&p->options, &p->plan, err);
 
-	judge->monitor = m;
-	judge->fd = m->extra_fd = p->plan.net_judge_fd;
-	m->on_extra = net_judge_answer;
-	m->data = judge;
-	return r;
+	return r < 0 ? r : net_judge_start(judge, &p->plan, m, err);
+}
+
+/* Hosts are decided about here, and recorded; files by the kernel. */
+static int open_recorder(const struct prepared *p, struct net_judge *judge, struct appsilo_error *err)
+{
+	if (judge->fd < 0 && !p->options.audit)
+		return 0;
+	return recorder_open(p->places.data_dir, p->options.audit, p->identity.family,
+			     p->identity.app, &judge->recorder, err);
 }
 
 /* The plan lies in memory that init shares; a descriptor that is newer than init has to be sent. */
@@ -136,13 +144,16 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 		     int *ret_exit_code, struct appsilo_error *err)
 {
 	static struct monitor monitor; /* large; zeroed */
+	cleanup(limits_endp) struct limits limits = LIMITS_NONE;
 	cleanup(close_monitor) struct monitor *m = &monitor;
 	bool early = can_start_early(p);
 	pid_t init_pid;
 	int r, late_fd = -EBADF;
 
-	monitor_setup(p, m);
-	r = early ? 0 : complete_view(p, ret_exit_code, err);
+	r = limits_start(p, &limits, err);
+	monitor_setup(p, &limits, m);
+	if (r == 0 && !early)
+		r = complete_view(p, ret_exit_code, err);
 	if (r == 0)
 		r = prepare_root_run(p, err);
 	if (r < 0)
@@ -150,8 +161,11 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 	p->plan.partial = early;
 	if (network_wanted(&p->options) || p->host_granted)
 		r = start_network(p, judge, m, err);
+	if (r == 0 && !early)
+		r = open_recorder(p, judge, err);
 	if (r == 0)
 		r = start_init(p, m, &init_pid, err);
+	limits_launched(p);
 	if (r == 0 && early)
 		r = complete_view(p, ret_exit_code, err);
 	/* Only a stored rule opens a host. */
@@ -159,6 +173,8 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 		r = start_network(p, judge, m, err);
 		late_fd = p->plan.net_fd;
 	}
+	if (r == 0 && early)
+		r = open_recorder(p, judge, err);
 	/* Init is gone: the monitor sees it, and why. */
 	if (r == 0 && early && (r = tell_complete(m->control_fd, late_fd)) < 0 && r != -EPIPE)
 		return error_set(err, r, "run: hand the plan over");
@@ -179,7 +195,7 @@ static int run_server_mode(struct prepared *p)
 	struct appsilo_error err = {0};
 	struct monitor_outcome outcome = {0};
 	struct result_counts counts = {0};
-	struct net_judge judge = {.fd = -EBADF};
+	struct net_judge judge = {.fd = -EBADF, .bytes_fd = -EBADF};
 	cleanup_close int result_fd = -EBADF;
 	char run_id[RUNS_ID_MAX];
 	int exit_code = 125;
@@ -193,10 +209,11 @@ static int run_server_mode(struct prepared *p)
 		return complain(&err, exit_code);
 	if (outcome.text[0])
 		log_error("%s", outcome.text);
+	net_judge_finish(&judge);
 	counts.allowed = judge.allowed;
 	counts.denied = judge.denied;
 	counts.network = &judge.account;
-	server_record(p, &outcome, run_id);
+	server_record(p, &outcome, &judge.recorder, run_id);
 	if (result_fd >= 0 && result_write(result_fd, &outcome, p->identity.family,
 					   run_id[0] ? run_id : NULL, &counts, &err) < 0)
 		return complain(&err, 125);

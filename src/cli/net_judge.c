@@ -1,43 +1,184 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/net_judge.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
-#include "transport/question.h"
+#include "consent/host_words.h"
+#include <string.h>
 #include <sys/socket.h>
 
-static enum consent_verdict decide(struct net_policy *policy, const struct net_target *target)
+static void judge(struct net_policy *policy, const struct net_target *target,
+		  struct net_decision *ret)
 {
-	return target->address.family == AF_UNSPEC ? net_policy_decide_name(policy, target->name)
-						   : net_policy_decide(policy, target);
+	if (host_words_is_lookup(target))
+		net_policy_judge_name(policy, target->name, ret);
+	else
+		net_policy_judge(policy, target, ret);
 }
 
-static enum consent_verdict judge(struct net_judge *j, struct net_question *q)
+/* @code  what the app gets; 0: what its packets get */
+static void record(struct net_judge *j, const struct host_words *words, bool allowed, int code,
+		   const struct net_decision *decision)
+{
+	struct consent_host_request request = host_words_request(words, 0);
+	const char *call;
+	int packets_code;
+
+	if (allowed) {
+		recorder_audit_host(j->recorder, &request, decision);
+		return;
+	}
+	call = net_question_refusal(&words->target, &packets_code);
+	recorder_denial_host(j->recorder, &request, call, code ? code : packets_code, "no-rule", decision);
+}
+
+static bool judge_out(struct net_judge *j, struct net_question *q, int code, uint32_t *ret_row)
 {
 	struct net_target target;
-	bool known = net_question_target(j->policy, q, &target);
-	/* There is nobody to ask. */
-	bool allowed = known && decide(j->policy, &target) == CONSENT_ALLOW;
+	struct net_decision decision;
+	struct host_words words;
+	bool allowed;
 
+	*ret_row = 0;
+	if (!net_question_target(j->policy, q, &target))
+		return false;
+	judge(j->policy, &target, &decision);
+	allowed = decision.verdict == CONSENT_ALLOW; /* there is nobody to ask */
+	*ret_row = net_account_add(&j->account, &target, allowed);
+	if (host_words_init(&words, &target))
+		record(j, &words, allowed, code, &decision);
 	j->allowed += allowed;
 	j->denied += !allowed;
-	if (known)
-		net_account_add(&j->account, &target, allowed);
-	return allowed ? CONSENT_ALLOW : CONSENT_DENY;
+	return allowed;
 }
 
-void net_judge_answer(void *data)
+static bool judge_in(struct net_judge *j, uint16_t port, uint32_t *ret_row)
+{
+	bool allowed = net_policy_may_publish(j->policy, port);
+
+	*ret_row = net_account_add_incoming(&j->account, port, allowed);
+	j->allowed += allowed;
+	j->denied += !allowed;
+	return allowed;
+}
+
+static void answer(struct net_judge *j, struct net_question *q)
+{
+	struct net_answer answer = {.id = q->id};
+	bool allowed = q->kind == NET_ASK_IN ? judge_in(j, q->port, &answer.row)
+					     : judge_out(j, q, 0, &answer.row);
+	cleanup_close int fd =
+		q->kind == NET_ASK_NAME ? net_question_servers(&j->servers) : -EBADF;
+
+	answer.verdict = allowed ? CONSENT_ALLOW : CONSENT_DENY;
+	/* It has gone: the sandbox has no network any more. */
+	(void)!fd_send(j->fd, &answer, sizeof(answer), &fd, fd >= 0);
+}
+
+static void begin(struct net_judge *j, int bytes_fd)
+{
+	j->begun = true;
+	if (j->bytes_fd < 0)
+		j->bytes_fd = bytes_fd;
+	else
+		close_keep_errno(bytes_fd);
+}
+
+static void stop_listening(struct net_judge *j)
+{
+	for (size_t i = 0; i < j->monitor->n_sources; i++)
+		if (j->monitor->sources[i].fd == j->fd)
+			j->monitor->sources[i].fd = -EBADF;
+}
+
+static void take_messages(void *data)
 {
 	struct net_judge *j = data;
 	struct net_question q;
-	int none[FD_PASS_MAX];
-	ssize_t n;
+	int bytes_fd = -EBADF, r;
 
-	while ((n = fd_receive(j->fd, &q, sizeof(q), MSG_DONTWAIT, none)) == sizeof(q)) {
-		struct net_answer answer = {.id = q.id, .verdict = judge(j, &q)};
-
-		/* It has gone: the sandbox has no network any more. */
-		(void)!fd_send(j->fd, &answer, sizeof(answer), NULL, 0);
+	while ((r = net_question_receive(j->fd, MSG_DONTWAIT, &q, &bytes_fd)) > 0) {
+		if (q.kind == NET_TELL_NAME)
+			names_told(j->names, &q, clock_monotonic_ms());
+		else if (q.kind == NET_BEGINS)
+			begin(j, TAKE_FD(bytes_fd));
+		else
+			answer(j, &q);
 	}
-	if (n != -EAGAIN)
-		j->monitor->extra_fd = -EBADF;
+	if (r == -EAGAIN)
+		return;
+	stop_listening(j);
+	if (j->begun)
+		monitor_break(j->monitor);
+}
+
+static enum consent_verdict decide_call(void *data, struct net_question *q, pid_t pid)
+{
+	struct net_judge *j = data;
+	struct net_address address = {.family = q->family}, real;
+	uint32_t row;
+
+	(void)pid;
+	memcpy(&address.v6, q->address, q->family == AF_INET ? 4 : 16);
+	real = net_address_real(&address);
+	/* All that was told before the call. */
+	take_messages(j);
+	names_tell(j->names, clock_monotonic_ms(), &real, q);
+	return judge_out(j, q, -EACCES, &row) ? CONSENT_ALLOW : CONSENT_DENY;
+}
+
+static void take_call(void *data)
+{
+	carry_receive(((struct net_judge *)data)->carry);
+}
+
+static void go_on(void *data)
+{
+	carry_step(((struct net_judge *)data)->carry);
+}
+
+static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsilo_error *err)
+{
+	struct net_judge *j = data;
+	struct monitor *m = j->monitor;
+
+	(void)attached;
+	(void)err;
+	j->listener_fd = listener_fd;
+	if (listener_fd < 0)
+		return 0;
+	carry_listen(j->carry, listener_fd);
+	m->sources[m->n_sources++] = (struct monitor_source){listener_fd, take_call, j};
+	m->sources[m->n_sources++] = (struct monitor_source){carry_fd(j->carry), go_on, j};
+	return 0;
+}
+
+int net_judge_start(struct net_judge *j, const struct plan *plan, struct monitor *m,
+		    struct appsilo_error *err)
+{
+	struct carry_config carry = {.judge = {.decide = decide_call, .data = j},
+				     .change_ids = plan->change_ids,
+				     .uid = plan->uid,
+				     .gid = plan->gid};
+	int r = carry_new(&carry, &j->carry);
+
+	j->names = names_new();
+	if (r == 0 && !j->names)
+		r = -ENOMEM;
+	if (r < 0)
+		return error_set(err, r, "run: serve the network");
+	j->monitor = m;
+	j->fd = plan->net_judge_fd;
+	m->sources[m->n_sources++] = (struct monitor_source){j->fd, take_messages, j};
+	m->on_ready = on_ready;
+	m->data = j;
+	return 0;
+}
+
+void net_judge_finish(struct net_judge *j)
+{
+	net_question_add_bytes(j->bytes_fd, &j->account);
+	if (j->recorder)
+		recorder_totals(j->recorder, &j->account);
+	close_keep_errno(TAKE_FD(j->bytes_fd));
 }

@@ -14,15 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int refuse_unsupported(const struct run_options *o, struct appsilo_error *err)
-{
-	if (o->cpu_milli || o->output_bytes)
-		return error_say(err, -EOPNOTSUPP,
-				 "run: %s is not enforced by this version; leave it out",
-				 o->cpu_milli ? "--cpus" : "--output");
-	return 0;
-}
-
 /* A directory on a standard descriptor would be a way out of the view (CVE-2024-21626). */
 static int check_standard_fds(struct appsilo_error *err)
 {
@@ -205,7 +196,12 @@ int prepare_options(char *const *words, bool python, struct prepared *ret,
 
 	ret->plan.fuse_fd = ret->plan.control_fd = ret->plan.parent_fd = ret->plan.device_fd =
 		ret->plan.tie_fd = ret->plan.tie_parent_fd = ret->plan.net_fd = ret->plan.net_judge_fd =
-		ret->plan.package.tree_fd = ret->package.dir_fd = ret->idmap_fd = -EBADF;
+		ret->plan.net_program_fds[0] = ret->plan.net_program_fds[1] =
+		ret->plan.package.tree_fd = ret->package.dir_fd = ret->idmap_fd =
+		ret->plan.cgroup_keeper_fd = -EBADF;
+	ret->plan.output = OUTPUT_PIPES_NONE;
+	for (size_t i = 0; i < CGROUP_PARTS_MAX; i++)
+		ret->plan.cgroup_fds[i] = -EBADF;
 	r = run_options_parse(words, python, &ret->options, err);
 	if (r < 0 || ret->options.help)
 		return r;
@@ -231,8 +227,6 @@ int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 	*ret_exit_code = 125;
 	if (!*ret->options.command)
 		r = error_say(err, -ENOPKG, "run: -p: no such package is installed; see appsilo list");
-	if (r == 0)
-		r = refuse_unsupported(&ret->options, err);
 	if (r == 0)
 		r = find_cwd(ret, err);
 	if (r == 0)

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 /* Bytes: of a host, and of all. The error line may have each of its bytes as \udcNN. */
-#define HOST_BYTES (HOST_NAME_MAX_BYTES + NET_ADDRESS_TEXT_MAX + 160)
+#define HOST_BYTES (HOST_NAME_MAX_BYTES + NET_ADDRESS_TEXT_MAX + 240)
 #define RESULT_MAX (6 * ERROR_LINE_MAX + 2048 + (NET_ACCOUNT_MAX + 1) * HOST_BYTES)
 
 int result_open(const char *path, struct appsilo_error *err)
@@ -45,46 +45,32 @@ static const char *reason_word(const struct monitor_outcome *o)
 		return "signaled";
 	case MONITOR_TIMEOUT:
 		return "timeout";
+	case MONITOR_OUTPUT:
+		return "output-limit";
+	case MONITOR_OOM:
+		return "oom";
+	case MONITOR_PIDS:
+		return "pids";
 	case MONITOR_NOT_RUN:
 		break;
 	}
 	return o->exit_code == 126 ? "denied" : "failed";
 }
 
-static void write_counts(struct json_writer *w, int64_t connections, int64_t refused)
+static void write_host(struct json_writer *w, const struct net_account *a, uint32_t number)
 {
-	jsonw_int(w, "connections", connections);
-	jsonw_int(w, "refused", refused);
-	jsonw_close(w, '}');
-}
-
-static void write_host(struct json_writer *w, const struct net_account_row *row)
-{
-	char address[NET_ADDRESS_TEXT_MAX] = "";
-
-	if (row->address.family != AF_UNSPEC)
-		net_address_text(&row->address, address);
 	jsonw_open(w, NULL, '{');
-	jsonw_string(w, "host", row->name[0] ? row->name : address);
-	jsonw_string(w, "address", address[0] ? address : NULL);
-	if (row->port)
-		jsonw_int(w, "port", row->port);
-	else
-		jsonw_null(w, "port");
-	jsonw_string(w, "protocol", net_account_protocol(row));
-	write_counts(w, row->connections, row->refused);
+	net_account_write(a, number, w);
+	jsonw_close(w, '}');
 }
 
 static void write_network(struct json_writer *w, const struct net_account *a)
 {
 	jsonw_open(w, "network", '[');
-	for (size_t i = 0; i < a->n; i++)
-		write_host(w, &a->rows[i]);
-	if (a->other_connections || a->other_refused) {
-		jsonw_open(w, NULL, '{');
-		jsonw_null(w, "host");
-		write_counts(w, a->other_connections, a->other_refused);
-	}
+	for (uint32_t i = 1; i <= a->n; i++)
+		write_host(w, a, i);
+	if (net_account_has_others(a))
+		write_host(w, a, 0);
 	jsonw_close(w, ']');
 }
 

@@ -2,11 +2,8 @@
 #include "cli/server_record.h"
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "consent/runs.h"
-#include <string.h>
 
 /* Places listed at most; how many there were is said. */
 #define PLACES_MAX 200
@@ -63,26 +60,20 @@ static void write_network(struct json_writer *w, const struct run_options *o)
 	jsonw_close(w, ']');
 }
 
-void server_record(const struct prepared *p, const struct monitor_outcome *o, char *id)
+static void write_record(const struct prepared *p, const struct monitor_outcome *o,
+			 struct recorder *recorder)
 {
-	cleanup_free char *line = NULL;
-	cleanup_close int fd = -EBADF;
+	cleanup_free char *line = malloc(RECORD_BYTES);
 	char allow[256];
 	struct json_writer w;
-	int n, r;
 
-	*id = '\0';
-	if (o->exit_code == 0 || o->reason == MONITOR_NOT_RUN)
-		return;
-	line = malloc(RECORD_BYTES);
 	if (!line)
 		return;
-	runs_new_id(id);
 	snprintf(allow, sizeof(allow), "appsilo grant -p %s --read PATH", p->identity.family);
 	jsonw_init(&w, line, RECORD_BYTES);
 	jsonw_open(&w, NULL, '{');
 	jsonw_int(&w, "time_ms", clock_realtime_ms());
-	jsonw_string(&w, "run", id);
+	jsonw_string(&w, "run", recorder_run_id(recorder));
 	jsonw_string(&w, "package", p->identity.family);
 	jsonw_string(&w, "app", p->identity.app);
 	jsonw_string(&w, "kind", "server-mode");
@@ -93,16 +84,19 @@ void server_record(const struct prepared *p, const struct monitor_outcome *o, ch
 	write_network(&w, &p->options);
 	jsonw_string(&w, "allow", allow);
 	jsonw_close(&w, '}');
-	n = jsonw_finish(&w);
-	fd = n < 0 ? n : runs_create(p->places.data_dir, id);
-	/* A record that cannot be kept does not make the run fail. */
-	r = fd < 0 ? fd : fd_append_all(fd, line, (size_t)n);
-	if (r == 0)
-		return;
-	if (fd >= 0)
-		runs_remove(p->places.data_dir, id);
-	if (!p->options.quiet)
-		log_warning("cannot write %s/runs/%s.jsonl: %s; appsilo why will not know this run",
-			    p->places.data_dir, id, strerror(-r));
-	*id = '\0';
+	recorder_line(recorder, line, jsonw_finish(&w));
+}
+
+void server_record(const struct prepared *p, const struct monitor_outcome *o,
+		   struct recorder **recorder, char *id)
+{
+	bool failed = o->exit_code != 0 && o->reason != MONITOR_NOT_RUN;
+
+	if (failed && !*recorder)
+		(void)!recorder_open(p->places.data_dir, NULL, p->identity.family, p->identity.app,
+				     recorder, NULL); /* out of memory */
+	if (failed && *recorder)
+		write_record(p, o, *recorder);
+	snprintf(id, RUNS_ID_MAX, "%s",
+		 *recorder && recorder_has_record(*recorder) ? recorder_run_id(*recorder) : "");
 }

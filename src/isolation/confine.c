@@ -2,6 +2,7 @@
 #include "isolation/confine.h"
 
 #include "isolation/kernel.h"
+#include "isolation/landlock.h"
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -50,23 +51,33 @@ int confine_keep_caps(uint64_t keep)
 	return 0;
 }
 
-int confine_seccomp(bool notify, int *ret_fd)
+bool confine_can_report_sockets(int abi)
 {
-	struct sock_fprog program;
+	cleanup_close int fd = (int)syscall(K_PIDFD_OPEN, getpid(), K_PIDFD_THREAD);
+
+	return abi >= LANDLOCK_ABI_TCP && fd >= 0;
+}
+
+int confine_seccomp(unsigned int report, int *ret_fd)
+{
+	static const struct {
+		const struct sock_filter *filter;
+		unsigned short n;
+	} filters[] = {
+		[0] = {filter_plain, ARRAY_SIZE(filter_plain)},
+		[CONFINE_WRITES] = {filter_writes, ARRAY_SIZE(filter_writes)},
+		[CONFINE_SOCKETS] = {filter_sockets, ARRAY_SIZE(filter_sockets)},
+		[CONFINE_WRITES | CONFINE_SOCKETS] = {filter_writes_sockets,
+						      ARRAY_SIZE(filter_writes_sockets)},
+	};
+	struct sock_fprog program = {filters[report].n, (struct sock_filter *)filters[report].filter};
 	long r;
 
-	if (notify) {
-		program.len = ARRAY_SIZE(filter_notify);
-		program.filter = (struct sock_filter *)filter_notify;
-	} else {
-		program.len = ARRAY_SIZE(filter_plain);
-		program.filter = (struct sock_filter *)filter_plain;
-	}
 	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-		    notify ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0, &program);
+		    report ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0, &program);
 	if (r < 0)
 		return -errno;
-	if (notify)
+	if (report)
 		*ret_fd = (int)r;
 	return 0;
 }
@@ -92,8 +103,9 @@ int confine_rlimits(const struct plan_limits *limits)
 	int r;
 
 	r = set_limit(RLIMIT_AS, limits->memory_bytes);
-	if (r == 0)
-		r = set_limit(RLIMIT_NPROC, limits->pids);
+	/* The kernel counts them by user namespace: all of the sandbox, init too. */
+	if (r == 0 && limits->pids)
+		r = set_limit(RLIMIT_NPROC, limits->pids + 1);
 	if (r == 0)
 		r = set_limit(RLIMIT_FSIZE, limits->file_size_bytes);
 	if (r < 0)

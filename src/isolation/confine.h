@@ -21,13 +21,22 @@ int confine_drop_caps(void) must_check;
 /** Drop every capability but those of @keep (1 << CAP_...) that are held. Returns 0; -errno. */
 int confine_keep_caps(uint64_t keep) must_check;
 
+/* What the sandbox's filter reports. */
+enum confine_report {
+	CONFINE_WRITES = 1 << 0,  /* calls that write */
+	CONFINE_SOCKETS = 1 << 1, /* connect, bind, listen: carry/carry.h */
+};
+
+/** Is what CONFINE_SOCKETS needs there: Landlock for TCP (@abi) and pidfds of threads (Linux 6.9)? */
+bool confine_can_report_sockets(int abi);
+
 /**
  * Install the sandbox's filter for this process and its children. Needs no_new_privs.
- * @notify  install the variant that reports calls that write
- * @ret_fd  listener when @notify, else untouched; close-on-exec, caller owns
+ * @report  of enum confine_report
+ * @ret_fd  listener when anything is reported, else untouched; close-on-exec, caller owns
  * Returns 0; -errno.
  */
-int confine_seccomp(bool notify, int *ret_fd) must_check;
+int confine_seccomp(unsigned int report, int *ret_fd) must_check;
 
 /** rlimits of @limits. Returns 0; -errno. */
 int confine_rlimits(const struct plan_limits *limits) must_check;

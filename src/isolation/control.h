@@ -33,6 +33,7 @@ enum control_kind {
 	CONTROL_GO,	/* exec the app now */
 	CONTROL_SIGNAL, /* pass a signal (value) to the app */
 	CONTROL_RESUME, /* continue a stopped app; value: in front on its pty */
+	CONTROL_END,	/* kill all of the app; CONTROL_EXITED says what it had used */
 };
 
 struct control_message {

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -26,7 +27,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+
+#include "isolation/rare_options.h"
 #include "isolation/filter_tables.h"
+
+#if defined(__x86_64__)
+#define NATIVE_ARCH SCMP_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE_ARCH SCMP_ARCH_AARCH64
+#else
+#error "no seccomp filters for this architecture yet"
+#endif
 
 #define NAMESPACE_FLAGS                                                                            \
 	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
@@ -226,27 +240,38 @@ static void add_opens(scmp_filter_ctx ctx, uint32_t on_write)
 	add_open(ctx, on_write, "openat", 2);
 }
 
-/* Write the finished filter, and release it. */
-static void emit(scmp_filter_ctx ctx, const char *name)
+static unsigned int emit_instructions(const struct sock_filter *filter, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		printf("\t{0x%04x, %u, %u, 0x%08x},\n", filter[i].code, filter[i].jt, filter[i].jf,
+		       filter[i].k);
+	return (unsigned int)n;
+}
+
+/* Write the finished filter after @n instructions of @before, and release it. */
+static void emit_after(const struct sock_filter *before, size_t n, scmp_filter_ctx ctx, const char *name)
 {
 	FILE *program = tmpfile();
-	unsigned char entry[8];
-	unsigned int count = 0;
+	struct sock_filter entry;
+	unsigned int count;
 
 	if (!program)
 		exit(1);
 	check(seccomp_export_bpf(ctx, fileno(program)), "export");
 	rewind(program);
 	printf("static const struct sock_filter %s[] = {\n", name);
-	while (fread(entry, sizeof(entry), 1, program) == 1) {
-		printf("\t{0x%02x%02x, %u, %u, 0x%02x%02x%02x%02x},\n", entry[1], entry[0],
-		       entry[2], entry[3], entry[7], entry[6], entry[5], entry[4]);
-		count++;
-	}
+	count = emit_instructions(before, n);
+	while (fread(&entry, sizeof(entry), 1, program) == 1)
+		count += emit_instructions(&entry, 1);
 	printf("};\n");
 	fprintf(stderr, "%s: %u instructions\n", name, count);
 	fclose(program);
 	seccomp_release(ctx);
+}
+
+static void emit(scmp_filter_ctx ctx, const char *name)
+{
+	emit_after(NULL, 0, ctx, name);
 }
 
 /* Threads yes, processes no. clone3 keeps its flags in memory: unknown here, and libc
@@ -270,7 +295,7 @@ static void add_broker_memory(scmp_filter_ctx ctx)
 		rule(ctx, SCMP_ACT_ALLOW, names[i], 1, &data);
 }
 
-static void add_broker_rest(scmp_filter_ctx ctx, bool sockets)
+static void add_broker_rest(scmp_filter_ctx ctx, bool agent, bool carries)
 {
 	static const uint32_t options[] = {PR_SET_NAME, PR_GET_NAME, 0x53564d41 /* PR_SET_VMA */};
 	/* Everything mknod makes but devices. */
@@ -280,10 +305,10 @@ static void add_broker_rest(scmp_filter_ctx ctx, bool sockets)
 
 	/* Pairs lead nowhere: replies of the helper come over one. */
 	rule(ctx, SCMP_ACT_ALLOW, "socketpair", 1, &unix_family);
-	if (sockets) {
+	if (agent)
 		rule(ctx, SCMP_ACT_ALLOW, "socket", 1, &unix_family);
+	if (agent || carries)
 		rule(ctx, SCMP_ACT_ALLOW, "connect", 0, NULL);
-	}
 	rule(ctx, SCMP_ACT_ALLOW, "prlimit64", 1, &own);
 	rule(ctx, SCMP_ACT_ALLOW, "sched_setaffinity", 1, &own);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -300,7 +325,21 @@ static void add_broker_rest(scmp_filter_ctx ctx, bool sockets)
 	}
 }
 
-static void make_broker(const char *name, bool sockets)
+/* The fast path of TCP (carry/carry.h): sockets that replace the app's. */
+static void add_broker_carry(scmp_filter_ctx ctx)
+{
+	static const uint32_t families[] = {AF_INET, AF_INET6};
+
+	each(ctx, SCMP_ACT_ALLOW, carry_calls);
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		struct scmp_arg_cmp args[] = {low32(0, 0xffffffff, families[i]),
+					      low32(1, 0x7ff, SOCK_STREAM)};
+
+		rule(ctx, SCMP_ACT_ALLOW, "socket", 2, args);
+	}
+}
+
+static void make_broker(const char *name, bool agent, bool carries)
 {
 	scmp_filter_ctx ctx = begin(SCMP_ACT_ERRNO(EPERM));
 
@@ -308,9 +347,13 @@ static void make_broker(const char *name, bool sockets)
 	for (size_t i = 0; i < sizeof(broker_numbers) / sizeof(broker_numbers[0]); i++)
 		check(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, broker_numbers[i], 0), "number");
 	each(ctx, SCMP_ACT_KILL_PROCESS, broker_deadly_calls);
+	if (carries)
+		add_broker_carry(ctx);
+	else
+		each(ctx, SCMP_ACT_KILL_PROCESS, carry_deadly_calls);
 	add_broker_clone(ctx);
 	add_broker_memory(ctx);
-	add_broker_rest(ctx, sockets);
+	add_broker_rest(ctx, agent, carries);
 	add_ioctl(ctx, true);
 	emit(ctx, name);
 }
@@ -348,8 +391,99 @@ static void make_net(void)
 	emit(ctx, "filter_net");
 }
 
-static void make(const char *name, uint32_t on_write)
+/*
+ * What comes before a filter, by hand, because libseccomp cannot say "all values but these".
+ * Blocks that return or fall through to the next, at last to the filter. @size instructions are left out
+ * where a comparison fails.
+ */
+struct prefix {
+	struct sock_filter all[256];
+	unsigned int n;
+};
+
+static void put(struct prefix *p, struct sock_filter instruction)
 {
+	if (p->n == sizeof(p->all) / sizeof(p->all[0]))
+		exit(1);
+	p->all[p->n++] = instruction;
+}
+
+static void put_load(struct prefix *p, size_t offset)
+{
+	put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
+}
+
+static void put_unless(struct prefix *p, unsigned int comparison, uint32_t value, unsigned int size)
+{
+	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | comparison | BPF_K, value, 0, (uint8_t)size));
+}
+
+static void put_return(struct prefix *p, uint32_t action)
+{
+	put(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
+}
+
+/* Only the low halves: the kernel takes an int. */
+#define LOW(arg) offsetof(struct seccomp_data, args[arg])
+
+/* A comparison whose jump is as long as what is put before put_end(). */
+static unsigned int put_begin(struct prefix *p, size_t offset, uint32_t value)
+{
+	put_load(p, offset);
+	put_unless(p, BPF_JEQ, value, 0);
+	return p->n - 1;
+}
+
+static void put_end(struct prefix *p, unsigned int begin)
+{
+	p->all[begin].jf = (uint8_t)(p->n - begin - 1);
+}
+
+static void put_option(struct prefix *p, const struct socket_option *option, uint32_t action)
+{
+	unsigned int level = put_begin(p, LOW(1), option->level);
+	unsigned int name = put_begin(p, LOW(2), option->name);
+
+	put_return(p, action);
+	put_end(p, name);
+	put_end(p, level);
+}
+
+/* Where the app may hold sockets of the host's network: what connects without connect, chooses the
+ * way of packets, or asks about the host's interfaces. And options that few programs set are
+ * reported: a socket that takes another's place is asked about them only if any was set. */
+static void make_hosts_sockets(struct prefix *p)
+{
+	unsigned int arch = put_begin(p, offsetof(struct seccomp_data, arch), NATIVE_ARCH), call;
+
+	for (size_t i = 0; i < sizeof(fastopen_calls) / sizeof(fastopen_calls[0]); i++) {
+		call = put_begin(p, offsetof(struct seccomp_data, nr), fastopen_calls[i].number);
+		put_load(p, LOW(fastopen_calls[i].flags));
+		put_unless(p, BPF_JSET, MSG_FASTOPEN, 1);
+		put_return(p, SECCOMP_RET_ERRNO | EOPNOTSUPP);
+		put_end(p, call);
+	}
+	call = put_begin(p, offsetof(struct seccomp_data, nr), SYS_setsockopt);
+	for (size_t i = 0; i < sizeof(refused_options) / sizeof(refused_options[0]); i++)
+		put_option(p, &refused_options[i], SECCOMP_RET_ERRNO | EPERM);
+	for (size_t i = 0; i < sizeof(rare_options) / sizeof(rare_options[0]); i++)
+		put_option(p, &rare_options[i], SECCOMP_RET_USER_NOTIF);
+	put_end(p, call);
+	/* SIOCGIFCONF (0x8912) and its kin; below lie what a socket is asked about itself. */
+	call = put_begin(p, offsetof(struct seccomp_data, nr), SYS_ioctl);
+	put_load(p, LOW(1));
+	put_unless(p, BPF_JGE, 0x8910, 2);
+	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x8a00, 1, 0));
+	put_return(p, SECCOMP_RET_ERRNO | EPERM);
+	put_end(p, call);
+	put_end(p, arch);
+}
+
+/* @on_socket: connect, bind and listen, and new epoll sets, in which a socket may be that is to
+ * be replaced (carry/carry.h). */
+static void make(const char *name, uint32_t on_write, uint32_t on_socket)
+{
+	struct prefix prefix = {0};
 	scmp_filter_ctx ctx = begin(SCMP_ACT_ERRNO(ENOSYS));
 
 	each(ctx, SCMP_ACT_ALLOW, allowed_calls);
@@ -357,6 +491,7 @@ static void make(const char *name, uint32_t on_write)
 		check(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed_numbers[i], 0), "number");
 	each(ctx, SCMP_ACT_ERRNO(EPERM), refused_calls);
 	each(ctx, on_write, writing_calls);
+	each(ctx, on_socket, socket_calls);
 	for (size_t i = 0; i < sizeof(writing_numbers) / sizeof(writing_numbers[0]); i++)
 		check(seccomp_rule_add(ctx, on_write, writing_numbers[i], 0), "number");
 	add_mode_calls(ctx, on_write);
@@ -365,22 +500,28 @@ static void make(const char *name, uint32_t on_write)
 	add_sockets(ctx);
 	add_ioctl(ctx, false);
 	add_personality(ctx);
-	emit(ctx, name);
+	if (on_socket == SCMP_ACT_NOTIFY)
+		make_hosts_sockets(&prefix);
+	emit_after(prefix.all, prefix.n, ctx, name);
 }
 
 int main(int argc, char **argv)
 {
 	printf("/* Generated by filter_gen. */\n");
 	if (argc > 1 && strcmp(argv[1], "broker") == 0) {
-		make_broker("filter_broker", false);
-		make_broker("filter_broker_agent", true);
+		make_broker("filter_broker", false, false);
+		make_broker("filter_broker_agent", true, false);
+		make_broker("filter_broker_net", false, true);
+		make_broker("filter_broker_net_agent", true, true);
 		return 0;
 	}
 	if (argc > 1 && strcmp(argv[1], "net") == 0) {
 		make_net();
 		return 0;
 	}
-	make("filter_plain", SCMP_ACT_ALLOW);
-	make("filter_notify", SCMP_ACT_NOTIFY);
+	make("filter_plain", SCMP_ACT_ALLOW, SCMP_ACT_ALLOW);
+	make("filter_writes", SCMP_ACT_NOTIFY, SCMP_ACT_ALLOW);
+	make("filter_sockets", SCMP_ACT_ALLOW, SCMP_ACT_NOTIFY);
+	make("filter_writes_sockets", SCMP_ACT_NOTIFY, SCMP_ACT_NOTIFY);
 	return 0;
 }

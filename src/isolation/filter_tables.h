@@ -4,10 +4,9 @@
 #define APPSILO_ISOLATION_FILTER_TABLES_H
 
 static const char *const allowed_calls[] = {
-	"accept", "accept4", "access", "alarm", "arch_prctl", "bind", "brk", "capget", "capset",
+	"accept", "accept4", "access", "alarm", "arch_prctl", "brk", "capget", "capset",
 	"chdir", "clock_getres", "clock_gettime", "clock_nanosleep", "close", "close_range",
-	"connect", "copy_file_range", "dup", "dup2", "dup3", "epoll_create", "epoll_create1",
-	"epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "execve",
+	"copy_file_range", "dup", "dup2", "dup3", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "execve",
 	"execveat", "exit", "exit_group", "faccessat", "faccessat2", "fadvise64", "fallocate",
 	"fchdir", "fcntl", "fdatasync", "fgetxattr", "flistxattr", "flock", "fork", "fstat",
 	"fstatfs", "fsync", "ftruncate", "futex", "futex_waitv", "get_mempolicy",
@@ -18,7 +17,7 @@ static const char *const allowed_calls[] = {
 	"getuid", "getxattr", "inotify_add_watch", "inotify_init", "inotify_init1",
 	"inotify_rm_watch", "io_cancel", "io_destroy", "io_getevents", "io_pgetevents", "io_setup",
 	"io_submit", "ioprio_get", "ioprio_set", "kill", "landlock_add_rule",
-	"landlock_create_ruleset", "landlock_restrict_self", "lgetxattr", "listen", "listxattr",
+	"landlock_create_ruleset", "landlock_restrict_self", "lgetxattr", "listxattr",
 	"llistxattr", "lseek", "lstat", "madvise", "mbind", "membarrier", "memfd_create",
 	"mincore", "mlock", "mlock2", "mlockall", "mmap", "mprotect", "mq_getsetattr",
 	"mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink", "mremap",
@@ -43,6 +42,21 @@ static const char *const allowed_calls[] = {
 	"timer_gettime", "timer_settime", "timerfd_create", "timerfd_gettime", "timerfd_settime",
 	"times", "tkill", "umask", "uname", "vfork", "vhangup", "vmsplice", "wait4", "waitid",
 	"write", "writev", NULL};
+
+/* With a network, carried out for the app: carry/carry.h. */
+static const char *const socket_calls[] = {"bind", "connect", "epoll_create", "epoll_create1", "listen", NULL};
+
+/* Which argument their flags are. */
+static const struct {
+	uint32_t number;
+	unsigned int flags;
+} fastopen_calls[] = {{SYS_sendto, 3}, {SYS_sendmsg, 2}, {SYS_sendmmsg, 3}};
+
+/* They choose the way that packets take. */
+static const struct socket_option refused_options[] = {
+	{IPPROTO_IP, IP_OPTIONS},	{IPPROTO_IPV6, IPV6_RTHDR},	   {IPPROTO_IPV6, IPV6_HOPOPTS},
+	{IPPROTO_IPV6, IPV6_DSTOPTS},	{IPPROTO_IPV6, IPV6_RTHDRDSTOPTS}, {IPPROTO_IPV6, IPV6_2292PKTOPTIONS},
+};
 
 /* Newer than the libseccomp of Debian 12 knows by name: cachestat, futex_wake, futex_wait,
  * futex_requeue, mseal, getxattrat, listxattrat. */
@@ -118,8 +132,14 @@ static const char *const broker_deadly_calls[] = {
 	"fsconfig", "fsmount", "fsopen", "fspick", "init_module", "io_uring_enter",
 	"io_uring_register", "io_uring_setup", "ioperm", "iopl", "kexec_file_load", "kexec_load",
 	"keyctl", "mount", "mount_setattr", "move_mount", "open_by_handle_at", "open_tree",
-	"perf_event_open", "pidfd_getfd", "pivot_root", "process_vm_writev", "ptrace", "reboot",
+	"perf_event_open", "pivot_root", "process_vm_writev", "ptrace", "reboot",
 	"request_key", "setns", "swapoff", "swapon", "umount2", "unshare", "userfaultfd", NULL};
+
+/* What only a broker that carries out calls about sockets makes, and what of it none else may. */
+static const char *const carry_calls[] = {
+	"bind", "epoll_ctl", "epoll_pwait", "epoll_wait", "kcmp", "listen", "pidfd_getfd", "pidfd_open",
+	"setsockopt", "timerfd_settime", NULL};
+static const char *const carry_deadly_calls[] = {"pidfd_getfd", NULL};
 
 /* appsilo-net, once it serves: its sockets, memory, time. Nothing that opens a file. */
 static const char *const net_calls[] = {

@@ -18,10 +18,11 @@
 /**
  * no_new_privs and the filter in every thread: no program, process, namespace, mount, device node,
  * new code or network socket any more.
- * @sockets  may make unix sockets and connect them (a prompter behind a socket); without,
+ * @agent    may make unix sockets and connect them (a prompter behind a socket); without,
  *           the session's D-Bus, which would start programs for us, is out of reach
+ * @carries  may make TCP sockets, and take those of the app: a network is in force (carry/carry.h)
  * Returns 0; -errno with the line.
  */
-int guard_seal(bool sockets, struct appsilo_error *err) must_check;
+int guard_seal(bool agent, bool carries, struct appsilo_error *err) must_check;
 
 #endif

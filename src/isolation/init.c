@@ -22,6 +22,7 @@
 #include "isolation/tunnel.h"
 #include <grp.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -103,7 +104,21 @@ static int landlock_rules(const struct plan *plan, int fd, int abi, struct appsi
 	return r < 0 ? error_set(err, r, "init: Landlock rule") : 0;
 }
 
-static int confine(const struct plan *plan, bool report, int *ret_listener_fd,
+/* Before the filter, which would report it. */
+static int prove_no_tcp(struct appsilo_error *err)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	cleanup_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return error_set(err, -errno, "init: socket");
+	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) == 0 || errno != EACCES ||
+	    connect(fd, (struct sockaddr *)&any, sizeof(any)) == 0 || errno != EACCES)
+		return error_say(err, -EPERM, "init: Landlock does not hold for TCP; not starting");
+	return 0;
+}
+
+static int confine(const struct plan *plan, unsigned int report, int *ret_listener_fd,
 		   struct appsilo_error *err)
 {
 	int abi = landlock_abi();
@@ -114,7 +129,10 @@ static int confine(const struct plan *plan, bool report, int *ret_listener_fd,
 		return error_say(err, abi,
 				 "init: this kernel has no Landlock; boot with Landlock in lsm= "
 				 "(Linux 5.13 or newer); see appsilo doctor");
-	ruleset_fd = landlock_new(abi);
+	/* Without it every packet is judged. */
+	if (!confine_can_report_sockets(abi))
+		report &= ~(unsigned int)CONFINE_SOCKETS;
+	ruleset_fd = landlock_new(abi, report & CONFINE_SOCKETS);
 	if (ruleset_fd < 0)
 		return error_set(err, ruleset_fd, "init: Landlock ruleset");
 	r = landlock_rules(plan, ruleset_fd, abi, err);
@@ -128,8 +146,11 @@ static int confine(const struct plan *plan, bool report, int *ret_listener_fd,
 	r = landlock_enforce(ruleset_fd);
 	if (r < 0)
 		return error_set(err, r, "init: enforce Landlock");
+	r = report & CONFINE_SOCKETS ? prove_no_tcp(err) : 0;
+	if (r < 0)
+		return r;
 	r = confine_seccomp(report, ret_listener_fd);
-	if (r == -EINVAL && report)
+	if (r == -EINVAL && report & CONFINE_WRITES)
 		return error_say(err, r,
 				 "init: this kernel has no seccomp notification (Linux 5.5); use "
 				 "--prompt never, or see appsilo doctor");
@@ -170,6 +191,7 @@ struct builder {
 	pthread_t thread;
 	sem_t entered; /* the root is this process's, or r says why not */
 	struct root_built root;
+	bool network; /* there is one that leads out */
 	int r; /* read after entered, and again after the thread's end */
 	struct appsilo_error err;
 };
@@ -248,7 +270,7 @@ static int make_tunnel(struct plan *plan, const struct tunnel_places *places, st
 /* Now that the root's thread has ended its part of the plan: a rule that it was told of may be
  * the first that opens a host. */
 static int hand_over_network(struct plan *plan, const struct tunnel_places *places,
-			     struct tunnel *tunnel, struct appsilo_error *err)
+			     struct tunnel *tunnel, bool *ret_made, struct appsilo_error *err)
 {
 	int r = 0;
 
@@ -256,6 +278,7 @@ static int hand_over_network(struct plan *plan, const struct tunnel_places *plac
 		r = make_tunnel(plan, places, tunnel, err);
 	if (r == 0 && plan->net_fd >= 0) {
 		r = tunnel_hand_over(tunnel, plan, err);
+		*ret_made = r == 0;
 		if (plan->net_optional) {
 			close(TAKE_FD(plan->net_fd));
 			r = 0;
@@ -285,7 +308,7 @@ static int build(struct plan *plan, struct builder *b, struct appsilo_error *err
 	if (r == 0)
 		r = wait_for_root(b, err);
 	if (r == 0)
-		r = hand_over_network(plan, &places, &tunnel, err);
+		r = hand_over_network(plan, &places, &tunnel, &b->network, err);
 	/* A current directory that was not granted can only be entered with capabilities. */
 	if (r == 0 && plan->fuse_fd < 0 && chdir(plan->cwd) < 0)
 		r = error_set(err, -errno, "init: current directory %s", plan->cwd);
@@ -318,9 +341,15 @@ static void wait_for_go(const struct plan *plan)
 	int fds[FD_PASS_MAX];
 
 	do {
-		if (fd_receive(plan->control_fd, &m, sizeof(m), 0, fds) != sizeof(m))
+		if (fd_receive(plan->control_fd, &m, sizeof(m), 0, fds) != sizeof(m) ||
+		    m.kind == CONTROL_END)
 			_exit(125);
 	} while (m.kind != CONTROL_GO);
+}
+
+static unsigned int report_of(const struct builder *b)
+{
+	return (b->root.report ? CONFINE_WRITES : 0u) | (b->network ? CONFINE_SOCKETS : 0u);
 }
 
 void init_run(struct plan *plan)
@@ -334,6 +363,11 @@ void init_run(struct plan *plan)
 	close_keep_errno(plan->device_fd);
 	close_keep_errno(plan->tie_parent_fd);
 	close_keep_errno(plan->net_judge_fd);
+	close_keep_errno(plan->net_program_fds[0]);
+	close_keep_errno(plan->net_program_fds[1]);
+	close_keep_errno(plan->cgroup_keeper_fd);
+	for (int i = 0; i < OUTPUT_STREAMS; i++)
+		close_keep_errno(plan->output.our_fds[i]);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (setsid() < 0) {
@@ -350,7 +384,7 @@ void init_run(struct plan *plan)
 			fail(plan, &err);
 		}
 	}
-	if (confine(plan, builder.root.report, &listener_fd, &err) < 0 || end_builder(&builder, &err) < 0 ||
+	if (confine(plan, report_of(&builder), &listener_fd, &err) < 0 || end_builder(&builder, &err) < 0 ||
 	    prove(builder.root.canary_fd, &err) < 0 ||
 	    (plan->net_fd >= 0 && tunnel_wait(TAKE_FD(plan->net_fd), &err) < 0))
 		fail(plan, &err);

@@ -8,8 +8,10 @@
 #define APPSILO_ISOLATION_KERNEL_H
 
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,6 +30,7 @@
 #define K_PIDFD_OPEN 434
 #define K_CLOSE_RANGE 436
 #define K_OPENAT2 437
+#define K_PIDFD_GETFD 438
 #define K_MOUNT_SETATTR 442
 #define K_OPEN_TREE_ATTR 467
 #define K_LANDLOCK_CREATE_RULESET 444
@@ -55,6 +58,16 @@
 #define K_RESOLVE_BENEATH 0x08
 #define K_RESOLVE_IN_ROOT 0x10
 
+/* Linux 6.9: of a thread that is not its process's first. */
+#define K_PIDFD_THREAD O_EXCL
+#define K_KCMP_FILE 0
+#define K_KCMP_EPOLL_TFD 7
+
+/* kcmp(2): an entry of an epoll(7) set. */
+struct k_epoll_slot {
+	uint32_t epoll_fd, fd, index;
+};
+
 struct k_mount_attr {
 	uint64_t attr_set, attr_clr, propagation, userns_fd;
 };
@@ -74,6 +87,13 @@ struct k_statx {
 
 #define K_STATX_TYPE 1u
 #define K_AT_STATX_DONT_SYNC 0x4000
+
+/* Linux 6.6: wake whoever listens to a seccomp filter on its caller's processor. Older kernels
+ * refuse, and it only takes longer. */
+static inline void k_notif_wake_here(int listener_fd)
+{
+	(void)ioctl(listener_fd, SECCOMP_IOW(4, uint64_t), 1);
+}
 
 static inline int k_open_tree(int dir_fd, const char *path, unsigned int flags)
 {

@@ -2,7 +2,6 @@
 #include "isolation/landlock.h"
 
 #include "isolation/kernel.h"
-#include <stdbool.h>
 #include <sys/stat.h>
 
 enum {
@@ -16,6 +15,8 @@ enum {
 	FS_TRUNCATE = 1 << 14, /* ABI 3 */
 	FS_IOCTL_DEV = 1 << 15 /* ABI 5 */
 };
+
+enum { NET_BIND_TCP = 1 << 0, NET_CONNECT_TCP = 1 << 1 }; /* ABI 4 */
 
 #define VERSION_FLAG 1u
 #define RULE_PATH_BENEATH 1
@@ -51,16 +52,18 @@ int landlock_abi(void)
 	return r < 0 ? -errno : (int)r;
 }
 
-int landlock_new(int abi)
+int landlock_new(int abi, bool no_tcp)
 {
 	struct ruleset_attr attr = {.handled_fs = known_rights(abi)};
 	size_t size = sizeof(uint64_t);
 	long fd;
 
-	/* TCP is not handled: without a network capability the empty network namespace is the
-	 * fence, and a program may use its own loopback. */
-	if (abi >= 4)
+	/* Without a network the empty network namespace is the fence, and a program may use its own
+	 * loopback. */
+	if (abi >= LANDLOCK_ABI_TCP)
 		size = 2 * sizeof(uint64_t);
+	if (no_tcp)
+		attr.handled_net = NET_BIND_TCP | NET_CONNECT_TCP;
 	if (abi >= 6) {
 		size = sizeof(attr);
 		attr.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;

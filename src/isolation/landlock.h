@@ -7,6 +7,7 @@
 #define APPSILO_ISOLATION_LANDLOCK_H
 
 #include "base/error.h"
+#include <stdbool.h>
 
 enum landlock_grant {
 	LANDLOCK_SEE,	 /* list, read, execute */
@@ -17,8 +18,15 @@ enum landlock_grant {
 /** The kernel's Landlock ABI version; -ENOSYS or -EOPNOTSUPP when it has none. */
 int landlock_abi(void);
 
-/** New ruleset that handles all the kernel knows of files, and scopes. Returns an fd; -errno. */
-int landlock_new(int abi) must_check;
+/* From this version on TCP can be refused: Linux 6.7. */
+#define LANDLOCK_ABI_TCP 4
+
+/**
+ * New ruleset that handles all the kernel knows of files, and scopes.
+ * @no_tcp  and refuses every connect and bind of TCP
+ * Returns an fd; -errno.
+ */
+int landlock_new(int abi, bool no_tcp) must_check;
 
 /**
  * Allow @grant below @path (resolved from the present root).

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -16,6 +17,10 @@ static const int passed_signals[] = {SIGINT,  SIGTERM, SIGHUP,	SIGQUIT, SIGUSR1,
 /* How long a terminal that takes nothing is waited for at the end: after a limit, or not. */
 #define IMPATIENT_MS 1000
 #define PATIENT_MS 60000
+/* How long init may take to end the app and count what it had used. */
+#define COUNT_MS 1000
+/* How closely a limit of cpu time is watched at most. */
+#define LOOK_MS 10
 
 int monitor_init(struct monitor *m)
 {
@@ -27,6 +32,9 @@ int monitor_init(struct monitor *m)
 		sigaddset(&set, passed_signals[i]);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGCONT);
+	/* A reader that goes away ends the app, as it would without us, and not us. */
+	if (m->output.budget.limited)
+		sigaddset(&set, SIGPIPE);
 	/* A terminal we are not in the foreground of must not stop us midway. */
 	sigaddset(&set, SIGTTOU);
 	sigaddset(&set, SIGTTIN);
@@ -34,16 +42,19 @@ int monitor_init(struct monitor *m)
 		return -errno;
 	sigdelset(&set, SIGTTOU);
 	sigdelset(&set, SIGTTIN);
+	sigdelset(&set, SIGPIPE);
 	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (m->signal_fd < 0)
+	m->broken_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->signal_fd < 0 || m->broken_fd < 0)
 		return -errno;
-	r = pty_init(&m->pty, m->tty);
+	r = pty_init(&m->pty, m->tty, &m->output.budget);
 	return r;
 }
 
 void monitor_done(struct monitor *m)
 {
 	pty_done(&m->pty);
+	output_done(&m->output);
 	close_keep_errno(TAKE_FD(m->signal_fd));
 	close_keep_errno(TAKE_FD(m->control_fd));
 	close_keep_errno(TAKE_FD(m->init_pidfd));
@@ -121,6 +132,12 @@ static void come_back(struct monitor *m)
 		tell(m, CONTROL_RESUME, false);
 }
 
+/* What ends a program that does not deal with it. */
+static bool means_end(uint32_t signal)
+{
+	return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+}
+
 static void take_signals(struct monitor *m)
 {
 	struct signalfd_siginfo info;
@@ -128,6 +145,7 @@ static void take_signals(struct monitor *m)
 	while (read(m->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
 			continue;
+		m->told_to_end = m->told_to_end || means_end(info.ssi_signo);
 		if (info.ssi_signo == SIGWINCH)
 			pty_resize(&m->pty);
 		else if (info.ssi_signo == SIGCONT)
@@ -151,6 +169,7 @@ static void take_ready(struct monitor *m, const struct control_message *message,
 	size_t n = 0;
 	int listener_fd = -EBADF;
 
+	m->ready = true;
 	if (message->has_pty)
 		pty_start(&m->pty, TAKE_FD(fds[n]), message->status), n++;
 	if (message->has_listener)
@@ -159,13 +178,20 @@ static void take_ready(struct monitor *m, const struct control_message *message,
 		fail(ret, 125, err.line);
 }
 
-static void take_end(const struct monitor *m, const struct control_message *message,
+static void take_usage(struct monitor *m, const struct control_message *message,
+		       struct monitor_outcome *ret)
+{
+	m->ended = true;
+	ret->cpu_ms = message->cpu_us / 1000;
+	ret->max_rss_bytes = message->max_rss_bytes;
+}
+
+static void take_end(struct monitor *m, const struct control_message *message,
 		     struct monitor_outcome *ret)
 {
 	int status = message->status;
 
-	ret->cpu_ms = message->cpu_us / 1000;
-	ret->max_rss_bytes = message->max_rss_bytes;
+	take_usage(m, message, ret);
 	if (WIFEXITED(status)) {
 		ret->reason = MONITOR_EXITED;
 		ret->exit_code = WEXITSTATUS(status);
@@ -197,8 +223,7 @@ static bool take_message(struct monitor *m, struct monitor_outcome *ret)
 	if (n == -EAGAIN)
 		return false;
 	if (n != sizeof(message)) {
-		if (ret->reason != MONITOR_TIMEOUT)
-			fail(ret, 125, "run: the sandbox's init died unexpectedly");
+		fail(ret, 125, "run: the sandbox's init died unexpectedly");
 		return true;
 	}
 	message.text[sizeof(message.text) - 1] = '\0';
@@ -210,8 +235,7 @@ static bool take_message(struct monitor *m, struct monitor_outcome *ret)
 		stop_with_app(m, message.value);
 		return false;
 	case CONTROL_EXITED:
-		if (ret->reason != MONITOR_TIMEOUT)
-			take_end(m, &message, ret);
+		take_end(m, &message, ret);
 		return true;
 	case CONTROL_FAILED:
 		fail(ret, message.value, message.text);
@@ -221,50 +245,200 @@ static bool take_message(struct monitor *m, struct monitor_outcome *ret)
 	case CONTROL_GO:
 	case CONTROL_SIGNAL:
 	case CONTROL_RESUME:
+	case CONTROL_END:
 		break;
 	}
 	fail(ret, 125, "run: the sandbox's init sent nonsense");
 	return true;
 }
 
-static int time_left(const struct monitor *m, int64_t start_ms)
+void monitor_break(struct monitor *m)
 {
-	int64_t left;
+	(void)eventfd_write(m->broken_fd, 1); /* full: it was said before */
+}
 
-	if (m->wall_time_ms == 0)
+/* The kernel tells no call that waits for a packet that none will come (N14). */
+static void end_without_network(struct monitor *m, struct monitor_outcome *ret)
+{
+	struct pollfd control = {.fd = m->control_fd, .events = POLLIN};
+
+	/* Where the sandbox has ended, its network ends with it: its own words count. */
+	while (poll(&control, 1, 0) > 0)
+		if (take_message(m, ret))
+			return;
+	fail(ret, 125, "run: the sandbox's network died unexpectedly (appsilo-net): the run ends");
+}
+
+static int64_t wall_left(const struct monitor *m, int64_t start_ms, int64_t now_ms)
+{
+	int64_t left = start_ms + (int64_t)m->wall_time_ms - now_ms;
+
+	return m->wall_time_ms == 0 ? INT64_MAX : left < 0 ? 0 : left;
+}
+
+/* All processes together cannot use up what is left of their time sooner than every processor
+ * allows: then we look again. Returns how long to wait; 0: it is used up. */
+static int64_t cpu_left(struct monitor *m, int64_t now_ms)
+{
+	int64_t used_us, left_ms;
+
+	if (m->cpu_time_ms == 0 || now_ms < m->look_ms)
+		return m->cpu_time_ms == 0 ? INT64_MAX : m->look_ms - now_ms;
+	used_us = cgroup_meter_cpu_us(&m->meter);
+	if (used_us < 0) {
+		m->look_ms = INT64_MAX; /* no cgroup: each process has its own limit */
+		return INT64_MAX;
+	}
+	if (used_us / 1000 >= (int64_t)m->cpu_time_ms)
+		return 0;
+	left_ms = ((int64_t)m->cpu_time_ms - used_us / 1000) / sysconf(_SC_NPROCESSORS_ONLN);
+	left_ms = left_ms < LOOK_MS ? LOOK_MS : left_ms;
+	m->look_ms = now_ms + left_ms;
+	return left_ms;
+}
+
+/* For poll(): -1 without a limit, 0 at its end. */
+static int time_left(struct monitor *m, int64_t start_ms)
+{
+	int64_t now_ms, wall, cpu;
+
+	if (m->wall_time_ms == 0 && m->cpu_time_ms == 0)
 		return -1;
-	left = start_ms + (int64_t)m->wall_time_ms - clock_monotonic_ms();
-	return left < 0 ? 0 : left > 1000000000 ? 1000000000 : (int)left;
+	now_ms = clock_monotonic_ms();
+	wall = wall_left(m, start_ms, now_ms);
+	cpu = cpu_left(m, now_ms);
+	wall = cpu < wall ? cpu : wall;
+	return wall == INT64_MAX ? -1 : wall > 1000000000 ? 1000000000 : (int)wall;
+}
+
+static void end_by(struct monitor_outcome *ret, enum monitor_reason reason)
+{
+	ret->reason = reason;
+	ret->signal = reason == MONITOR_OUTPUT ? SIGKILL : 0;
+	ret->exit_code = reason == MONITOR_OUTPUT ? 128 + SIGKILL : 124;
 }
 
 static bool turn(struct monitor *m, int64_t start_ms, struct monitor_outcome *ret)
 {
-	struct pollfd fds[PTY_POLL_MAX + 3];
+	struct pollfd fds[PTY_POLL_MAX + OUTPUT_POLL_MAX + 3 + MONITOR_SOURCES_MAX];
 	size_t n_pty = pty_poll_entries(&m->pty, fds);
-	size_t n = n_pty;
+	bool counted = output_is_open(&m->output);
+	size_t n_own = n_pty + (counted ? OUTPUT_POLL_MAX : 0), n = n_own;
 
+	if (counted)
+		output_poll_entries(&m->output, fds + n_pty);
 	fds[n++] = (struct pollfd){.fd = m->control_fd, .events = POLLIN};
 	fds[n++] = (struct pollfd){.fd = m->signal_fd, .events = POLLIN};
-	fds[n++] = (struct pollfd){.fd = m->extra_fd, .events = POLLIN};
+	fds[n++] = (struct pollfd){.fd = m->broken_fd, .events = POLLIN};
+	for (size_t i = 0; i < m->n_sources; i++)
+		fds[n++] = (struct pollfd){.fd = m->sources[i].fd, .events = POLLIN};
 	if (poll(fds, n, time_left(m, start_ms)) < 0 && errno != EINTR) {
 		fail(ret, 125, "run: poll failed");
 		return true;
 	}
-	if (time_left(m, start_ms) == 0 && ret->reason != MONITOR_TIMEOUT) {
-		ret->reason = MONITOR_TIMEOUT;
-		ret->exit_code = 124;
+	if (time_left(m, start_ms) == 0) {
+		end_by(ret, MONITOR_TIMEOUT);
 		return true;
 	}
 	pty_step(&m->pty, fds, n_pty);
+	if (counted)
+		output_step(&m->output, fds + n_pty, false);
+	if (atomic_load(&m->output.budget.exceeded)) {
+		end_by(ret, MONITOR_OUTPUT);
+		return true;
+	}
 	if (pty_was_lost(&m->pty))
 		tell(m, CONTROL_RESUME, false);
 	if (pty_wants_repaint(&m->pty))
 		tell(m, CONTROL_SIGNAL, SIGWINCH);
-	if (fds[n_pty + 1].revents)
+	if (fds[n_own + 1].revents)
 		take_signals(m);
-	if (m->on_extra && fds[n_pty + 2].revents)
-		m->on_extra(m->data);
-	return fds[n_pty].revents && take_message(m, ret);
+	for (size_t i = n_own + 3; i < n; i++)
+		if (fds[i].revents)
+			m->sources[i - n_own - 3].take(m->sources[i - n_own - 3].data);
+	if (fds[n_own + 2].revents) {
+		end_without_network(m, ret);
+		return true;
+	}
+	return fds[n_own].revents && take_message(m, ret);
+}
+
+/* A limit is reached. Init reaps all of the app, and so knows what it had used; if it takes too
+ * long, it goes without that. */
+static void end_app(struct monitor *m, struct monitor_outcome *ret)
+{
+	int64_t end_ms = clock_monotonic_ms() + COUNT_MS, left_ms = COUNT_MS;
+	struct pollfd control = {.fd = m->control_fd, .events = POLLIN};
+	struct control_message message;
+	int fds[FD_PASS_MAX];
+
+	if (!m->ready || m->ended)
+		return;
+	tell(m, CONTROL_END, 0);
+	while (!m->ended && left_ms > 0 && (poll(&control, 1, (int)left_ms) >= 0 || errno == EINTR)) {
+		ssize_t n = fd_receive(m->control_fd, &message, sizeof(message), MSG_DONTWAIT, fds);
+
+		if (n == sizeof(message) && message.kind == CONTROL_EXITED)
+			take_usage(m, &message, ret);
+		else if (n != sizeof(message) && n != -EAGAIN)
+			return;
+		left_ms = end_ms - clock_monotonic_ms();
+	}
+}
+
+/* A signal that would end the app, which would be waiting for its reader now. */
+static bool is_told_to_end(const struct monitor *m)
+{
+	struct signalfd_siginfo info;
+	bool told = false;
+
+	while (read(m->signal_fd, &info, sizeof(info)) == sizeof(info))
+		told = told || means_end(info.ssi_signo);
+	return told;
+}
+
+/* Nothing writes any more. What was printed is passed on as slowly as it is read, unless the
+ * run was to end anyway. */
+static void drain_output(struct monitor *m, int64_t start_ms, struct monitor_outcome *ret)
+{
+	bool hurry = ret->reason == MONITOR_TIMEOUT ||
+		     (ret->reason == MONITOR_SIGNALED && m->told_to_end);
+
+	m->cpu_time_ms = 0; /* nothing uses any */
+	while (output_is_open(&m->output)) {
+		struct pollfd fds[OUTPUT_POLL_MAX + 1];
+		bool waits = output_waits(&m->output);
+		int n;
+
+		output_poll_entries(&m->output, fds);
+		fds[OUTPUT_POLL_MAX] = (struct pollfd){.fd = m->signal_fd, .events = POLLIN};
+		n = poll(fds, ARRAY_SIZE(fds),
+			 !waits ? 0 : hurry ? IMPATIENT_MS : time_left(m, start_ms));
+		if (waits && n == 0 && !hurry)
+			end_by(ret, MONITOR_TIMEOUT);
+		if ((waits && n == 0) || (fds[OUTPUT_POLL_MAX].revents && is_told_to_end(m)))
+			return;
+		output_step(&m->output, fds, true);
+	}
+}
+
+/* What it used, all processes together, and whether a limit explains how it ended. */
+static void account(const struct monitor *m, struct monitor_outcome *ret)
+{
+	struct cgroup_usage usage;
+
+	cgroup_meter_read(&m->meter, &usage);
+	if (usage.cpu_us >= 0)
+		ret->cpu_ms = usage.cpu_us / 1000;
+	if (usage.peak_bytes >= 0)
+		ret->max_rss_bytes = usage.peak_bytes;
+	if (ret->exit_code == 0 ||
+	    (ret->reason != MONITOR_EXITED && ret->reason != MONITOR_SIGNALED))
+		return;
+	if (usage.oom_kills > 0)
+		ret->reason = MONITOR_OOM;
+	else if (usage.forks_refused > 0)
+		ret->reason = MONITOR_PIDS;
 }
 
 void monitor_run(struct monitor *m, struct monitor_outcome *ret)
@@ -274,14 +448,16 @@ void monitor_run(struct monitor *m, struct monitor_outcome *ret)
 	*ret = (struct monitor_outcome){.reason = MONITOR_EXITED};
 	while (!turn(m, start_ms, ret))
 		;
+	if (ret->reason == MONITOR_TIMEOUT || ret->reason == MONITOR_OUTPUT)
+		end_app(m, ret);
 	/* Init has said that nothing of the app runs any more; what is left of it are its
 	 * namespaces, which the kernel takes down by itself. */
-	if (m->leave_early && m->pty.master_fd < 0 &&
-	    (ret->reason == MONITOR_EXITED || ret->reason == MONITOR_SIGNALED)) {
-		ret->wall_ms = clock_monotonic_ms() - start_ms;
-		return;
-	}
-	end_init(m);
+	if (!m->leave_early || m->pty.master_fd >= 0 || !m->ended)
+		end_init(m);
 	pty_drain(&m->pty, ret->reason == MONITOR_TIMEOUT ? IMPATIENT_MS : PATIENT_MS);
+	drain_output(m, start_ms, ret);
+	if (atomic_load(&m->output.budget.exceeded) && ret->reason != MONITOR_NOT_RUN)
+		end_by(ret, MONITOR_OUTPUT);
+	account(m, ret);
 	ret->wall_ms = clock_monotonic_ms() - start_ms;
 }

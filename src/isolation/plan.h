@@ -7,7 +7,9 @@
 #define APPSILO_ISOLATION_PLAN_H
 
 #include "base/error.h"
+#include "isolation/cgroup.h"
 #include "isolation/net_wire.h"
+#include "isolation/output.h"
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,7 +34,7 @@ struct plan_placeholder {
 	mode_t mode;  /* S_IFDIR or S_IFREG with permission bits; ignored for symlinks */
 };
 
-/* 0 means no limit. */
+/* 0 means no limit. What a cgroup holds is 0 here. */
 struct plan_limits {
 	uint64_t memory_bytes;
 	uint64_t pids;
@@ -74,6 +76,11 @@ struct plan {
 	/* The parent's own: init closes its copies first. With one of them open it would not
 	 * notice the parent's death, and a dead broker's FUSE mount would wait for ever. */
 	int parent_fd, device_fd;
+	/* The app joins these before it is executed: not init, whose memory is the launcher's, so
+	 * that want of memory would end the launcher too. -EBADF: none. */
+	int cgroup_fds[CGROUP_PARTS_MAX];
+	int cgroup_keeper_fd; /* the parent's own, as those above */
+	struct output_pipes output; /* where output is counted; our_fds are the parent's own */
 	/* A pipe whose writing end nobody but the parent keeps, unlike parent_fd that it may have
 	 * handed on; -EBADF: it hands nothing on. */
 	int tie_fd, tie_parent_fd;
@@ -81,6 +88,9 @@ struct plan {
 	 * loopback, unless a partial plan's rest brings it. The parent's end of the judge's
 	 * socket, which init closes. */
 	int net_fd, net_judge_fd;
+	/* The other ends of these, where the parent keeps them: with them open in init too, nobody
+	 * would notice the network's death. -EBADF: it does not. */
+	int net_program_fds[2];
 	uint16_t loopback[NET_LOOPBACK_MAX]; /* the host's own ports that are open to the app */
 	size_t n_loopback;
 	bool net_optional; /* start without one where it cannot be had, and do not wait for it */

@@ -113,7 +113,7 @@ static int try_landlock(void)
 
 	if (abi < 0)
 		return abi;
-	fd = landlock_new(abi);
+	fd = landlock_new(abi, false);
 	if (fd < 0)
 		return fd;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : landlock_enforce(fd);

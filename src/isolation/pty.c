@@ -32,10 +32,11 @@ static int pick_input(const bool tty[3])
 	return -EBADF;
 }
 
-int pty_init(struct pty_relay *relay, const bool tty[3])
+int pty_init(struct pty_relay *relay, const bool tty[3], struct output_budget *budget)
 {
 	memset(relay, 0, offsetof(struct pty_relay, keys)); /* pages of buffers stay untouched */
 	relay->master_fd = relay->out_fd = relay->quick_fd = -EBADF;
+	relay->budget = budget;
 	pthread_mutex_init(&relay->io, NULL);
 	relay->in_fd = pick_input(tty);
 	for (int fd = 0; fd < 3; fd++)
@@ -123,17 +124,20 @@ static bool write_output(struct pty_relay *relay)
 	return true;
 }
 
-/* Returns false when the app has printed nothing more. */
+/* Returns false when the app has printed nothing more that may be shown. */
 static bool read_output(struct pty_relay *relay)
 {
-	ssize_t n = read(relay->master_fd, relay->output, sizeof(relay->output));
+	ssize_t n;
 
+	if (atomic_load(&relay->budget->exceeded))
+		return false;
+	n = read(relay->master_fd, relay->output, sizeof(relay->output));
 	if (n <= 0)
 		return n < 0 && errno == EINTR;
-	relay->n_output = (size_t)n;
+	relay->n_output = output_budget_take(relay->budget, (size_t)n);
 	relay->output_at = 0;
-	term_state_feed(&relay->state, relay->output, (size_t)n);
-	return true;
+	term_state_feed(&relay->state, relay->output, relay->n_output);
+	return relay->n_output > 0;
 }
 
 /* Write bytes of our own, after the app's, waiting for a slow terminal only so long. */

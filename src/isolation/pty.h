@@ -16,6 +16,7 @@
 #define APPSILO_ISOLATION_PTY_H
 
 #include "base/error.h"
+#include "isolation/output.h"
 #include "isolation/term_state.h"
 #include <poll.h>
 #include <pthread.h>
@@ -39,6 +40,7 @@ struct pty_relay {
 	bool held;	      /* a prompter has it; atomic */
 	bool repaint_due;     /* the app must paint again, once it has its answer; prompter's */
 	bool repaint;	      /* now; atomic */
+	struct output_budget *budget; /* borrowed: what is printed comes out of it */
 	struct term_state state;
 	size_t n_keys, n_output, output_at;
 	char keys[4096];      /* typed but not yet taken by the app */
@@ -47,10 +49,11 @@ struct pty_relay {
 
 /**
  * Prepare an inactive relay.
- * @tty  which of the standard descriptors are terminals
+ * @tty     which of the standard descriptors are terminals
+ * @budget  of all that the app prints; borrowed
  * Returns 0; -errno.
  */
-int pty_init(struct pty_relay *relay, const bool tty[3]) must_check;
+int pty_init(struct pty_relay *relay, const bool tty[3], struct output_budget *budget) must_check;
 
 /** Close; restore the terminal, also from what a killed app left on. Accepts an inactive relay. */
 void pty_done(struct pty_relay *relay);

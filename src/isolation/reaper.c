@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/text.h"
+#include "isolation/cgroup.h"
 #include "isolation/confine.h"
 #include "isolation/control.h"
 #include "isolation/kernel.h"
@@ -34,6 +35,11 @@ static const char *prepare_child(const struct plan *plan, int slave_fd)
 	for (int fd = 0; fd < 3; fd++)
 		if (plan->tty[fd] && dup2(slave_fd, fd) < 0)
 			return "give it the terminal";
+	for (int i = 0; i < OUTPUT_STREAMS; i++)
+		if (plan->output.app_fds[i] >= 0 && dup2(plan->output.app_fds[i], i + 1) < 0)
+			return "give it its output";
+	if (cgroup_join_child(plan->cgroup_fds) < 0)
+		return "put it into its cgroup";
 	/* Whatever the caller left open (CVE-2024-21626: a leaked directory reached the host). */
 	if (k_close_range(3, ~0U, 0) < 0)
 		return "close descriptors";
@@ -45,7 +51,7 @@ static const char *prepare_child(const struct plan *plan, int slave_fd)
 	return "execute";
 }
 
-static void start_app(const struct plan *plan, int slave_fd, struct app *app)
+static void start_app(struct plan *plan, int slave_fd, struct app *app)
 {
 	volatile struct app *shared = app;
 	pid_t pid = vfork();
@@ -55,6 +61,9 @@ static void start_app(const struct plan *plan, int slave_fd, struct app *app)
 		shared->failed_errno = errno;
 		_exit(127);
 	}
+	for (size_t i = 0; i < CGROUP_PARTS_MAX; i++)
+		close_keep_errno(plan->cgroup_fds[i]);
+	output_pipes_close_app(&plan->output);
 	app->pid = pid;
 	if (pid < 0) {
 		app->failed_step = "fork";
@@ -159,10 +168,12 @@ static void take_order(const struct plan *plan, const struct app *app, int slave
 		pass_signal(app, m.value, slave_fd);
 	} else if (m.kind == CONTROL_RESUME) {
 		resume(app, m.value, slave_fd);
+	} else if (m.kind == CONTROL_END) {
+		report_end(plan, SIGKILL);
 	}
 }
 
-void reaper_run(const struct plan *plan, int slave_fd)
+void reaper_run(struct plan *plan, int slave_fd)
 {
 	struct app app = {0};
 	sigset_t child;

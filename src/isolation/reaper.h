@@ -10,6 +10,6 @@
  * All signals are blocked by the caller.
  * @slave_fd  the sandbox's terminal or -EBADF; the caller's session owns it
  */
-void reaper_run(const struct plan *plan, int slave_fd) __attribute__((noreturn));
+void reaper_run(struct plan *plan, int slave_fd) __attribute__((noreturn));
 
 #endif

@@ -22,6 +22,7 @@ struct net_policy {
 	bool asks;
 	struct net_rule *rules; /* owned */
 	size_t n, allocated;
+	uint64_t changes; /* of the stored ones */
 	struct ports loopback, published;
 	bool has_proxy;
 	struct host_pattern proxy;
@@ -150,10 +151,24 @@ static bool has_port(const struct ports *ports, uint16_t port)
 	return false;
 }
 
-int net_policy_open_loopback(struct net_policy *p, uint16_t port)
+/* In the order in which they were given before. */
+static bool is_stored(const struct net_policy *p, const struct net_rule *rules, size_t n)
 {
-	hold(p);
-	return add_port(&p->loopback, port);
+	size_t i = 0;
+
+	for (size_t at = 0; at < p->n; at++) {
+		if (p->rules[at].scope != CONSENT_ALWAYS)
+			continue;
+		while (i < n && is_exemption(&rules[i]))
+			i++;
+		if (i == n || rules[i].verdict != p->rules[at].verdict ||
+		    !same_pattern(&rules[i].pattern, &p->rules[at].pattern))
+			return false;
+		i++;
+	}
+	while (i < n && is_exemption(&rules[i]))
+		i++;
+	return i == n;
 }
 
 static void drop_stored(struct net_policy *p)
@@ -178,6 +193,8 @@ int net_policy_replace_stored(struct net_policy *p, const struct net_rule *rules
 	r = make_room(p, p->n + n);
 	if (r < 0)
 		return r;
+	if (!is_stored(p, rules, n) || memcmp(&loopback, &p->loopback, sizeof(loopback)) != 0)
+		p->changes++;
 	drop_stored(p);
 	for (size_t i = 0; i < n; i++)
 		if (!is_exemption(&rules[i]))
@@ -194,6 +211,12 @@ size_t net_policy_loopback(struct net_policy *p, uint16_t *ret, size_t max)
 	n = p->loopback.n < max ? p->loopback.n : max;
 	memcpy(ret, p->loopback.at, n * sizeof(*ret));
 	return n;
+}
+
+uint64_t net_policy_changes(struct net_policy *p)
+{
+	hold(p);
+	return p->changes;
 }
 
 int net_policy_publish(struct net_policy *p, uint16_t port)
@@ -464,15 +487,6 @@ enum consent_verdict net_policy_decide_name(struct net_policy *p, const char *na
 
 	net_policy_judge_name(p, name, &decision);
 	return decision.verdict;
-}
-
-bool net_policy_is_closed(struct net_policy *p)
-{
-	hold(p);
-	for (size_t i = 0; i < p->n; i++)
-		if (p->rules[i].verdict == CONSENT_ALLOW)
-			return false;
-	return !p->capabilities && !p->asks && !p->loopback.n && !p->has_proxy;
 }
 
 bool net_policy_may_publish(struct net_policy *p, uint16_t port)

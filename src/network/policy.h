@@ -83,11 +83,11 @@ int net_policy_add(struct net_policy *policy, const struct net_rule *rule) must_
  */
 int net_policy_replace_stored(struct net_policy *policy, const struct net_rule *rules, size_t n) must_check;
 
-/** The host's loopback @port may be reached. Returns 0; -ENOSPC. */
-int net_policy_open_loopback(struct net_policy *policy, uint16_t port) must_check;
-
 /** Up to @max of the ports that are open. Returns how many. */
 size_t net_policy_loopback(struct net_policy *policy, uint16_t *ret, size_t max);
+
+/** How often net_policy_replace_stored() has changed anything. */
+uint64_t net_policy_changes(struct net_policy *policy);
 
 /** --publish: the app may be reached on @port. Returns 0; -ENOSPC. */
 int net_policy_publish(struct net_policy *policy, uint16_t port) must_check;
@@ -105,10 +105,6 @@ enum consent_verdict net_policy_decide_name(struct net_policy *policy, const cha
 void net_policy_judge(struct net_policy *policy, const struct net_target *target,
 		      struct net_decision *ret);
 void net_policy_judge_name(struct net_policy *policy, const char *name, struct net_decision *ret);
-
-/** Whatever the app does, it reaches nobody, nobody is asked and no one reaches it: no network
- * need be made for it. */
-bool net_policy_is_closed(struct net_policy *policy);
 
 /** May the app listen on @port for connections from outside (--publish and a server capability)? */
 bool net_policy_may_publish(struct net_policy *policy, uint16_t port);

@@ -2,6 +2,7 @@
 #include "transport/dns_message.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #define HEADER_BYTES 12
@@ -267,6 +268,26 @@ static const char *last_name(const struct dns_answer *a, const char *name)
 	return a->n_chain ? a->chain[a->n_chain - 1] : name;
 }
 
+static bool use_service(struct record *rr, struct dns_answer *ret)
+{
+	struct dns_service *s = &ret->services[ret->n_services];
+	char target[NET_NAME_SIZE];
+	size_t end = rr->data.at + rr->bytes;
+
+	if (ret->n_services == DNS_SERVICES_MAX)
+		return true;
+	s->priority = take16(&rr->data);
+	s->weight = take16(&rr->data);
+	s->port = take16(&rr->data);
+	take_name(&rr->data, true, target);
+	if (rr->data.bad || rr->data.at != end)
+		return false;
+	lower(target, s->target);
+	ret->n_services++;
+	bound_seconds(ret, rr->seconds);
+	return true;
+}
+
 /* Returns false when the record ends the message's use. */
 static bool use_record(struct record *rr, const char *name, uint16_t type, struct dns_answer *ret)
 {
@@ -278,13 +299,16 @@ static bool use_record(struct record *rr, const char *name, uint16_t type, struc
 		return true;
 	if (rr->type == DNS_CNAME) {
 		take_name(&rr->data, true, alias);
-		if (rr->data.bad || ret->n_chain == DNS_CHAIN_MAX || ret->n_addresses)
+		if (rr->data.bad || ret->n_chain == DNS_CHAIN_MAX || ret->n_addresses ||
+		    ret->n_services)
 			return false;
 		lower(alias, ret->chain[ret->n_chain++]);
 		bound_seconds(ret, rr->seconds);
 		return true;
 	}
-	if (rr->type != type || rr->bytes != bytes || ret->n_addresses == DNS_ADDRESSES_MAX)
+	if (rr->type == DNS_SRV && type == DNS_SRV)
+		return use_service(rr, ret);
+	if (rr->type != type || type == DNS_SRV || rr->bytes != bytes || ret->n_addresses == DNS_ADDRESSES_MAX)
 		return true;
 	address = &ret->addresses[ret->n_addresses++];
 	*address = (struct net_address){.family = type == DNS_A ? AF_INET : AF_INET6};
@@ -318,9 +342,24 @@ int dns_answer_parse(const uint8_t *bytes, size_t size, uint16_t id, const char 
 		if (r.bad || !use_record(&rr, name, type, ret))
 			return -EBADMSG;
 	}
-	if (ret->n_addresses == 0 && ret->n_chain == 0)
+	if (ret->n_addresses == 0 && ret->n_chain == 0 && ret->n_services == 0)
 		ret->seconds = 0;
 	return 0;
+}
+
+static void put_record(struct writer *w, const struct dns_answer *a, size_t owner, uint16_t type,
+		       size_t bytes)
+{
+	put16(w, (uint16_t)(POINTER << 8 | owner));
+	put16(w, type);
+	put16(w, CLASS_IN);
+	put32(w, a->seconds);
+	put16(w, (uint16_t)bytes);
+}
+
+static size_t name_bytes(const char *name)
+{
+	return strlen(name) + (*name ? 2 : 1);
 }
 
 /* Owners are pointers to where the name already stands: the question, or the last alias. */
@@ -329,26 +368,34 @@ static void put_records(struct writer *w, const struct dns_answer *a)
 	size_t owner = HEADER_BYTES;
 
 	for (size_t i = 0; i < a->n_chain; i++) {
-		const char *alias = a->chain[i];
-
-		put16(w, (uint16_t)(POINTER << 8 | owner));
-		put16(w, DNS_CNAME);
-		put16(w, CLASS_IN);
-		put32(w, a->seconds);
-		put16(w, (uint16_t)(strlen(alias) + (*alias ? 2 : 1)));
+		put_record(w, a, owner, DNS_CNAME, name_bytes(a->chain[i]));
 		owner = w->at;
-		put_name(w, alias);
+		put_name(w, a->chain[i]);
 	}
 	for (size_t i = 0; i < a->n_addresses; i++) {
-		uint16_t bytes = a->addresses[i].family == AF_INET ? 4 : 16;
+		bool v4 = a->addresses[i].family == AF_INET;
 
-		put16(w, (uint16_t)(POINTER << 8 | owner));
-		put16(w, bytes == 4 ? DNS_A : DNS_AAAA);
-		put16(w, CLASS_IN);
-		put32(w, a->seconds);
-		put16(w, bytes);
-		put(w, &a->addresses[i].v6, bytes);
+		put_record(w, a, owner, v4 ? DNS_A : DNS_AAAA, v4 ? 4 : 16);
+		put(w, &a->addresses[i].v6, v4 ? 4 : 16);
 	}
+	for (size_t i = 0; i < a->n_services; i++) {
+		const struct dns_service *s = &a->services[i];
+
+		put_record(w, a, owner, DNS_SRV, 6 + name_bytes(s->target));
+		put16(w, s->priority);
+		put16(w, s->weight);
+		put16(w, s->port);
+		put_name(w, s->target); /* RFC 2782: in full */
+	}
+	if (a->pointer[0]) {
+		put_record(w, a, owner, DNS_PTR, name_bytes(a->pointer));
+		put_name(w, a->pointer);
+	}
+}
+
+static size_t count_records(const struct dns_answer *a)
+{
+	return a->n_chain + a->n_addresses + a->n_services + (a->pointer[0] != '\0');
 }
 
 size_t dns_answer_make(const struct dns_query *q, enum dns_code code,
@@ -358,7 +405,7 @@ size_t dns_answer_make(const struct dns_query *q, enum dns_code code,
 	bool whole = q->class != 0; /* the question could be read */
 	struct writer w = {ret, max < DNS_ANSWER_MAX ? max : DNS_ANSWER_MAX, 0, false};
 
-	put_header(&w, q->id, flags, whole, a ? a->n_chain + a->n_addresses : 0, q->edns);
+	put_header(&w, q->id, flags, whole, a ? count_records(a) : 0, q->edns);
 	if (whole) {
 		put_name(&w, q->asked);
 		put16(&w, q->type);
@@ -376,4 +423,43 @@ size_t dns_answer_make(const struct dns_query *q, enum dns_code code,
 	put16(&w, q->type);
 	put16(&w, q->class);
 	return w.at;
+}
+
+/* Digits of 4 bits, the lowest first, each a label; @name behind them in @ret_rest. */
+static bool read_nibbles(const char *name, uint8_t ret[16], const char **ret_rest)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < 32; i++, name += 2) {
+		const char *digit = *name ? strchr(digits, *name) : NULL;
+
+		if (!digit || name[1] != '.')
+			return false;
+		ret[15 - i / 2] |= (uint8_t)((digit - digits) << (i % 2 ? 4 : 0));
+	}
+	*ret_rest = name;
+	return true;
+}
+
+bool dns_reverse_parse(const char *name, struct net_address *ret)
+{
+	unsigned int part[4];
+	uint8_t *v4 = (uint8_t *)&ret->v4;
+	const char *rest;
+	int end = -1;
+
+	*ret = (struct net_address){.family = AF_INET6};
+	if (read_nibbles(name, ret->v6.s6_addr, &rest))
+		return strcmp(rest, "ip6.arpa") == 0;
+	*ret = (struct net_address){.family = AF_INET};
+	if (sscanf(name, "%3u.%3u.%3u.%3u.in-addr.arpa%n", &part[0], &part[1], &part[2], &part[3],
+		   &end) != 4 ||
+	    end < 0 || name[end])
+		return false;
+	for (size_t i = 0; i < 4; i++) {
+		if (part[i] > 255)
+			return false;
+		v4[3 - i] = (uint8_t)part[i];
+	}
+	return true;
 }

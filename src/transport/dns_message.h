@@ -11,12 +11,13 @@
 
 #define DNS_ADDRESSES_MAX 32
 #define DNS_CHAIN_MAX 12
+#define DNS_SERVICES_MAX 16
 /* What we say we take by UDP; RFC 9715. */
 #define DNS_UDP_BYTES 1232
 #define DNS_QUERY_MAX 512
 #define DNS_ANSWER_MAX 8192
 
-enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_AAAA = 28, DNS_OPT = 41 };
+enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_PTR = 12, DNS_AAAA = 28, DNS_SRV = 33, DNS_OPT = 41 };
 enum dns_code { DNS_OK = 0, DNS_MALFORMED = 1, DNS_FAILED = 2, DNS_NO_NAME = 3, DNS_UNKNOWN = 4, DNS_REFUSED = 5 };
 
 struct dns_query {
@@ -28,6 +29,12 @@ struct dns_query {
 	char asked[NET_NAME_SIZE]; /* in the sender's spelling, for the answer */
 };
 
+/* Where a service is to be had (RFC 2782). The target is a name to look up: "" none. */
+struct dns_service {
+	uint16_t priority, weight, port;
+	char target[NET_NAME_SIZE];
+};
+
 struct dns_answer {
 	enum dns_code code;
 	bool cut; /* ask again by TCP */
@@ -36,6 +43,9 @@ struct dns_answer {
 	char chain[DNS_CHAIN_MAX][NET_NAME_SIZE];
 	size_t n_addresses;
 	struct net_address addresses[DNS_ADDRESSES_MAX];
+	size_t n_services;
+	struct dns_service services[DNS_SERVICES_MAX];
+	char pointer[NET_NAME_SIZE]; /* "": none; only in answers of our own */
 };
 
 /**
@@ -50,11 +60,14 @@ size_t dns_query_make(uint16_t id, const char *name, uint16_t type, uint8_t ret[
 
 /**
  * Read a server's answer to dns_query_make(@id, @name, @type).
- * Only addresses that the chain of aliases from @name leads to are taken.
+ * Only addresses, or services, that the chain of aliases from @name leads to are taken.
  * Returns 0; -EBADMSG: not an answer to this.
  */
 int dns_answer_parse(const uint8_t *bytes, size_t size, uint16_t id, const char *name,
 		     uint16_t type, struct dns_answer *ret) must_check;
+
+/** The address whose name @name (x.in-addr.arpa, x.ip6.arpa) is asked for. Returns false: none. */
+bool dns_reverse_parse(const char *name, struct net_address *ret);
 
 /**
  * Our answer to @query. What is longer than @max is cut, and says so.

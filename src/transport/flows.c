@@ -50,7 +50,7 @@ static struct flow **bucket_of(struct flows *f, const struct flow *flow)
 				  flow->target_port)];
 }
 
-static struct flow *look_up(struct flows *f, const struct packet *p)
+struct flow *flows_look_up(struct flows *f, const struct packet *p)
 {
 	struct flow *flow = f->buckets[bucket(f, p->protocol, &p->target, p->source_port,
 					      p->target_port)];
@@ -64,15 +64,24 @@ static struct flow *look_up(struct flows *f, const struct packet *p)
 
 struct flow *flows_find(struct flows *f, const struct packet *p, int64_t now_ms)
 {
-	struct flow *flow = look_up(f, p);
+	struct flow *flow = flows_look_up(f, p);
 
 	if (!flow || (p->opens && flow->opened_by != p->sequence))
+		return NULL;
+	if (flow->state == FLOW_DOUBTED)
 		return NULL;
 	if (flow->state != FLOW_ASKED && p->protocol != NET_TCP &&
 	    now_ms - flow->used_ms > FLOWS_IDLE_MS)
 		return NULL;
 	flow->used_ms = now_ms;
 	return flow;
+}
+
+void flows_doubt(struct flows *f)
+{
+	for (size_t i = 0; i < f->used; i++)
+		if (f->all[i].protocol != NET_TCP && f->all[i].state != FLOW_ASKED)
+			f->all[i].state = FLOW_DOUBTED;
 }
 
 static void unlink_flow(struct flows *f, struct flow *flow)
@@ -110,7 +119,7 @@ static struct flow *take_oldest(struct flows *f)
 
 struct flow *flows_add(struct flows *f, const struct packet *p, int64_t now_ms)
 {
-	struct flow *flow = look_up(f, p), **at;
+	struct flow *flow = flows_look_up(f, p), **at;
 
 	if (flow) {
 		unlink_flow(f, flow);
@@ -129,6 +138,23 @@ struct flow *flows_add(struct flows *f, const struct packet *p, int64_t now_ms)
 	flow->next = *at;
 	*at = flow;
 	return flow;
+}
+
+size_t flows_new_bytes(struct flow *flow, enum flow_way way, const struct packet *p)
+{
+	uint32_t end = p->sequence + (uint32_t)p->payload_bytes;
+	uint32_t more = end - flow->seen[way].next; /* modulo 2^32, as they count */
+
+	if (p->protocol != NET_TCP)
+		return p->payload_bytes;
+	if (!flow->seen[way].known)
+		more = (uint32_t)p->payload_bytes;
+	else if (more > INT32_MAX)
+		return 0; /* behind */
+	flow->seen[way].known = true;
+	flow->seen[way].next = end;
+	/* The first packet, too, counts as one in its sequence. */
+	return more < p->payload_bytes ? more : p->payload_bytes;
 }
 
 int flows_hold(struct flows *f, struct flow *flow, const struct packet *p)

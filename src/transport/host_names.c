@@ -119,14 +119,36 @@ static void read_file(struct host_names *n, const char *path,
 		take(n, text);
 }
 
+/* resolv.conf(5): without any, the one of this machine. */
+static void add_default(struct host_names *n)
+{
+	if (n->n_servers == 0)
+		add_server(n, (char[]){"127.0.0.1"});
+}
+
+void host_names_read_servers(struct host_names *n, int fd)
+{
+	cleanup_free char *text = malloc(HOST_FILE_MAX);
+	size_t used = 0;
+	ssize_t got = 0;
+
+	while (text && used < HOST_FILE_MAX - 1 &&
+	       (got = read(fd, text + used, HOST_FILE_MAX - 1 - used)) > 0)
+		used += (size_t)got;
+	if (!text || got != 0)
+		return;
+	text[used] = '\0';
+	n->n_servers = 0;
+	host_names_take_servers(n, text);
+	add_default(n);
+}
+
 void host_names_read(struct host_names *ret)
 {
 	*ret = (struct host_names){0};
 	read_file(ret, "/etc/resolv.conf", host_names_take_servers);
 	read_file(ret, "/etc/hosts", host_names_take_table);
-	/* resolv.conf(5): without any, the one of this machine. */
-	if (ret->n_servers == 0)
-		add_server(ret, (char[]){"127.0.0.1"});
+	add_default(ret);
 }
 
 void host_names_done(struct host_names *n)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the host knows of names: its name servers (resolv.conf(5)) and its own table
- * (hosts(5)), read once, before appsilo-net gives up the file system. One thread.
+ * (hosts(5)), read before appsilo-net gives up the file system; the first again when its judge
+ * passes it. One thread.
  */
 #ifndef APPSILO_TRANSPORT_HOST_NAMES_H
 #define APPSILO_TRANSPORT_HOST_NAMES_H
@@ -25,6 +26,8 @@ struct host_names {
 
 /** Read both files. What is missing or cannot be read is left out, as libc does. */
 void host_names_read(struct host_names *ret);
+/** Take the name servers from @fd. */
+void host_names_read_servers(struct host_names *names, int fd);
 void host_names_done(struct host_names *names);
 
 /** Fill @ret from the host's table. Returns false when it does not have @name at all. */

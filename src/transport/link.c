@@ -33,9 +33,8 @@ static void write_tunnel(struct link *l, const uint8_t *packet, size_t size)
 {
 	struct packet p;
 
-	/* libslirp opens a connection to the sandbox only where it listens for it. */
-	if (packet_parse(packet, size, &p) == 0 && p.opens)
-		l->incoming(l->data, packet, size);
+	if (packet_parse_inbound(packet, size, &p) == 0 && !l->incoming(l->data, &p))
+		return;
 	/* A full queue drops it, like any network. */
 	(void)!write(l->tunnel_fd, packet, size);
 }

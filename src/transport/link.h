@@ -16,12 +16,15 @@
 
 struct link;
 
-/* A connection that somebody outside opens to the sandbox: the first packet of it. */
-typedef void (*link_incoming_fn)(void *data, const uint8_t *packet, size_t size);
+struct packet;
+
+/* A packet for the sandbox, of what packet_parse_inbound() takes; the rest is errors about
+ * what was let out. Returns false to drop it. */
+typedef bool (*link_incoming_fn)(void *data, const struct packet *packet);
 
 /**
  * @tunnel_fd  borrowed, non-blocking
- * @incoming   called with @data, from link_step(), before that packet is delivered
+ * @incoming   called with @data, from link_step() and link_forward()
  * Returns 0; -errno with the line.
  */
 int link_new(int tunnel_fd, bool has_ip6, link_incoming_fn incoming, void *data, struct link **ret,

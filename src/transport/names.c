@@ -5,15 +5,16 @@
 
 struct entry {
 	struct net_address address;
-	int64_t ends_ms; /* 0: free */
+	int64_t ends_ms;
 	uint64_t number; /* the higher, the newer */
 	bool once;
 	char name[NET_NAME_SIZE];
 };
 
 struct names {
-	struct entry all[NAMES_MAX];
+	size_t n; /* of all: what was never used is not looked at */
 	uint64_t last_number;
+	struct entry all[NAMES_MAX];
 };
 
 struct names *names_new(void)
@@ -30,15 +31,15 @@ static struct entry *place_for(struct names *n, const struct net_address *addres
 {
 	struct entry *first = &n->all[0];
 
-	for (size_t i = 0; i < NAMES_MAX; i++) {
+	for (size_t i = 0; i < n->n; i++) {
 		struct entry *e = &n->all[i];
 
-		if (e->ends_ms && net_address_equal(&e->address, address) && strcmp(e->name, name) == 0)
+		if (net_address_equal(&e->address, address) && strcmp(e->name, name) == 0)
 			return e;
 		if (e->ends_ms < first->ends_ms)
 			first = e;
 	}
-	return first;
+	return n->n < NAMES_MAX ? &n->all[n->n++] : first;
 }
 
 void names_add(struct names *n, const struct net_address *address, const char *name,
@@ -66,7 +67,7 @@ void names_tell(const struct names *n, int64_t now_ms, const struct net_address 
 	while (question->n_names < NET_NAMES_MAX) {
 		const struct entry *newest = NULL;
 
-		for (size_t i = 0; i < NAMES_MAX; i++) {
+		for (size_t i = 0; i < n->n; i++) {
 			const struct entry *e = &n->all[i];
 
 			if (e->ends_ms > now_ms && e->number < before &&
@@ -80,15 +81,36 @@ void names_tell(const struct names *n, int64_t now_ms, const struct net_address 
 	}
 }
 
+void names_told(struct names *n, struct net_question *told, int64_t now_ms)
+{
+	struct net_address address = {.family = told->family == AF_INET ? AF_INET : AF_INET6};
+
+	memcpy(&address.v6, told->address, address.family == AF_INET ? 4 : 16);
+	told->names[0][NET_NAME_SIZE - 1] = '\0';
+	names_add(n, &address, told->names[0], told->seconds, told->consented, now_ms);
+}
+
+static const struct entry *find_once(const struct names *n, int64_t now_ms, const struct net_address *address)
+{
+	for (size_t i = 0; i < n->n; i++) {
+		const struct entry *e = &n->all[i];
+
+		if (e->once && e->ends_ms > now_ms && net_address_equal(&e->address, address))
+			return e;
+	}
+	return NULL;
+}
+
+bool names_has_once(const struct names *n, int64_t now_ms, const struct net_address *address)
+{
+	return find_once(n, now_ms, address) != NULL;
+}
+
 bool names_use_once(struct names *n, int64_t now_ms, const struct net_address *address)
 {
-	for (size_t i = 0; i < NAMES_MAX; i++) {
-		struct entry *e = &n->all[i];
+	const struct entry *e = find_once(n, now_ms, address);
 
-		if (e->once && e->ends_ms > now_ms && net_address_equal(&e->address, address)) {
-			e->once = false;
-			return true;
-		}
-	}
-	return false;
+	if (e)
+		n->all[e - n->all].once = false;
+	return e != NULL;
 }

@@ -33,6 +33,12 @@ void names_add(struct names *names, const struct net_address *address, const cha
 void names_tell(const struct names *names, int64_t now_ms, const struct net_address *address,
 		struct net_question *question);
 
+/** Keep what NET_TELL_NAME said. */
+void names_told(struct names *names, struct net_question *told, int64_t now_ms);
+
+/** Was a name of @address allowed for one use that nobody has made? */
+bool names_has_once(const struct names *names, int64_t now_ms, const struct net_address *address);
+
 /** Was a name of @address allowed for one use? Then that is used up now. */
 bool names_use_once(struct names *names, int64_t now_ms, const struct net_address *address);
 

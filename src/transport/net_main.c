@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "transport/flows.h"
+#include "transport/inner.h"
 #include "transport/link.h"
 #include "transport/relay.h"
 #include "transport/resolver.h"
@@ -85,30 +86,19 @@ static bool is_source(const struct net *n, const struct net_address *source)
 	return net_address_equal(source, &n->inner) || net_address_equal(source, &n->inner6);
 }
 
-/* The link itself: libslirp would take some of it for its own services. */
-static bool is_of_link(const struct net_address *target)
-{
-	struct net_address network = {.family = target->family};
-
-	if (target->family == AF_INET) {
-		network.v4.s_addr = htonl(NET_NETWORK_ADDRESS);
-		return net_address_within(target, &network, 29);
-	}
-	return inet_pton(AF_INET6, NET_NETWORK_ADDRESS6, &network.v6) == 1 &&
-	       net_address_within(target, &network, NET_NETWORK_BITS6);
-}
-
 /* What no policy opens by packets. The host's loopback above all: it is reached, where it is
  * exempted, by other means than this. */
 static bool is_out_of_reach(const struct net_address *target)
 {
 	enum net_place place = net_address_place(target);
 
-	return is_of_link(target) || (place != NET_PUBLIC && place != NET_PRIVATE);
+	/* Of the link itself libslirp would take some for its own services. */
+	return inner_is_of_link(target) || (place != NET_PUBLIC && place != NET_PRIVATE);
 }
 
-static void let_through(struct net *n, const struct packet *p)
+static void let_through(struct net *n, struct flow *flow, const struct packet *p)
 {
+	judge_count(&n->judge, flow->row, flows_new_bytes(flow, FLOW_OUT, p), 0);
 	link_forward(n->link, p->bytes, p->size);
 }
 
@@ -128,7 +118,8 @@ static bool has_room(const struct net *n)
 	return false;
 }
 
-static enum consent_verdict ask(struct net *n, const struct packet *p, int64_t now_ms, uint64_t *ret_id)
+static enum consent_verdict ask(struct net *n, const struct packet *p, bool full, int64_t now_ms,
+				uint64_t *ret_id, uint32_t *ret_row)
 {
 	struct net_address real = net_address_real(&p->target);
 	struct net_question q = {.kind = NET_ASK_TARGET,
@@ -139,9 +130,9 @@ static enum consent_verdict ask(struct net *n, const struct packet *p, int64_t n
 
 	memcpy(q.address, &p->target.v6, p->target.family == AF_INET ? 4 : 16);
 	names_tell(n->names, now_ms, &real, &q);
-	q.full = !has_room(n);
+	q.full = full;
 	q.consented = names_use_once(n->names, now_ms, &real);
-	verdict = judge_decide(&n->judge, &q);
+	verdict = judge_decide(&n->judge, &q, ret_row);
 	*ret_id = q.id;
 	return verdict;
 }
@@ -162,14 +153,14 @@ static enum flow_state hold(struct net *n, struct flow *flow, const struct packe
 	return FLOW_DENIED;
 }
 
-static struct flow *judge_packet(struct net *n, const struct packet *p, int64_t now_ms)
+static struct flow *judge_packet(struct net *n, const struct packet *p, bool full, int64_t now_ms)
 {
 	struct flow *flow = flows_add(n->flows, p, now_ms);
 	enum consent_verdict verdict = CONSENT_DENY;
 	uint64_t id = 0;
 
-	if (!is_of_link(&p->target))
-		verdict = ask(n, p, now_ms, &id);
+	if (!inner_is_of_link(&p->target))
+		verdict = ask(n, p, full, now_ms, &id, &flow->row);
 	if (verdict == CONSENT_ALLOW && !is_out_of_reach(&p->target))
 		flow->state = FLOW_ALLOWED;
 	else if (verdict == CONSENT_ASK)
@@ -186,33 +177,53 @@ static void take_packet(struct net *n, const uint8_t *bytes, size_t size, int64_
 		return;
 	flow = flows_find(n->flows, &p, now_ms);
 	if (!flow)
-		flow = judge_packet(n, &p, now_ms);
+		flow = judge_packet(n, &p, !has_room(n), now_ms);
 	switch (flow->state) {
 	case FLOW_ALLOWED:
-		let_through(n, &p);
+		let_through(n, flow, &p);
 		return;
 	case FLOW_DENIED:
 		refuse(n, &p);
 		return;
 	case FLOW_ASKED:
+	case FLOW_DOUBTED: /* not as it has just been judged */
 		return;
 	}
 }
 
-/* Replies to whom --publish lets in need no question. */
-static void let_in(void *data, const uint8_t *bytes, size_t size)
+/* Somebody whom --publish lets in: libslirp opens connections to the sandbox only where it
+ * listens for them. @reply: the packets that go back need no question of their own. */
+static struct flow *judge_incoming(struct net *n, const struct packet *reply, int64_t now_ms)
+{
+	struct net_question q = {.kind = NET_ASK_IN, .port = reply->source_port};
+	struct flow *flow = flows_add(n->flows, reply, now_ms);
+
+	if (judge_decide(&n->judge, &q, &flow->row) == CONSENT_ALLOW)
+		flow->state = FLOW_ALLOWED;
+	return flow;
+}
+
+/* Returns false: to be dropped. Nobody is asked about what comes from outside. */
+static bool take_inbound(void *data, const struct packet *in)
 {
 	struct net *n = data;
-	struct packet in, reply;
+	struct packet reply = {.protocol = in->protocol,
+			       .source = in->target,
+			       .source_port = in->target_port,
+			       .target = in->source,
+			       .target_port = in->source_port,
+			       .sequence = in->sequence};
+	struct flow *flow = flows_look_up(n->flows, &reply);
 
-	if (packet_parse(bytes, size, &in) < 0)
-		return;
-	reply = (struct packet){.protocol = in.protocol,
-				.source = in.target,
-				.source_port = in.target_port,
-				.target = in.source,
-				.target_port = in.source_port};
-	flows_add(n->flows, &reply, clock_monotonic_ms())->state = FLOW_ALLOWED;
+	if (in->opens && !(flow && flow->opened_by == in->sequence))
+		flow = judge_incoming(n, &reply, clock_monotonic_ms());
+	else if (flow && flow->state == FLOW_DOUBTED)
+		flow = judge_packet(n, &reply, true, clock_monotonic_ms());
+	if (flow && flow->state == FLOW_DENIED && (in->opens || in->protocol != NET_TCP))
+		return false;
+	if (flow)
+		judge_count(&n->judge, flow->row, 0, flows_new_bytes(flow, FLOW_IN, in));
+	return true;
 }
 
 static void answered(struct net *n, const struct net_answer *answer, int64_t now_ms)
@@ -232,12 +243,13 @@ static void answered(struct net *n, const struct net_answer *answer, int64_t now
 		flow->state = answer->verdict == CONSENT_ALLOW && !is_out_of_reach(&flow->target)
 				      ? FLOW_ALLOWED
 				      : FLOW_DENIED;
+		flow->row = answer->row;
 		flow->used_ms = now_ms;
 		held = flows_release(n->flows, flow, &size);
 		if (!held || packet_parse(held, size, &p) < 0)
 			continue;
 		if (flow->state == FLOW_ALLOWED)
-			let_through(n, &p);
+			let_through(n, flow, &p);
 		else
 			refuse(n, &p);
 	}
@@ -266,13 +278,17 @@ static void take_answers(struct net *n, int64_t now_ms)
 	while (judge_next_late(&n->judge, &answer))
 		if (answer.late)
 			answered(n, &answer, now_ms);
+	if (judge_takes_doubt(&n->judge)) {
+		flows_doubt(n->flows);
+		resolver_doubt(n->resolver);
+	}
 }
 
 /* Returns false at the end. */
 static bool turn(struct net *n)
 {
 	int64_t now_ms = clock_monotonic_ms();
-	int timeout_ms = n->judge.n_late ? 0 : -1;
+	int timeout_ms = judge_has_news(&n->judge) ? 0 : -1;
 	struct pollfd mine[RESOLVER_POLL_MAX + RELAY_POLL_MAX], *fds;
 	size_t n_names = resolver_poll(n->resolver, mine, now_ms, &timeout_ms), n_fds;
 	size_t n_mine = n_names + relays_poll(n->relays, mine + n_names);
@@ -314,7 +330,7 @@ static int prepare(struct net *n, struct appsilo_error *err)
 	n->inner6.family = AF_INET6;
 	if (inet_pton(AF_INET6, NET_INNER_ADDRESS6, &n->inner6.v6) != 1)
 		return error_say(err, -EINVAL, "network: address");
-	r = link_new(n->fds[NET_HANDOVER_TUNNEL], n->handover.has_ip6, let_in, n, &n->link, err);
+	r = link_new(n->fds[NET_HANDOVER_TUNNEL], n->handover.has_ip6, take_inbound, n, &n->link, err);
 	for (uint32_t i = 0; r == 0 && i < n->setup.n_listen; i++)
 		r = link_publish(n->link, &n->setup.listen[i], err);
 	return r;
@@ -333,6 +349,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	init_fd = atoi(argv[1]);
 	n.judge.fd = atoi(argv[2]);
+	n.judge.bytes_fd = n.judge.servers_fd = -EBADF;
 	fd_raise_limit(); /* fewer only means fewer connections */
 	host_names_read(&n.host);
 	r = receive_setup(&n, &err);
@@ -342,6 +359,8 @@ int main(int argc, char **argv)
 		r = receive_loopback(&n, init_fd, &err);
 	if (r == 0)
 		r = prepare(&n, &err);
+	if (r == 0 && (r = judge_share(&n.judge)) < 0)
+		error_set(&err, r, "network: memory for counts");
 	/* The user's terminal is not its to write to; closed, the number would be a socket's. */
 	if (r == 0 && dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
 		r = -errno;
@@ -351,6 +370,7 @@ int main(int argc, char **argv)
 		log_error("%s; the sandbox has no network", err.line);
 		return 125;
 	}
+	judge_begins(&n.judge);
 	/* From here on the app may start; init need not wait for it. */
 	(void)!fd_send(init_fd, "", 1, NULL, 0);
 	close(init_fd);

@@ -56,19 +56,23 @@ static int parse_udp(const uint8_t *at, size_t left, struct packet *ret)
 	ret->protocol = NET_UDP;
 	ret->source_port = ntohs(udp.source);
 	ret->target_port = ntohs(udp.dest);
+	ret->payload_bytes = left - sizeof(udp);
 	return ret->target_port ? 0 : -EBADMSG;
 }
 
-static int parse_echo(const uint8_t *at, size_t left, uint8_t type, struct packet *ret)
+/* The identifier is the port of whoever asks. */
+static int parse_echo(const uint8_t *at, size_t left, uint8_t request, uint8_t reply, bool inbound,
+		      struct packet *ret)
 {
-	if (left < ECHO_BYTES || at[0] != type || at[1] != 0)
+	if (left < ECHO_BYTES || at[0] != (inbound ? reply : request) || at[1] != 0)
 		return -EBADMSG;
 	ret->protocol = NET_ICMP;
-	ret->source_port = (uint16_t)(at[4] << 8 | at[5]);
+	*(inbound ? &ret->target_port : &ret->source_port) = (uint16_t)(at[4] << 8 | at[5]);
+	ret->payload_bytes = left - ECHO_BYTES;
 	return 0;
 }
 
-static int parse_transport(uint8_t protocol, struct packet *ret)
+static int parse_transport(uint8_t protocol, bool inbound, struct packet *ret)
 {
 	const uint8_t *at = ret->bytes + ret->header_bytes;
 	size_t left = ret->size - ret->header_bytes;
@@ -78,13 +82,13 @@ static int parse_transport(uint8_t protocol, struct packet *ret)
 	if (protocol == IPPROTO_UDP)
 		return parse_udp(at, left, ret);
 	if (protocol == IPPROTO_ICMP && ret->source.family == AF_INET)
-		return parse_echo(at, left, ICMP_ECHO, ret);
+		return parse_echo(at, left, ICMP_ECHO, ICMP_ECHOREPLY, inbound, ret);
 	if (protocol == IPPROTO_ICMPV6 && ret->source.family == AF_INET6)
-		return parse_echo(at, left, ICMP6_ECHO_REQUEST, ret);
+		return parse_echo(at, left, ICMP6_ECHO_REQUEST, ICMP6_ECHO_REPLY, inbound, ret);
 	return -EBADMSG;
 }
 
-static int parse_ip4(struct packet *ret)
+static int parse_ip4(struct packet *ret, bool inbound)
 {
 	struct iphdr ip;
 
@@ -97,10 +101,10 @@ static int parse_ip4(struct packet *ret)
 	ret->header_bytes = IP4_BYTES;
 	ret->source = (struct net_address){.family = AF_INET, .v4.s_addr = ip.saddr};
 	ret->target = (struct net_address){.family = AF_INET, .v4.s_addr = ip.daddr};
-	return parse_transport(ip.protocol, ret);
+	return parse_transport(ip.protocol, inbound, ret);
 }
 
-static int parse_ip6(struct packet *ret)
+static int parse_ip6(struct packet *ret, bool inbound)
 {
 	struct ip6_hdr ip;
 
@@ -112,15 +116,25 @@ static int parse_ip6(struct packet *ret)
 	ret->header_bytes = IP6_BYTES;
 	ret->source = (struct net_address){.family = AF_INET6, .v6 = ip.ip6_src};
 	ret->target = (struct net_address){.family = AF_INET6, .v6 = ip.ip6_dst};
-	return parse_transport(ip.ip6_nxt, ret);
+	return parse_transport(ip.ip6_nxt, inbound, ret);
 }
 
-int packet_parse(const uint8_t *bytes, size_t size, struct packet *ret)
+static int parse(const uint8_t *bytes, size_t size, bool inbound, struct packet *ret)
 {
 	*ret = (struct packet){.bytes = bytes, .size = size};
 	if (size == 0 || size > PACKET_MAX)
 		return -EBADMSG;
-	return bytes[0] >> 4 == 4 ? parse_ip4(ret) : parse_ip6(ret);
+	return bytes[0] >> 4 == 4 ? parse_ip4(ret, inbound) : parse_ip6(ret, inbound);
+}
+
+int packet_parse(const uint8_t *bytes, size_t size, struct packet *ret)
+{
+	return parse(bytes, size, false, ret);
+}
+
+int packet_parse_inbound(const uint8_t *bytes, size_t size, struct packet *ret)
+{
+	return parse(bytes, size, true, ret);
 }
 
 static uint32_t add_up(uint32_t sum, const uint8_t *bytes, size_t size)

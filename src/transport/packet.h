@@ -19,7 +19,7 @@ struct packet {
 	struct net_address source, target;
 	uint16_t source_port, target_port; /* ICMP: the echo's identifier, and 0 */
 	size_t header_bytes;		   /* of IP */
-	size_t payload_bytes;		   /* of TCP */
+	size_t payload_bytes;		   /* without any header */
 	uint32_t sequence;		   /* of TCP */
 	bool opens;			   /* TCP: SYN without ACK */
 	bool resets;			   /* TCP: RST */
@@ -31,6 +31,9 @@ struct packet {
  * Returns 0; -EBADMSG: it is to be dropped.
  */
 int packet_parse(const uint8_t *bytes, size_t size, struct packet *ret) must_check;
+
+/** The same for what comes back from outside: an echo reply in place of a request. */
+int packet_parse_inbound(const uint8_t *bytes, size_t size, struct packet *ret) must_check;
 
 /** Room for packet_make_refusal(). */
 #define PACKET_REFUSAL_MAX 1280

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/question.h"
 
+#include "base/fd.h"
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+
+_Static_assert(NET_ROWS_MAX == NET_ACCOUNT_MAX + 1, "the rows, and one for the rest");
 
 /* How much a verdict about one of the names counts. */
 static int weight(struct net_policy *policy, const struct net_target *target)
@@ -43,4 +48,55 @@ bool net_question_target(struct net_policy *policy, struct net_question *q, stru
 		*ret = target;
 	}
 	return true;
+}
+
+int net_question_receive(int fd, int flags, struct net_question *ret, int *ret_bytes_fd)
+{
+	int fds[FD_PASS_MAX];
+	ssize_t n = fd_receive(fd, ret, sizeof(*ret), flags, fds);
+
+	if (n == sizeof(*ret) && ret->kind == NET_BEGINS && fds[0] >= 0)
+		*ret_bytes_fd = TAKE_FD(fds[0]);
+	for (size_t i = 0; i < FD_PASS_MAX; i++)
+		close_keep_errno(fds[i]);
+	return n == sizeof(*ret) ? 1 : n == -EAGAIN ? -EAGAIN : 0;
+}
+
+/* The app gets what transport/packet.h and transport/resolver.h make of a refusal. */
+const char *net_question_refusal(const struct net_target *target, int *ret_code)
+{
+	bool lookup = target->address.family == AF_UNSPEC, tcp = target->protocol == NET_TCP;
+
+	*ret_code = lookup ? -ENOENT : tcp ? -ECONNREFUSED : -EHOSTUNREACH;
+	return lookup ? "look up" : tcp ? "connect" : "send";
+}
+
+void net_question_add_bytes(int bytes_fd, struct net_account *account)
+{
+	struct net_bytes bytes[NET_ROWS_MAX];
+
+	if (bytes_fd < 0 || pread(bytes_fd, bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return;
+	for (uint32_t i = 0; i < NET_ROWS_MAX; i++)
+		net_account_add_bytes(account, i, bytes[i].sent, bytes[i].received);
+}
+
+int net_question_servers(struct net_servers_seen *seen)
+{
+	static const char path[] = "/etc/resolv.conf";
+	struct net_servers_seen now;
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return -EBADF;
+	now = (struct net_servers_seen){.device = st.st_dev,
+					.inode = st.st_ino,
+					.changed_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+					.bytes = st.st_size};
+	if (memcmp(&now, seen, sizeof(now)) == 0)
+		return -EBADF;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	*seen = now;
+	return fd < 0 ? -EBADF : fd;
 }

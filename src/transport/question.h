@@ -4,7 +4,7 @@
 #define APPSILO_TRANSPORT_QUESTION_H
 
 #include "isolation/net_wire.h"
-#include "network/policy.h"
+#include "network/account.h"
 
 /**
  * What @question is about: an address, under the name that led there, if one did. Which of
@@ -16,5 +16,29 @@
  */
 bool net_question_target(struct net_policy *policy, struct net_question *question,
 			 struct net_target *ret);
+
+/**
+ * Receive the next question of appsilo-net's.
+ * @ret_bytes_fd  set, if it is a NET_BEGINS that brings one: the caller's. Nothing else that
+ *                it sends is kept.
+ * Returns 1; 0 at the end; -EAGAIN (with MSG_DONTWAIT in @flags).
+ */
+int net_question_receive(int fd, int flags, struct net_question *ret, int *ret_bytes_fd) must_check;
+
+/* The host's list of name servers, as it was when it was last looked at. Zeroed: never. */
+struct net_servers_seen {
+	uint64_t device, inode;
+	int64_t changed_ns, bytes;
+};
+
+/** A descriptor of the list, for an answer about a name, if it is another than @seen, which is
+ * brought up to date; -EBADF. appsilo-net itself opens no file. */
+int net_question_servers(struct net_servers_seen *seen);
+
+/** What a refused program is told: the call that fails, in its own words, and its error. */
+const char *net_question_refusal(const struct net_target *target, int *ret_code);
+
+/** Put what was counted in @bytes_fd into the rows of @account; -EBADF: nothing was. */
+void net_question_add_bytes(int bytes_fd, struct net_account *account);
 
 #endif

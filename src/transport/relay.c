@@ -21,6 +21,7 @@ struct relay {
 	int fds[2]; /* owned; -EBADF: free */
 	bool connecting;
 	struct half *from; /* owned; two */
+	uint32_t row; /* of the judge's account */
 	size_t polled[2];
 };
 
@@ -54,16 +55,6 @@ static void end(struct relays *r, struct relay *relay)
 	close_keep_errno(TAKE_FD(relay->fds[OUTER]));
 	free(TAKE_PTR(relay->from));
 	r->n--;
-}
-
-void relays_free(struct relays *r)
-{
-	for (size_t i = 0; r && i < RELAYS_MAX; i++)
-		if (r->all[i].fds[INNER] >= 0)
-			end(r, &r->all[i]);
-	for (size_t i = 0; r && i < r->n_listeners; i++)
-		close_keep_errno(r->listeners[i].fd);
-	free(r);
 }
 
 void relays_listen(struct relays *r, int fd, uint16_t port)
@@ -109,7 +100,7 @@ size_t relays_poll(struct relays *r, struct pollfd ret[RELAY_POLL_MAX])
 }
 
 /* The rules may have changed since it began to listen. */
-static bool is_allowed(struct relays *r, uint16_t port)
+static bool is_allowed(struct relays *r, uint16_t port, uint32_t *ret_row)
 {
 	struct net_question q = {.kind = NET_ASK_TARGET,
 				 .protocol = NET_TCP,
@@ -117,7 +108,7 @@ static bool is_allowed(struct relays *r, uint16_t port)
 				 .port = port,
 				 .address = {127, 0, 0, 1}};
 
-	return judge_decide(r->judge, &q) == CONSENT_ALLOW;
+	return judge_decide(r->judge, &q, ret_row) == CONSENT_ALLOW;
 }
 
 static int open_outer(uint16_t port)
@@ -139,11 +130,12 @@ static void begin(struct relays *r, int listener_fd, uint16_t port)
 	/* As a refused connection, as far as that still goes. */
 	struct linger reset = {.l_onoff = 1, .l_linger = 0};
 	struct relay *relay = r->all;
+	uint32_t row;
 
 	if (inner_fd < 0)
 		return;
 	(void)setsockopt(inner_fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	outer_fd = is_allowed(r, port) ? open_outer(port) : -EACCES;
+	outer_fd = is_allowed(r, port, &row) ? open_outer(port) : -EACCES;
 	if (outer_fd < 0)
 		return;
 	while (relay->fds[INNER] >= 0)
@@ -154,6 +146,7 @@ static void begin(struct relays *r, int listener_fd, uint16_t port)
 	relay->fds[INNER] = TAKE_FD(inner_fd);
 	relay->fds[OUTER] = TAKE_FD(outer_fd);
 	relay->connecting = true;
+	relay->row = row;
 	relay->polled[INNER] = relay->polled[OUTER] = NOT_POLLED;
 	r->n++;
 }
@@ -175,7 +168,7 @@ static bool would_wait(void)
 }
 
 /* From @side to the other. Returns false when the connection is broken. */
-static bool pass(struct relay *relay, enum side side, bool readable)
+static bool pass(struct relays *r, struct relay *relay, enum side side, bool readable)
 {
 	struct half *h = &relay->from[side];
 	ssize_t n;
@@ -192,8 +185,11 @@ static bool pass(struct relay *relay, enum side side, bool readable)
 		n = send(relay->fds[!side], h->bytes + h->at, h->used, MSG_NOSIGNAL);
 		if (n < 0 && !would_wait())
 			return false;
-		h->at += n > 0 ? (size_t)n : 0;
-		h->used -= n > 0 ? (size_t)n : 0;
+		n = n > 0 ? n : 0;
+		h->at += (size_t)n;
+		h->used -= (size_t)n;
+		judge_count(r->judge, relay->row, side == INNER ? (size_t)n : 0,
+			    side == OUTER ? (size_t)n : 0);
 	}
 	if (h->ended && !h->used && !h->passed) {
 		h->passed = true;
@@ -217,8 +213,8 @@ static void step(struct relays *r, struct relay *relay, const struct pollfd *fds
 	if (relay->connecting)
 		goes_on = is_connected(relay);
 	else
-		goes_on = pass(relay, INNER, inner & (POLLIN | POLLHUP | POLLERR)) &&
-			  pass(relay, OUTER, outer & (POLLIN | POLLHUP | POLLERR));
+		goes_on = pass(r, relay, INNER, inner & (POLLIN | POLLHUP | POLLERR)) &&
+			  pass(r, relay, OUTER, outer & (POLLIN | POLLHUP | POLLERR));
 	if (!goes_on || (relay->from[INNER].passed && relay->from[OUTER].passed))
 		end(r, relay);
 }

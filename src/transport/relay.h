@@ -17,9 +17,8 @@
 
 struct relays;
 
-/** @judge borrowed. Returns NULL when out of memory. */
+/** @judge borrowed. It lives as long as the process. Returns NULL when out of memory. */
 struct relays *relays_new(struct judge *judge);
-void relays_free(struct relays *relays);
 
 /** Pass on what comes to @fd, taken over: non-blocking, listening. At most NET_LOOPBACK_MAX. */
 void relays_listen(struct relays *relays, int fd, uint16_t port);
@@ -29,7 +28,5 @@ size_t relays_poll(struct relays *relays, struct pollfd ret[RELAY_POLL_MAX]);
 
 /** After poll: with the same array. */
 void relays_step(struct relays *relays, const struct pollfd *fds);
-
-DEFINE_CLEANUP(struct relays *, relays_free)
 
 #endif

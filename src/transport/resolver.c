@@ -62,15 +62,6 @@ struct resolver *resolver_new(const struct resolver_config *config)
 	return r;
 }
 
-void resolver_free(struct resolver *r)
-{
-	for (size_t i = 0; r && i < RESOLVER_LOOKUPS_MAX; i++)
-		upstream_done(&r->lookups[i].upstream);
-	for (size_t i = 0; r && i < RESOLVER_CLIENTS_MAX; i++)
-		close_keep_errno(r->clients[i].fd);
-	free(r);
-}
-
 static void end_client(struct client *c)
 {
 	close_keep_errno(TAKE_FD(c->fd));
@@ -122,6 +113,22 @@ static bool may_lead_to(const struct resolver *r, const struct net_address *addr
 	return false;
 }
 
+/* The judge first: who hears of an address may connect at once, past us. */
+static void keep_name(struct resolver *r, const struct lookup *l, const struct net_address *address,
+		      uint32_t seconds, int64_t now_ms)
+{
+	struct net_question told = {.kind = NET_TELL_NAME,
+				    .family = (uint16_t)address->family,
+				    .n_names = 1,
+				    .consented = l->once,
+				    .seconds = seconds};
+
+	memcpy(told.address, &address->v6, address->family == AF_INET ? 4 : 16);
+	memcpy(told.names[0], l->query.name, NET_NAME_SIZE);
+	judge_tell(r->config.judge, &told);
+	names_add(r->config.names, address, l->query.name, seconds, l->once, now_ms);
+}
+
 static void finish(struct resolver *r, struct lookup *l, struct dns_answer *answer, int64_t now_ms)
 {
 	size_t kept = 0;
@@ -132,7 +139,7 @@ static void finish(struct resolver *r, struct lookup *l, struct dns_answer *answ
 
 		if (!may_lead_to(r, &answer->addresses[i]))
 			continue;
-		names_add(r->config.names, &real, l->query.name, answer->seconds, l->once, now_ms);
+		keep_name(r, l, &real, answer->seconds, now_ms);
 		answer->addresses[kept++] = answer->addresses[i];
 	}
 	/* Nothing of it may be reached: as if the name were not there. */
@@ -152,7 +159,9 @@ static void look_outside(struct resolver *r, struct lookup *l, int64_t now_ms)
 {
 	struct dns_answer answer;
 
-	if (host_names_find(r->config.host, l->query.name, l->query.type, &answer)) {
+	/* The table has no services. Where they lead is looked up, and judged, by itself. */
+	if (l->query.type != DNS_SRV &&
+	    host_names_find(r->config.host, l->query.name, l->query.type, &answer)) {
 		finish(r, l, &answer, now_ms);
 		return;
 	}
@@ -185,6 +194,11 @@ static void keep_verdict(struct resolver *r, const struct lookup *l, enum consen
 	memcpy(r->last.name, l->query.name, sizeof(r->last.name));
 }
 
+void resolver_doubt(struct resolver *r)
+{
+	r->last.until_ms = 0;
+}
+
 /* The question that is open about this name; 0: none. */
 static uint64_t open_question(const struct resolver *r, const struct lookup *l)
 {
@@ -195,10 +209,19 @@ static uint64_t open_question(const struct resolver *r, const struct lookup *l)
 	return 0;
 }
 
+static void take_servers(struct resolver *r)
+{
+	cleanup_close int fd = judge_takes_servers(r->config.judge);
+
+	if (fd >= 0)
+		host_names_read_servers(r->config.host, fd);
+}
+
 static void judge_name(struct resolver *r, struct lookup *l, int64_t now_ms)
 {
 	struct net_question question = {.kind = NET_ASK_NAME, .n_names = 1};
 	enum consent_verdict verdict = r->last.verdict;
+	uint32_t none;
 
 	if (was_just_judged(r, l, now_ms)) {
 		r->last.until_ms = 0;
@@ -212,7 +235,8 @@ static void judge_name(struct resolver *r, struct lookup *l, int64_t now_ms)
 		return;
 	}
 	memcpy(question.names[0], l->query.name, NET_NAME_SIZE);
-	verdict = judge_decide(r->config.judge, &question);
+	verdict = judge_decide(r->config.judge, &question, &none);
+	take_servers(r);
 	if (verdict == CONSENT_ASK) {
 		l->state = LOOKUP_ASKED;
 		l->question = question.id;
@@ -237,6 +261,21 @@ void resolver_answered(struct resolver *r, uint64_t question, enum consent_verdi
 	}
 }
 
+/* The name that led the sandbox to an address. Nothing is asked outside: whom an address belongs
+ * to says who is being spoken to, and its owner decides what the answer is. */
+static void lead_back(struct resolver *r, const struct lookup *l, int64_t now_ms)
+{
+	struct dns_answer answer = {.seconds = NAMES_SECONDS_MIN};
+	struct net_question known = {0};
+	struct net_address address;
+
+	if (dns_reverse_parse(l->query.name, &address))
+		names_tell(r->config.names, now_ms, &address, &known);
+	if (known.n_names)
+		memcpy(answer.pointer, known.names[0], sizeof(answer.pointer));
+	reply(r, l, known.n_names ? DNS_OK : DNS_NO_NAME, &answer);
+}
+
 /* @l: a copy with whom to answer; a place in the table is taken if it is to wait. */
 static void take_query(struct resolver *r, const struct lookup *from, const uint8_t *bytes,
 		       size_t size, int64_t now_ms)
@@ -257,13 +296,19 @@ static void take_query(struct resolver *r, const struct lookup *from, const uint
 		reply(r, &refused, code, NULL);
 		return;
 	}
-	/* Of other kinds nothing is asked outside: names that lead back, text, services. */
-	if (refused.query.type != DNS_A && refused.query.type != DNS_AAAA) {
-		reply(r, &refused, DNS_OK, NULL);
+	switch (refused.query.type) {
+	case DNS_A:
+	case DNS_AAAA:
+	case DNS_SRV:
+		*l = refused;
+		judge_name(r, l, now_ms);
+		return;
+	case DNS_PTR:
+		lead_back(r, &refused, now_ms);
 		return;
 	}
-	*l = refused;
-	judge_name(r, l, now_ms);
+	/* Of other kinds nothing is asked outside: text and mail, that is, whatever one likes. */
+	reply(r, &refused, DNS_OK, NULL);
 }
 
 static void receive_udp(struct resolver *r, int64_t now_ms)

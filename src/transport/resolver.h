@@ -22,15 +22,14 @@ struct resolver;
 
 struct resolver_config {
 	int udp_fd, tcp_fd;	       /* borrowed; both non-blocking, the second listening */
-	const struct host_names *host; /* borrowed */
+	struct host_names *host; /* borrowed */
 	struct judge *judge;	       /* borrowed */
 	struct names *names;	       /* borrowed */
 	bool private_names;
 };
 
-/** Returns NULL when out of memory. */
+/** It lives as long as the process. Returns NULL when out of memory. */
 struct resolver *resolver_new(const struct resolver_config *config);
-void resolver_free(struct resolver *resolver);
 
 /** What to poll, and nothing else (poll(2) counts what it ignores, too), into @ret; bounds @timeout_ms (-1: none). Returns how many. */
 size_t resolver_poll(struct resolver *resolver, struct pollfd ret[RESOLVER_POLL_MAX], int64_t now_ms,
@@ -43,6 +42,7 @@ void resolver_step(struct resolver *resolver, const struct pollfd *fds, int64_t 
 void resolver_answered(struct resolver *resolver, uint64_t question, enum consent_verdict verdict,
 		       int64_t now_ms);
 
-DEFINE_CLEANUP(struct resolver *, resolver_free)
+/** Rules have changed: what was judged is judged again. */
+void resolver_doubt(struct resolver *resolver);
 
 #endif

@@ -20,7 +20,7 @@ class BadInput(Case):
                             (["--net", "sideways", "--", "true"], "--net"),
                             (["-p", "No_such", "--", "true"], "No_such"),
                             (["--result", "/no/dir/x", "--prompt", "never", "--", "true"], "--result"),
-                            (["--cpus", "1", "--", "true"], "--cpus")):
+                            (["--cpus", "0", "--", "true"], "--cpus")):
             done = subprocess.run([APPSILO, "run", *words], capture_output=True, text=True, cwd=HOME,
                                   check=False)
             self.one_line(done, 125, said)

@@ -13,9 +13,15 @@ import host_net  # noqa: E402
 host_net.enter()
 
 from common import APPSILO, HOME, PLACE, Case, main, read  # noqa: E402
-from host_net import METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY  # noqa: E402
+from host_net import BY_PACKETS, METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY  # noqa: E402
 
 HOST = host_net.Host(PLACE)
+
+
+def echo_is_allowed():
+    with open("/proc/sys/net/ipv4/ping_group_range") as file:
+        first, last = map(int, file.read().split())
+    return first <= os.getgid() <= last
 
 
 class Server(Case):
@@ -47,16 +53,16 @@ class Server(Case):
                 f"for a in ('{PUBLIC}', '{PRIVATE}', '{METADATA}', '192.0.0.3'):\n"
                 "    print(udp(a))\n")
         self.assertEqual(self.say(code, "--net", "client"),
-                         ["200"] + ["ECONNREFUSED"] * 6 + ["1"] + ["EHOSTUNREACH"] * 3)
+                         ["200"] + ["EACCES"] * 3 + ["ECONNREFUSED"] * 3 + ["1"] + ["EHOSTUNREACH"] * 3)
         self.assertEqual(HOST.calls, [("tcp", PUBLIC, 80), ("udp", b"x")])
 
     def test_private_networks_are_a_capability_of_their_own(self):
         code = f"print(tcp('{PUBLIC}'), tcp('{PRIVATE}'), tcp('{METADATA}'), udp('{PRIVATE}'))"
-        self.assertEqual(self.say(code, "--net", "private"), ["ECONNREFUSED 200 ECONNREFUSED 1"])
+        self.assertEqual(self.say(code, "--net", "private"), ["EACCES 200 EACCES 1"])
 
     def test_ip6(self):
         code = f"print(tcp('{PUBLIC6}', 80, socket.AF_INET6), tcp('::ffff:{PRIVATE}', 80, socket.AF_INET6))"
-        self.assertEqual(self.say(code, "--net", "client"), ["200 ECONNREFUSED"])
+        self.assertEqual(self.say(code, "--net", "client"), ["200 EACCES"])
 
     def test_echo_request(self):
         code = (f"s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); s.settimeout(20)\n"
@@ -65,9 +71,7 @@ class Server(Case):
                 f"s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); s.settimeout(20)\n"
                 f"s.connect(('{PRIVATE}', 0)); s.send(bytes([8, 0, 0, 0, 0, 0, 0, 1]) + b'ping')\n"
                 "try:\n    s.recv(100)\nexcept OSError as e:\n    print(errno.errorcode[e.errno])\n")
-        with open("/proc/sys/net/ipv4/ping_group_range") as file:
-            first, last = map(int, file.read().split())
-        if not first <= os.getgid() <= last:
+        if not echo_is_allowed():
             self.skipTest("this host gives its users no echo requests: net.ipv4.ping_group_range")
         self.assertEqual(self.say(code, "--net", "client"), ["ping", "EHOSTUNREACH"])
 
@@ -97,23 +101,69 @@ class Server(Case):
         self.assertEqual(self.say(code, "--net", "client"),
                          [f"{PUBLIC} {PUBLIC6}", f"{OTHER} no name 127.0.0.1", "30", r"b'hello\n'"])
 
+    def test_name_servers_that_change(self):
+        """The host gets other ones while the program runs: a laptop that moves."""
+        for prompt in ("never", "exec:cat"):
+            server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            server.bind(("127.0.0.9", 53))
+            code = ("print(name('allowed.example.org', socket.AF_INET), flush=True); input()\n"
+                    "print(name('other.example.org', socket.AF_INET))\n")
+            app = subprocess.Popen([APPSILO, "run", "--prompt", prompt, "--net", "client", "--allow-read", HOME, "--", "python3", "-c", TRY + code],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HOME + "/work")
+            self.enterContext(app)
+            self.addCleanup(app.kill)
+            self.assertEqual(app.stdout.readline(), PUBLIC + "\n")
+            HOST.clear()
+            with open("/etc/resolv.conf", "r+") as file:
+                before = file.read()
+                file.seek(0)
+                file.write("# moved\nnameserver 127.0.0.9\n")
+            try:
+                app.stdin.write("\n")
+                app.stdin.flush()
+                server.settimeout(20)
+                query, sender = server.recvfrom(4096)
+                server.sendto(HOST.answer(query, 400), sender)
+                self.assertEqual(app.stdout.readline(), OTHER + "\n")
+            finally:
+                with open("/etc/resolv.conf", "w") as file:
+                    file.write(before)
+                server.close()
+
+    def test_services_and_names_that_lead_back(self):
+        """What a service's record names is looked up, and judged, by itself; an address leads back to
+        the name that was looked up, and nobody outside is asked."""
+        code = ("def query(host, kind):\n"
+                "    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(20); s.connect(('127.0.0.1', 53))\n"
+                "    s.send(b'\\1\\2\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0' + b''.join(bytes([len(p)]) + p.encode() for p in host.split('.')) + bytes([0, 0, kind, 0, 1]))\n"
+                "    answer = s.recv(4096); return answer[3] & 15, answer[7], answer[12 + len(host) + 6:]\n"
+                "code, n, records = query('_http._tcp.example.org', 33)\n"
+                "print(code, n, records[12:18].hex(), b'\\7allowed' in records, b'\\6secret' in records, query('_http._tcp.evil.org', 33)[0])\n"
+                "print(name('secret.evil.org'), query('4.3.2.1.in-addr.arpa', 12)[0], name('allowed.example.org', socket.AF_INET))\n"
+                f"code, n, records = query('4.3.2.1.in-addr.arpa', 12); print(code, n, b'\\7allowed' in records, socket.gethostbyaddr('{PUBLIC}')[0])\n"
+                "print(query('8.8.8.8.in-addr.arpa', 12)[:2], query('in-addr.arpa', 12)[:2])\n")
+        self.assertEqual(self.say(code, "--allow-host", "*.example.org"),
+                         ["0 2 000100020050 True True 3", f"no name 3 {PUBLIC}", "0 1 True allowed.example.org", "(3, 0) (3, 0)"])
+        self.assertEqual(set(HOST.queries), {("_http._tcp.example.org", "SRV"), ("allowed.example.org", "A")})
+
     def test_only_allowed_names_are_looked_up(self):
         code = ("print(name('allowed.example.org', socket.AF_INET), name('other.example.org'), name('secret.evil.org'))\n"
                 f"print(tcp('{PUBLIC}'), tcp('{PUBLIC}', 81), tcp('{OTHER}'))\n")
         self.assertEqual(self.say(code, "--allow-host", "allowed.example.org"),
-                         [f"{PUBLIC} no name no name", "200 ECONNREFUSED ECONNREFUSED"])
+                         [f"{PUBLIC} no name no name", "200 ECONNREFUSED EACCES"])
         self.assertEqual({name for name, _ in HOST.queries}, {"allowed.example.org"})
         self.assertEqual(HOST.calls, [("tcp", PUBLIC, 80)])
 
     def test_a_name_opens_its_address_only_once_it_was_looked_up(self):
         code = f"print(tcp('{PUBLIC}')); name('allowed.example.org'); print(tcp('{PUBLIC}'))"
-        self.assertEqual(self.say(code, "--allow-host", "allowed.example.org:80"), ["ECONNREFUSED", "200"])
+        self.assertEqual(self.say(code, "--allow-host", "allowed.example.org:80"), ["EACCES", "200"])
 
     def test_publish_lets_others_in(self):
         code = ("s = socket.socket(); s.bind(('0.0.0.0', 8000)); s.listen(); print('ready', flush=True)\n"
                 "c, who = s.accept(); c.sendall(c.recv(100).upper()); c.close()\n")
         app = subprocess.Popen([APPSILO, "run", "--prompt", "never", "--net", "client-server", "--publish", "8001:8000",
-                                "--", "python3", "-c", TRY + code], stdout=subprocess.PIPE, text=True, cwd=HOME + "/work")
+                                "--result", PLACE + "/result.json", "--", "python3", "-c", TRY + code],
+                               stdout=subprocess.PIPE, text=True, cwd=HOME + "/work")
         self.addCleanup(app.kill)
         with app.stdout:
             self.assertEqual(app.stdout.readline(), "ready\n")
@@ -123,6 +173,9 @@ class Server(Case):
             with self.assertRaises(ConnectionRefusedError):
                 socket.create_connection((OTHER, 8001), 20)
             self.assertEqual(app.wait(20), 0)
+        self.assertEqual(json.loads(read(PLACE + "/result.json"))["network"],
+                         [{"host": "*", "address": None, "port": 8000, "protocol": "tcp-in", "connections": 1, "refused": 0,
+                           "bytes_sent": 5, "bytes_received": 5}])
 
     def test_a_port_that_is_taken_fails_the_start(self):
         done = self.run_app("true", prompt="never", options=("--net", "client-server", "--publish", "0.0.0.0:80:8000"))
@@ -132,12 +185,12 @@ class Server(Case):
     def test_a_proxy_is_all_there_is(self):
         options = ("--net", "client", "--proxy", f"http://{PUBLIC}:80")
         self.assertEqual(self.say(f"print(tcp('{PUBLIC}'), tcp('{OTHER}'), tcp('{PUBLIC}', 81))", *options),
-                         ["200 ECONNREFUSED ECONNREFUSED"])
+                         ["200 EACCES EACCES"])
 
     def test_a_stored_rule_opens_a_host_in_server_mode(self):
         family = self.family("python3", "-c", "0")
         self.tool("grant", "-p", family, "--host", PUBLIC + ":80")
-        self.assertEqual(self.say(f"print(tcp('{PUBLIC}'), tcp('{OTHER}'))"), ["200 ECONNREFUSED"])
+        self.assertEqual(self.say(f"print(tcp('{PUBLIC}'), tcp('{OTHER}'))"), ["200 EACCES"])
 
     def test_one_port_of_this_machine(self):
         """Opened by `appsilo loopback add`, reached at its own address, and no other."""
@@ -156,8 +209,8 @@ class Server(Case):
         self.tool("loopback", "remove", family, "5432")
         self.assertEqual(self.say("print(tcp('127.0.0.1', 5432))"), ["ECONNREFUSED"])
 
-    def say_asking(self, code):
-        done = self.run_app("python3", "-c", TRY + code, prompt="exec:cat", options=("--allow-read", HOME))
+    def say_asking(self, code, *options):
+        done = self.run_app("python3", "-c", TRY + code, prompt="exec:cat", options=("--allow-read", HOME, *options))
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.splitlines()
 
@@ -188,15 +241,101 @@ class Server(Case):
         self.say(code, "--allow-host", "allowed.example.org:80", "--allow-host", OTHER, "--result", result)
         got = [tuple(row.values()) for row in json.loads(read(result))["network"]]
         name = "allowed.example.org"
-        self.assertEqual(got, [(name, None, None, "dns", 1, 0), (name, PUBLIC, 80, "tcp", 2, 0), (name, PUBLIC, 81, "tcp", 0, 1),
-                               (PRIVATE, PRIVATE, 80, "tcp", 0, 1), (OTHER, OTHER, 7, "udp", 3, 0),
-                               ("secret.evil.org", None, None, "dns", 0, 1)])
+        self.assertEqual(got, [(name, None, None, "dns", 1, 0, 0, 0), (name, PUBLIC, 80, "tcp", 2, 0, 0, 0),
+                               (name, PUBLIC, 81, "tcp", 0, 1, 0, 0), (PRIVATE, PRIVATE, 80, "tcp", 0, 1, 0, 0),
+                               (OTHER, OTHER, 7, "udp", 3, 0, 3, 3), ("secret.evil.org", None, None, "dns", 0, 1, 0, 0)])
 
     def test_the_count_of_hosts_is_bounded(self):
         result = PLACE + "/result.json"
         self.say(f"for port in range(1000, 1100): tcp('{PRIVATE}', port)", "--net", "client", "--result", result)
         rows = json.loads(read(result))["network"]
-        self.assertEqual((len(rows), rows[-1]), (65, {"host": None, "connections": 0, "refused": 36}))
+        self.assertEqual((len(rows), rows[-1]), (65, {"host": None, "connections": 0, "refused": 36, "bytes_sent": 0, "bytes_received": 0}))
+
+    def test_bytes_beyond_the_bound_are_counted_as_one(self):
+        result = PLACE + "/result.json"
+        self.say(f"for port in range(1000, 1064): tcp('{PRIVATE}', port)\nudp('{PUBLIC}', 7, bytes(5000)); udp('{OTHER}', 7, bytes(300))",
+                 "--net", "client", "--result", result)
+        row = json.loads(read(result))["network"][-1]
+        self.assertEqual(row, {"host": None, "connections": 2, "refused": 0, "bytes_sent": 5300, "bytes_received": 5300})
+
+    def test_bytes_of_every_way(self):
+        """Large and small, IPv4 and IPv6, echo requests, one port of this machine."""
+        result = PLACE + "/result.json"
+        self.tool("loopback", "add", self.family("python3", "-c", "0"), "5432")
+        code = (BY_PACKETS + "def exchange(address, port, size, family=socket.AF_INET):\n"
+                "    s = socket.socket(family); s.connect((address, port)); s.sendall(b'echo'); got = 0\n"
+                "    import threading\n"
+                "    t = threading.Thread(target=lambda: (time.sleep(0), s.sendall(bytes(size)), s.shutdown(1))); t.start()\n"
+                "    while True:\n        part = s.recv(1 << 16); got += len(part)\n        if not part: break\n"
+                "    t.join(); assert got == size\n"
+                f"exchange('{PUBLIC}', 80, 3 << 20); exchange('127.0.0.1', 5432, 70000); exchange('{PUBLIC6}', 80, 5000, socket.AF_INET6)\n"
+                f"exchange('{PUBLIC}', 80, 0)\n"
+                "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); s.settimeout(20)\n"
+                f"s.connect(('{PUBLIC}', 0)); s.send(bytes([8, 0, 0, 0, 0, 0, 0, 1]) + b'ping'); s.recv(100)\n")
+        options = ("--net", "client", "--result", result)
+        if not echo_is_allowed():
+            code = code.rsplit("s = socket", 1)[0]
+        for run in (lambda: self.say(code, *options), lambda: self.say_asking(code, *options)):
+            run()
+            rows = {(row["host"], row["protocol"]): (row["connections"], row["bytes_sent"], row["bytes_received"])
+                    for row in json.loads(read(result))["network"]}
+            self.assertEqual(rows.pop((PUBLIC, "icmp"), (1, 4, 4)), (1, 4, 4))
+            self.assertEqual(rows, {(PUBLIC, "tcp"): (2, (3 << 20) + 8, 3 << 20), ("127.0.0.1", "tcp"): (1, 70004, 70000),
+                                    (PUBLIC6, "tcp"): (1, 5004, 5000)})
+
+    def why(self, run="LAST"):
+        return json.loads(self.tool("why", run, "--json").stdout)
+
+    def test_refused_hosts_are_explained(self):
+        result = PLACE + "/result.json"
+        code = (f"name('secret.evil.org'); name('allowed.example.org', socket.AF_INET); tcp('{PUBLIC}'); tcp('{PUBLIC}', 81)\n"
+                f"tcp('{PRIVATE}'); udp('{OTHER}'); tcp('{METADATA}')\n")
+        self.say(code, "--allow-host", "allowed.example.org:80", "--result", result)
+        run = json.loads(read(result))["run"]
+        family = self.why(run)[0]["package"]
+        self.assertEqual([(d["kind"], d["call"], d["host"], d["port"], d["error"], d["source"], d["allow"]) for d in self.why(run)],
+                         [("network", "look up", "secret.evil.org", 0, "No such file or directory", "no-rule",
+                           f"appsilo grant -p {family} --host secret.evil.org"),
+                          ("network", "connect", "allowed.example.org", 81, "EACCES", "no-rule",
+                           f"appsilo grant -p {family} --host allowed.example.org:81"),
+                          ("network", "connect", PRIVATE, 80, "EACCES", "no-rule", f"appsilo grant -p {family} --host {PRIVATE}:80"),
+                          ("network", "send", OTHER, 7, "EHOSTUNREACH", "no-rule", f"appsilo grant -p {family} --host {OTHER}:7"),
+                          ("network", "connect", METADATA, 80, "EACCES", "metadata", None)])
+        self.assertIn("no capability and no rule allows it", self.tool("why").stdout)
+
+    def test_a_run_that_fails_has_one_record(self):
+        result = PLACE + "/result.json"
+        done = self.run_app("python3", "-c", TRY + f"tcp('{PRIVATE}'); exit(3)", prompt="never", options=("--net", "client", "--result", result))
+        self.assertEqual(done.returncode, 3)
+        told = self.why()
+        self.assertEqual([line["kind"] for line in told], ["network", "server-mode"])
+        self.assertEqual({line["run"] for line in told}, {json.loads(read(result))["run"]})
+
+    def test_nothing_refused_leaves_no_record(self):
+        result = PLACE + "/result.json"
+        self.say(f"tcp('{PUBLIC}')", "--net", "client", "--result", result)
+        self.assertEqual((json.loads(read(result))["run"], self.why()), (None, []))
+
+    def test_decisions_are_audited(self):
+        audit = PLACE + "/audit.jsonl"
+        code = f"name('allowed.example.org', socket.AF_INET); tcp('{PUBLIC}'); tcp('{PRIVATE}'); tcp('{PRIVATE}')\n"
+        decided = [("allowed.example.org", "allow", "capability")] * 2 + [(PRIVATE, "deny", "rule")] * 2
+        totals = [("allowed.example.org", "dns", 1, 0, 0, 0), ("allowed.example.org", "tcp", 1, 0, 0, 0), (PRIVATE, "tcp", 0, 2, 0, 0)]
+        for run in (self.say, self.say_asking):
+            if os.path.exists(audit):
+                os.unlink(audit)
+            run(code, "--net", "client", "--audit", audit, "--deny-host", PRIVATE)
+            lines = [json.loads(line) for line in read(audit).splitlines()]
+            self.assertEqual([(a["host"], a["decision"], a["source"]) for a in lines if a["kind"] == "network"], decided)
+            self.assertEqual([(a["host"], a["protocol"], a["connections"], a["refused"], a["bytes_sent"], a["bytes_received"])
+                              for a in lines if a["kind"] == "network-total"], totals)
+            self.assertEqual(lines[-1]["kind"], "network-total")
+
+    def test_an_audit_file_that_cannot_be_written_fails_the_start(self):
+        for options in (("--net", "client"), ()):
+            done = self.run_app("sh", "-c", "echo started", prompt="never", options=(*options, "--audit", PLACE + "/missing/audit"))
+            self.one_line(done, 125, "--audit")
+            self.assertEqual(done.stdout, "")
 
     def test_it_ends_with_the_sandbox(self):
         self.say("print(1)", "--net", "client")

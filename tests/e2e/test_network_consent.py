@@ -2,6 +2,7 @@
 """Hosts by consent: a first packet, or a look-up, waits for the answer of a person."""
 import json
 import os
+import socket
 import subprocess
 import sys
 import unittest
@@ -11,7 +12,7 @@ import host_net  # noqa: E402
 
 host_net.enter()
 
-from common import APPSILO, LOG, PLACE, Case, descendants, main, read, write  # noqa: E402
+from common import APPSILO, HOME, LOG, PLACE, Case, descendants, main, read, write  # noqa: E402
 from host_net import METADATA, OTHER, PRIVATE, PUBLIC, TRY  # noqa: E402
 
 HOST = host_net.Host(PLACE)
@@ -48,7 +49,7 @@ class Consent(Case):
 
     def test_an_address_is_asked_about_once_a_session(self):
         code = f"print(tcp('{PUBLIC}'), tcp('{PUBLIC}'), tcp('{OTHER}'), tcp('{OTHER}'), udp('{OTHER}'))"
-        self.assertEqual(self.say(code, PUBLIC), ["200 200 ECONNREFUSED ECONNREFUSED EHOSTUNREACH"])
+        self.assertEqual(self.say(code, PUBLIC), ["200 200 ECONNREFUSED EACCES EHOSTUNREACH"])
         self.assertEqual(self.hosts_asked(), [(PUBLIC, 80, "tcp"), (OTHER, 80, "tcp"), (OTHER, 7, "udp")])
         self.assertEqual(HOST.calls, [("tcp", PUBLIC, 80)] * 2)
 
@@ -80,7 +81,7 @@ class Consent(Case):
 
     def test_what_no_answer_opens_is_not_asked(self):
         code = f"print(tcp('{METADATA}'), tcp('127.0.0.1'), name('localhost', socket.AF_INET))"
-        self.assertEqual(self.say(code, METADATA), ["ECONNREFUSED ECONNREFUSED 127.0.0.1"])
+        self.assertEqual(self.say(code, METADATA), ["EACCES ECONNREFUSED 127.0.0.1"])
         self.assertEqual(self.hosts_asked(), [])
 
     @unittest.skipIf(os.geteuid() == 0, "in a root run it is started at once")
@@ -124,20 +125,81 @@ class Consent(Case):
         whole = json.loads(read(result))
         name = "allowed.example.org"
         self.assertEqual([tuple(row.values()) for row in whole["network"]],
-                         [(name, None, None, "dns", 1, 0), (name, PUBLIC, 80, "tcp", 1, 0), (name, PUBLIC, 81, "tcp", 0, 1),
-                          (PRIVATE, PRIVATE, 80, "tcp", 0, 2), (OTHER, OTHER, 80, "tcp", 2, 0)])
+                         [(name, None, None, "dns", 1, 0, 0, 0), (name, PUBLIC, 80, "tcp", 1, 0, 0, 0), (name, PUBLIC, 81, "tcp", 0, 1, 0, 0),
+                          (PRIVATE, PRIVATE, 80, "tcp", 0, 2, 0, 0), (OTHER, OTHER, 80, "tcp", 2, 0, 18, 44)])
         self.assertEqual(whole["denied"], 3)
 
     def test_once_is_counted_too(self):
         result = PLACE + "/result.json"
         self.say(f"name('other.example.org', socket.AF_INET); tcp('{OTHER}')", "other.example.org", scope="once", options=("--result", result))
-        self.assertEqual([(row["protocol"], row["connections"]) for row in json.loads(read(result))["network"]], [("dns", 1), ("tcp", 1)])
+        self.assertEqual([(row["protocol"], row["connections"], row["bytes_received"]) for row in json.loads(read(result))["network"]],
+                         [("dns", 1, 0), ("tcp", 1, 44)])
 
     def test_a_rule_needs_no_question(self):
         code = f"print(tcp('{PUBLIC}'), tcp('{PRIVATE}'))"
         options = ("--allow-host", PUBLIC + ":80", "--deny-host", PRIVATE)
-        self.assertEqual(self.say(code, options=options), ["200 ECONNREFUSED"])
+        self.assertEqual(self.say(code, options=options), ["200 EACCES"])
         self.assertEqual(self.hosts_asked(), [])
+
+    def running(self, code, prompt=None):
+        """A run that prints a line, and goes on when it is given one."""
+        run = subprocess.Popen([APPSILO, "run", "--prompt", prompt or self.prompter(), "--", "python3", "-c", TRY + code], text=True,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HOME + "/work")
+        self.enterContext(run)
+        self.addCleanup(run.kill)
+        self.assertEqual(run.stdout.readline(), "up\n")
+        return run
+
+    def test_revoking_ends_what_has_no_end_of_its_own(self):
+        """Datagrams, both ways, without a new socket; a connection that is open stays open."""
+        family = self.family("python3", "-c", "0")
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(server.close)
+        server.bind((PUBLIC, 9))
+        code = ("def datagram(port):\n"
+                "    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(20)\n"
+                f"    s.connect(('{PUBLIC}', port)); s.send(b'x'); return s\n"
+                "def echo():\n    c.sendall(b'x'); return c.recv(1)\n"
+                f"c = socket.create_connection(('{PUBLIC}', 80)); c.sendall(b'echo'); one, other = datagram(7), datagram(9)\n"
+                "one.recv(1); print('up', flush=True); input()\n"
+                "one.settimeout(0.5); word = None\n"  # the reply that comes at that moment is lost
+                "end = time.monotonic() + 30\n"
+                "while not word and time.monotonic() < end:\n"
+                "    try:\n        one.send(b'x'); one.recv(1)\n"
+                "    except TimeoutError:\n        pass\n"
+                "    except OSError as e:\n        word = errno.errorcode[e.errno]\n"
+                "print(word, flush=True)\n"
+                "input(); echo(); echo(); other.setblocking(False)\n"  # whatever came first has come
+                "try:\n    print(other.recv(9))\nexcept BlockingIOError:\n    print('nothing', echo())\n")
+        for words in (("revoke", "-p", family, "--host", PUBLIC),
+                      ("grant", "--deny", "-p", family, "--host", PUBLIC + ":9", "--host", PUBLIC + ":7")):
+            with self.subTest(words):
+                self.tool("reset", "--all")
+                self.tool("grant", "-p", family, "--host", PUBLIC)
+                run = self.running(code)
+                sender = server.recvfrom(9)[1]
+                run.stdin.write("\n")
+                run.stdin.flush()
+                self.tool(*words)
+                self.assertEqual(run.stdout.readline(), "EHOSTUNREACH\n")
+                server.sendto(b"late", sender)
+                out, _ = run.communicate("\n", timeout=60)
+                self.assertEqual((out, run.returncode), ("nothing b'x'\n", 0))
+
+    def test_other_changes_leave_datagrams_alone(self):
+        """What is allowed for once is not asked about again when other things change."""
+        write(PLACE + "/once.py", PROMPTER.replace("sys.argv[1]", "'once'"))
+        code = (f"s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(20); s.connect(('{PUBLIC}', 7))\n"
+                "s.send(b'x'); s.recv(1); print('up', flush=True)\n"
+                "for i in range(3):\n    input(); s.send(b'x'); print(s.recv(1), flush=True)\n")
+        run = self.running(code, prompt=f"exec:python3 {PLACE}/once.py - {LOG} {PUBLIC}")
+        for words in (("grant", "-p", "Other_0000000000000", "--host", PUBLIC), ("grant", "--all-packages", "--read", HOME + "/data"),
+                      ("revoke", "-p", "Other_0000000000000", "--host", PUBLIC)):
+            self.tool(*words)
+            run.stdin.write("\n")
+            run.stdin.flush()
+            self.assertEqual(run.stdout.readline(), "b'x'\n")
+        self.assertEqual(self.hosts_asked(), [(PUBLIC, 7, "udp")])
 
     def test_many_at_once_are_one_question(self):
         code = ("import concurrent.futures\n"

@@ -35,7 +35,7 @@ static int behind(int (*attempt)(void), bool sockets)
 		struct rlimit no_core = {0, 0};
 
 		setrlimit(RLIMIT_CORE, &no_core);
-		if (guard_seal(sockets, NULL) < 0)
+		if (guard_seal(sockets, false, NULL) < 0)
 			_exit(99);
 		_exit(attempt());
 	}
@@ -218,7 +218,7 @@ static void filter_reaches_older_threads(void **state)
 
 		setrlimit(RLIMIT_CORE, &no_core);
 		if (pipe(pipe_fds) < 0 || pthread_create(&thread, NULL, wait_and_exec, &pipe_fds[0]) != 0 ||
-		    guard_seal(false, NULL) < 0 || write(pipe_fds[1], "x", 1) != 1)
+		    guard_seal(false, false, NULL) < 0 || write(pipe_fds[1], "x", 1) != 1)
 			_exit(99);
 		pthread_join(thread, NULL);
 		_exit(0);

@@ -37,9 +37,9 @@ static void equal_targets_are_one_row(void **state)
 	add(&a, target("::ffff:1.2.3.4", 80, NULL), true); /* what it carries */
 	add(&a, target(NULL, 0, "a.example.org"), true);
 	assert_int_equal(a.n, 4);
-	assert_int_equal(a.rows[0].connections, 1);
-	assert_int_equal(a.rows[0].refused, 1);
-	assert_int_equal(a.rows[2].connections, 2);
+	assert_int_equal(a.rows[0].counts.connections, 1);
+	assert_int_equal(a.rows[0].counts.refused, 1);
+	assert_int_equal(a.rows[2].counts.connections, 2);
 	assert_string_equal(net_account_protocol(&a.rows[0]), "tcp");
 	assert_string_equal(net_account_protocol(&a.rows[3]), "dns");
 }
@@ -52,9 +52,9 @@ static void beyond_the_bound_all_is_one(void **state)
 		add(&a, target("1.2.3.4", port, NULL), port % 2);
 	add(&a, target("1.2.3.4", 1, NULL), true); /* known before */
 	assert_int_equal(a.n, NET_ACCOUNT_MAX);
-	assert_int_equal(a.rows[0].connections, 2);
-	assert_int_equal(a.other_connections, 2);
-	assert_int_equal(a.other_refused, 1);
+	assert_int_equal(a.rows[0].counts.connections, 2);
+	assert_int_equal(a.others.connections, 2);
+	assert_int_equal(a.others.refused, 1);
 }
 
 static void what_is_no_name_has_no_row(void **state)
@@ -64,7 +64,35 @@ static void what_is_no_name_has_no_row(void **state)
 	add(&a, target(NULL, 0, "no name\n"), false);
 	add(&a, target(NULL, 0, NULL), false);
 	assert_int_equal(a.n, 0);
-	assert_int_equal(a.other_refused, 2);
+	assert_int_equal(a.others.refused, 2);
+}
+
+static void rows_keep_their_numbers(void **state)
+{
+	struct net_account a = {0};
+	struct net_target first = target("1.2.3.4", 80, NULL), second = target("1.2.3.4", 81, NULL);
+
+	assert_int_equal(net_account_find(&a, &first), 0);
+	assert_int_equal(net_account_add(&a, &first, true), 1);
+	assert_int_equal(net_account_add(&a, &second, true), 2);
+	assert_int_equal(net_account_add_incoming(&a, 80, true), 3);
+	assert_int_equal(net_account_add_incoming(&a, 80, false), 3);
+	assert_int_equal(net_account_find(&a, &first), 1);
+	assert_string_equal(net_account_protocol(&a.rows[2]), "tcp-in");
+	assert_int_equal(a.rows[2].counts.refused, 1);
+}
+
+static void bytes_of_any_number_are_added(void **state)
+{
+	struct net_account a = {0};
+
+	add(&a, target("1.2.3.4", 80, NULL), true);
+	net_account_add_bytes(&a, 1, 3, 4);
+	net_account_add_bytes(&a, 1, 3, UINT64_MAX);
+	net_account_add_bytes(&a, 2, 5, 0); /* there is none */
+	assert_int_equal(a.rows[0].counts.bytes_sent, 6);
+	assert_int_equal(a.rows[0].counts.bytes_received, INT64_MAX);
+	assert_int_equal(a.others.bytes_sent, 5);
 }
 
 int main(void)
@@ -73,6 +101,8 @@ int main(void)
 		cmocka_unit_test(equal_targets_are_one_row),
 		cmocka_unit_test(beyond_the_bound_all_is_one),
 		cmocka_unit_test(what_is_no_name_has_no_row),
+		cmocka_unit_test(rows_keep_their_numbers),
+		cmocka_unit_test(bytes_of_any_number_are_added),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,61 @@ static void answers_to_something_else_are_not_taken(void **state)
 	assert_int_equal(ANSWER("\x12\x34\x81\x80\0\0\0\0\0\0\0\0"), -EBADMSG);
 }
 
+#define SRV_QUESTION "\1a\7example\3org\0\0\x21\0\1"
+#define SERVICE(text)                                                                              \
+	dns_answer_parse((const uint8_t *)(text), sizeof(text) - 1, ID, "a.example.org", DNS_SRV, &a)
+
+static void services_are_taken_and_made_anew(void **state)
+{
+	struct dns_query q = {.id = ID, .type = DNS_SRV, .class = 1, .asked = "a.example.org",
+			      .name = "a.example.org"};
+	uint8_t out[DNS_ANSWER_MAX];
+	struct dns_answer a, again;
+	size_t n;
+
+	assert_int_equal(SERVICE(HEADER SRV_QUESTION "\xc0\x0c\0\x21\0\1\0\0\0\x3c\0\x0a\0\1\0\2\0\x50"
+						     "\1B\xc0\x0e"), 0);
+	assert_int_equal(a.n_services, 1);
+	assert_string_equal(a.services[0].target, "b.example.org");
+	assert_int_equal(a.services[0].priority, 1);
+	assert_int_equal(a.services[0].weight, 2);
+	assert_int_equal(a.services[0].port, 80);
+	n = dns_answer_make(&q, DNS_OK, &a, sizeof(out), out);
+	assert_int_equal(dns_answer_parse(out, n, ID, q.name, DNS_SRV, &again), 0);
+	assert_memory_equal(&a.services[0], &again.services[0], offsetof(struct dns_service, target));
+	assert_string_equal(again.services[0].target, "b.example.org");
+	/* The root: no such service. */
+	assert_int_equal(SERVICE(HEADER SRV_QUESTION "\xc0\x0c\0\x21\0\1\0\0\0\x3c\0\7\0\0\0\0\0\0\0"), 0);
+	assert_string_equal(a.services[0].target, "");
+	/* Too short, too long, no name; an address is none. */
+	assert_int_equal(SERVICE(HEADER SRV_QUESTION "\xc0\x0c\0\x21\0\1\0\0\0\x3c\0\5\0\0\0\0\0"), -EBADMSG);
+	assert_int_equal(SERVICE(HEADER SRV_QUESTION "\xc0\x0c\0\x21\0\1\0\0\0\x3c\0\x0a\0\0\0\0\0\0\1b\0x"), -EBADMSG);
+	assert_int_equal(SERVICE(HEADER SRV_QUESTION "\xc0\x0c\0\x21\0\1\0\0\0\x3c\0\x09\0\0\0\0\0\0\1 \0"), -EBADMSG);
+	assert_int_equal(SERVICE(HEADER SRV_QUESTION "\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\1\2\3\4"), 0);
+	assert_int_equal(a.n_services + a.n_addresses, 0);
+}
+
+static void names_that_lead_back_are_read(void **state)
+{
+	static const char *const bad[] = {"", "in-addr.arpa", "1.2.3.in-addr.arpa", "1.2.3.256.in-addr.arpa",
+					  "1.2.3.4.in-addr.arpax", "1.2.3.4.5.in-addr.arpa", "1.2.3.4.ip6.arpa",
+					  "1.2.3.4.in-addr.arp", "1.0.0.0.ip6.arpa"};
+	char six[80] = "";
+	struct net_address a, want;
+
+	assert_true(dns_reverse_parse("4.3.2.1.in-addr.arpa", &a));
+	want = address("1.2.3.4");
+	assert_true(net_address_equal(&a, &want));
+	for (size_t i = 0; i < 32; i++)
+		strcat(six, i == 0 ? "1." : i == 31 ? "2." : i == 30 ? "a." : "0.");
+	strcat(six, "ip6.arpa");
+	assert_true(dns_reverse_parse(six, &a));
+	want = address("2a00::1");
+	assert_true(net_address_equal(&a, &want));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(dns_reverse_parse(bad[i], &a));
+}
+
 static void records_of_other_names_are_not_taken(void **state)
 {
 	struct dns_answer a;
@@ -237,6 +292,8 @@ int main(void)
 		cmocka_unit_test(case_is_kept_for_the_answer_and_not_for_the_judge),
 		cmocka_unit_test(an_address_is_taken),
 		cmocka_unit_test(answers_to_something_else_are_not_taken),
+		cmocka_unit_test(services_are_taken_and_made_anew),
+		cmocka_unit_test(names_that_lead_back_are_read),
 		cmocka_unit_test(records_of_other_names_are_not_taken),
 		cmocka_unit_test(aliases_are_followed_in_order),
 		cmocka_unit_test(pointers_that_do_not_go_back_are_refused),

@@ -197,6 +197,69 @@ static void flows_and_held_packets_are_bounded(void **state)
 	flows_free(flows);
 }
 
+static void what_has_no_end_is_doubted(void **state)
+{
+	struct flows *flows = flows_new();
+	struct packet open, plain;
+	struct flow *flow;
+
+	assert_int_equal(packet_parse(syn, sizeof(syn), &open), 0);
+	assert_int_equal(packet_parse(datagram, sizeof(datagram), &plain), 0);
+	flows_add(flows, &open, 0)->state = FLOW_ALLOWED;
+	flow = flows_add(flows, &plain, 0);
+	flow->state = FLOW_ALLOWED;
+	flows_doubt(flows);
+	assert_non_null(flows_find(flows, &open, 1));
+	assert_null(flows_find(flows, &plain, 1));
+	assert_ptr_equal(flows_look_up(flows, &plain), flow);
+	assert_int_equal(flow->state, FLOW_DOUBTED);
+	assert_int_equal(flows_add(flows, &plain, 1)->state, FLOW_DENIED);
+	assert_non_null(flows_find(flows, &plain, 1));
+	assert_int_equal(flows_hold(flows, flow, &plain), 0);
+	flows_doubt(flows);
+	assert_int_equal(flow->state, FLOW_ASKED); /* by the rules of now */
+	flows_free(flows);
+}
+
+static size_t new_bytes(struct flow *flow, uint32_t sequence, size_t bytes)
+{
+	const struct packet p = {.protocol = NET_TCP, .sequence = sequence, .payload_bytes = bytes};
+
+	return flows_new_bytes(flow, FLOW_OUT, &p);
+}
+
+static void what_is_sent_again_counts_once(void **state)
+{
+	struct flow flow = {0};
+	const struct packet datagram_again = {.protocol = NET_UDP, .payload_bytes = 4};
+
+	assert_int_equal(new_bytes(&flow, 0xfffffff0, 0), 0); /* SYN */
+	assert_int_equal(new_bytes(&flow, 0xfffffff1, 10), 10);
+	assert_int_equal(new_bytes(&flow, 0xfffffff1, 10), 0);
+	assert_int_equal(new_bytes(&flow, 0xfffffff1, 30), 20); /* over the end of numbers */
+	assert_int_equal(new_bytes(&flow, 15, 0), 0);
+	assert_int_equal(new_bytes(&flow, 0xfffffff1, 30), 0);
+	assert_int_equal(flows_new_bytes(&flow, FLOW_IN, &datagram_again), 4);
+	assert_int_equal(flows_new_bytes(&flow, FLOW_IN, &datagram_again), 4);
+}
+
+static void an_echo_reply_comes_in(void **state)
+{
+	uint8_t reply[sizeof(echo6)];
+	struct packet p;
+
+	memcpy(reply, echo6, sizeof(reply));
+	assert_int_equal(packet_parse_inbound(reply, sizeof(reply), &p), -EBADMSG);
+	reply[40] = 129;
+	assert_int_equal(packet_parse(reply, sizeof(reply), &p), -EBADMSG);
+	assert_int_equal(packet_parse_inbound(reply, sizeof(reply), &p), 0);
+	assert_int_equal(p.source_port, 0);
+	assert_int_equal(p.target_port, 9);
+	assert_int_equal(p.payload_bytes, 0);
+	assert_int_equal(packet_parse_inbound(datagram, sizeof(datagram), &p), 0);
+	assert_int_equal(p.payload_bytes, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +270,9 @@ int main(void)
 		cmocka_unit_test(tcp_is_refused_by_a_reset),
 		cmocka_unit_test(others_are_refused_as_prohibited),
 		cmocka_unit_test(a_flow_is_judged_once),
+		cmocka_unit_test(what_has_no_end_is_doubted),
+		cmocka_unit_test(what_is_sent_again_counts_once),
+		cmocka_unit_test(an_echo_reply_comes_in),
 		cmocka_unit_test(a_new_connection_on_old_ports_is_judged_again),
 		cmocka_unit_test(flows_and_held_packets_are_bounded),
 	};

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "isolation/cgroup.h"
+
+#include "base/fd.h"
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+#define MOUNT "/sys/fs/cgroup"
+#define CGROUP2_MAGIC 0x63677270
+#define LIST_BYTES 8192
+
+static const struct {
+	const char *name;
+	unsigned int what;
+} controllers[] = {
+	{"memory", CGROUP_MEMORY},
+	{"pids", CGROUP_PIDS},
+	{"cpu", CGROUP_CPU},
+	{"cpuacct", CGROUP_CPU_TIME},
+};
+
+static bool has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (;;) {
+		words += strspn(words, " \n");
+		if (!*words)
+			return false;
+		if (strcspn(words, " \n") == n && strncmp(words, word, n) == 0)
+			return true;
+		words += strcspn(words, " \n");
+	}
+}
+
+static int set_path(struct cgroup_place *place, const char *mount, const char *path)
+{
+	int n = snprintf(place->parent, sizeof(place->parent), "%s%s", mount,
+			 strcmp(path, "/") == 0 ? "/." : path);
+
+	return n < 0 || (size_t)n >= sizeof(place->parent) ? -ENAMETOOLONG : 0;
+}
+
+/* One line, "4:cpu,cpuacct:/our/group": the hierarchy's controllers and our place in it, which
+ * a container may show as the hierarchy's root. */
+static bool find_v1(unsigned int wanted, char *line, struct cgroup_place *ret)
+{
+	char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL;
+	char mount[64] = "";
+	char *name, *rest;
+
+	ret->what = 0;
+	if (!path)
+		return false;
+	*path++ = '\0';
+	for (name = strtok_r(names + 1, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+		for (size_t i = 0; i < ARRAY_SIZE(controllers); i++) {
+			if (!(wanted & controllers[i].what) || strcmp(name, controllers[i].name) != 0)
+				continue;
+			ret->what |= controllers[i].what;
+			snprintf(mount, sizeof(mount), MOUNT "/%s", name);
+		}
+	}
+	if (!ret->what || set_path(ret, mount, path) < 0)
+		return false;
+	return access(ret->parent, F_OK) == 0 ||
+	       (set_path(ret, mount, "/") == 0 && access(ret->parent, F_OK) == 0);
+}
+
+/* Groups get only the controllers that the one above them shares out. */
+static bool share_out(int dir_fd, const char *controller)
+{
+	char text[LIST_BYTES], word[32];
+	cleanup_close int fd = -EBADF;
+
+	if (fd_read_file(dir_fd, "cgroup.subtree_control", text, sizeof(text)) >= 0 &&
+	    has_word(text, controller))
+		return true;
+	if (fd_read_file(dir_fd, "cgroup.controllers", text, sizeof(text)) < 0 ||
+	    !has_word(text, controller))
+		return false;
+	snprintf(word, sizeof(word), "+%s", controller);
+	fd = openat(dir_fd, "cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
+	return fd >= 0 && fd_write_all(fd, word, strlen(word)) == 0;
+}
+
+/* Beside our own group: below it, only the root of all groups can have processes itself. */
+static bool find_v2(unsigned int wanted, const char *line, struct cgroup_place *ret)
+{
+	const char *own = line + strlen("0::");
+	cleanup_close int dir_fd = -EBADF;
+	char *last;
+
+	if (strncmp(line, "0::", 3) != 0 || set_path(ret, MOUNT, own) < 0)
+		return false;
+	last = strrchr(ret->parent, '/');
+	if (strcmp(own, "/") != 0)
+		*last = '\0';
+	dir_fd = open(ret->parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		return false;
+	ret->what = wanted & CGROUP_CPU_TIME; /* of every group */
+	for (size_t i = 0; i < ARRAY_SIZE(controllers); i++)
+		if (wanted & controllers[i].what & ~ret->what && share_out(dir_fd, controllers[i].name))
+			ret->what |= controllers[i].what;
+	return ret->what != 0;
+}
+
+size_t cgroup_find(unsigned int wanted, struct cgroup_place ret[CGROUP_PARTS_MAX],
+		   int *ret_version)
+{
+	char text[LIST_BYTES], *rest, *line;
+	struct statfs fs;
+	size_t n = 0;
+
+	*ret_version = 0;
+	if (statfs(MOUNT, &fs) < 0 ||
+	    fd_read_file(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0)
+		return 0;
+	*ret_version = fs.f_type == CGROUP2_MAGIC ? 2 : 1;
+	for (line = strtok_r(text, "\n", &rest); line && n < CGROUP_PARTS_MAX;
+	     line = strtok_r(NULL, "\n", &rest))
+		n += *ret_version == 2 ? find_v2(wanted, line, &ret[n])
+				       : find_v1(wanted, line, &ret[n]);
+	return n;
+}

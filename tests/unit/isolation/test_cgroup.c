@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The public side of control groups, where this user may make some; else skipped. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "isolation/cgroup.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static struct cgroup cg;
+static struct appsilo_error err;
+
+static void make(const struct cgroup_limits *limits)
+{
+	assert_int_equal(cgroup_create(limits, CGROUP_CPU_TIME, &cg, &err), 0);
+	if (!(cg.what & CGROUP_MEMORY) || !(cg.what & CGROUP_PIDS)) {
+		(void)!cgroup_remove(&cg, 0);
+		cgroup_done(&cg);
+		skip();
+	}
+}
+
+/* A child that goes on until it is killed, or that runs @work. */
+static pid_t child(void (*work)(void))
+{
+	int ends[2];
+	pid_t pid;
+	char go;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(ends[1]);
+		if (read(ends[0], &go, 1) == 1 && work)
+			work();
+		for (;;)
+			pause();
+	}
+	close(ends[0]);
+	assert_int_equal(cgroup_add(&cg, pid), 0);
+	assert_int_equal(write(ends[1], "g", 1), 1);
+	close(ends[1]);
+	return pid;
+}
+
+static int end_of(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void killed_group_is_empty_and_goes(void **state)
+{
+	pid_t pids[20];
+
+	(void)state;
+	make(&(struct cgroup_limits){.memory_bytes = 100 << 20, .pids = 50});
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
+		pids[i] = child(NULL);
+	assert_int_equal(cgroup_remove(&cg, 0), -EBUSY);
+	assert_int_equal(cgroup_kill(&cg), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
+		assert_int_equal(WTERMSIG(end_of(pids[i])), SIGKILL);
+	assert_int_equal(cgroup_remove(&cg, 5000), 0);
+	assert_int_equal(cgroup_remove(&cg, 0), 0); /* again: it has gone already */
+	cgroup_done(&cg);
+	assert_int_equal(cgroup_remove(&cg, 0), 0);
+}
+
+static void hog(void)
+{
+	volatile char *all = malloc(400 << 20);
+
+	for (size_t i = 0; all && i < 400 << 20; i += 4096)
+		all[i] = 1;
+	_exit(0);
+}
+
+static void want_of_memory_is_counted(void **state)
+{
+	struct cgroup_meter meter;
+	struct cgroup_usage usage;
+
+	(void)state;
+	make(&(struct cgroup_limits){.memory_bytes = 32 << 20, .pids = 50});
+	cgroup_meter_open(&cg, &meter);
+	assert_int_equal(WTERMSIG(end_of(child(hog))), SIGKILL);
+	cgroup_meter_read(&meter, &usage);
+	assert_true(usage.oom_kills >= 1);
+	assert_true(usage.peak_bytes > 16 << 20 && usage.peak_bytes <= 32 << 20);
+	assert_true(usage.cpu_us > 0 && usage.cpu_us < 60000000);
+	assert_int_equal(usage.forks_refused, 0);
+	cgroup_meter_done(&meter);
+	cgroup_meter_read(&meter, &usage);
+	assert_true(usage.cpu_us == -1 && usage.peak_bytes == -1 && usage.oom_kills == -1);
+	assert_int_equal(cgroup_remove(&cg, 5000), 0);
+	cgroup_done(&cg);
+}
+
+static void fork_until_refused(void)
+{
+	int n = 0;
+
+	while (n < 100) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			_exit(n);
+		if (pid == 0)
+			for (;;)
+				pause();
+		n++;
+	}
+	_exit(n);
+}
+
+static void refused_forks_are_counted(void **state)
+{
+	struct cgroup_meter meter;
+	struct cgroup_usage usage;
+
+	(void)state;
+	make(&(struct cgroup_limits){.pids = 5});
+	cgroup_meter_open(&cg, &meter);
+	assert_int_equal(WEXITSTATUS(end_of(child(fork_until_refused))), 4);
+	cgroup_meter_read(&meter, &usage);
+	assert_int_equal(usage.forks_refused, 1);
+	cgroup_meter_done(&meter);
+	assert_int_equal(cgroup_kill(&cg), 0);
+	assert_int_equal(cgroup_remove(&cg, 5000), 0);
+	cgroup_done(&cg);
+}
+
+static bool is_there(const struct cgroup *group)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < group->n; i++)
+		n += faccessat(group->parts[i].parent_fd, group->parts[i].name, F_OK, 0) == 0;
+	assert_true(n == 0 || n == group->n);
+	return n > 0;
+}
+
+static void group_without_an_owner_is_swept(void **state)
+{
+	struct cgroup left;
+
+	(void)state;
+	make(&(struct cgroup_limits){.pids = 5});
+	left = cg;
+	make(&(struct cgroup_limits){.pids = 5}); /* cg is another one now */
+	assert_true(is_there(&left));
+	assert_int_equal(cgroup_remove(&cg, 0), 0);
+	cgroup_done(&cg);
+	for (size_t i = 0; i < left.n; i++)
+		close(TAKE_FD(left.parts[i].dir_fd)); /* with the lock */
+	make(&(struct cgroup_limits){.pids = 5});
+	assert_false(is_there(&left));
+	assert_int_equal(cgroup_remove(&cg, 0), 0);
+	cgroup_done(&cg);
+	cgroup_done(&left);
+}
+
+static void keeper_removes_when_let_go(void **state)
+{
+	struct cgroup_keeper keeper = CGROUP_KEEPER_NONE;
+	pid_t pid;
+
+	(void)state;
+	make(&(struct cgroup_limits){.pids = 5});
+	pid = child(NULL);
+	assert_int_equal(cgroup_keeper_start(&cg, &keeper), 0);
+	cgroup_keeper_end(&keeper); /* kills what is in it, too */
+	assert_int_equal(WTERMSIG(end_of(pid)), SIGKILL);
+	assert_false(is_there(&cg));
+	cgroup_keeper_end(&keeper);
+	cgroup_done(&cg);
+}
+
+static void meter_without_a_group_knows_nothing(void **state)
+{
+	struct cgroup none = {0};
+	struct cgroup_meter meter;
+	struct cgroup_usage usage;
+
+	(void)state;
+	cgroup_meter_open(&none, &meter);
+	cgroup_meter_read(&meter, &usage);
+	assert_true(usage.cpu_us == -1 && usage.peak_bytes == -1 && usage.oom_kills == -1 &&
+		    usage.forks_refused == -1);
+	cgroup_meter_done(&meter);
+	assert_int_equal(cgroup_kill(&none), 0);
+	cgroup_done(&none);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(killed_group_is_empty_and_goes),
+		cmocka_unit_test(want_of_memory_is_counted),
+		cmocka_unit_test(refused_forks_are_counted),
+		cmocka_unit_test(group_without_an_owner_is_swept),
+		cmocka_unit_test(keeper_removes_when_let_go),
+		cmocka_unit_test(meter_without_a_group_knows_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
