@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool", "appsilo-net")
+PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool", "appsilo-net", "appsilo-server")
 TEST_USER = "appsilo-test"
 
 
@@ -38,6 +38,7 @@ def fill(place, build, test):
     os.makedirs(place + "/tools")
     shutil.copy(here + "/../tools/run.sh", place + "/tools/run.sh")
     shutil.copytree(here, place + "/tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(here + "/../clients", place + "/clients", ignore=shutil.ignore_patterns("__pycache__"))
     for folder in ("hostile", "posix"):
         made = os.path.join(build, "tests", folder)
         for name in os.listdir(made) if os.path.isdir(made) else ():

@@ -11,6 +11,7 @@ HOSTS, NETWORK, NAME_SERVERS = "test_hosts.py:", "test_network.py:", "test_name_
 CARRIED = "test_carried_sockets.py:"
 NETWORK_CONSENT = "test_network_consent.py:"
 BROKER, SERVER_MODE, LIMITS = "test_broker.py:", "test_server_mode.py:", "test_limits.py:"
+SERVE, SESSIONS = "test_serve.py:", "test_serve_sessions.py:"
 NO_LINKS = "K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);"
 
 MUTANTS = [
@@ -320,4 +321,25 @@ MUTANTS = [
     ("what is recorded has no bound", "C12", [("src/broker/record.c", "r->n_lines < RECORD_LINES_MAX && ", "")], NETWORK + "test_what_is_recorded", "user"),
     ("waiting packets are not bounded", "C12",
      [("src/transport/flows.h", "#define FLOWS_HELD_MAX 64", "#define FLOWS_HELD_MAX 4096")], NETWORK + "test_questions_are_bounded", "user"),
+    ("any token is somebody's", "C10",
+     [("src/server/tenants.c", "\t\tif (!difference(t->all[i].digest, digest))\n\t\t\tfound", "\t\t\tfound")],
+     SERVE + "test_only_who_has_a_token", "user"),
+    ("one tenant ends another's run", "C10",
+     [("src/server/queue.c", "if (job->tenant != tenant || strcmp(job->id, id) != 0)", "if (strcmp(job->id, id) != 0)")],
+     SERVE + "test_one_tenant_cannot", "user"),
+    ("pages of any origin and name may ask", "C10",
+     [("src/server/admission.c", "\tif (!is_host_ours(x))", "\tif (0)"), ("src/server/admission.c", "\tif (!is_origin_ours(x))", "\tif (0)")],
+     SERVE + "test_wrong_paths_methods_types_and_origins", "user"),
+    ("links that a run has made are followed", "C12",
+     [("src/server/work_dir.c", "#define BELOW (K_RESOLVE_BENEATH | K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS)", "#define BELOW 0")],
+     SESSIONS + "test_planted_files", "user"),
+    ("file names may lead out of the folder", "C12",
+     [("src/server/work_dir.c", "(length == 2 && name[0] == '.' && name[1] == '.'))", "0)"),
+      ("src/server/work_dir.c", "#define BELOW (K_RESOLVE_BENEATH | K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS)", "#define BELOW 0")],
+     SERVE + "test_paths_in_file_names", "user"),
+    ("a client that breaks off is not noticed", "C12",
+     [("src/server/run_step.c", "if (fds[POLL_CANCEL].revents || fds[POLL_CLIENT].revents)", "if (fds[POLL_CANCEL].revents)"),
+      ("src/server/stream.c", "\tif (!s->finished)\n\t\tjob_cancel(job);\n", "")], SERVE + "test_a_client_that_breaks_off", "user"),
+    ("slow clients have all the time", "C12",
+     [("src/server/clients.c", "(void)shutdown(one->fd, SHUT_RDWR);\n\t\tatomic_store", "atomic_store")], SERVE + "test_slow_clients", "user"),
 ]

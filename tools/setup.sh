@@ -7,7 +7,7 @@ set -eu
 packages="
 gcc meson ninja-build pkg-config musl-tools python3
 libfuse3-dev libslirp-dev libseccomp-dev libsqlite3-dev libjansson-dev
-libxml2-dev libxml2-utils
+libxml2-dev libxml2-utils libmicrohttpd-dev
 libssl-dev openssl
 zlib1g-dev libminizip-dev
 libcmocka-dev

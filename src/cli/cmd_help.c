@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* help, version and completion; run and python as table entries only: the front runs them. */
+/* help, version; run, python and serve as table entries only: other programs run them. */
 #include "cli/command.h"
 
 #include "base/text.h"
+#include "server/serve_options.h"
 #include "config.h"
 #include <string.h>
 
@@ -123,4 +124,7 @@ const struct command command_run = {
 const struct command command_python = {
 	"python", "[OPTIONS] [--] [PYTHON-ARG...]",
 	"start the system's Python isolated; it asks before it touches your files", run_option_table,
+	run_elsewhere};
+const struct command command_serve = {
+	"serve", "[OPTIONS]", "run strangers' programs, sent over HTTP, in sandboxes", serve_option_table,
 	run_elsewhere};

@@ -297,5 +297,7 @@ int main(int argc, char **argv)
 		return run(argv, argv[1][0] == 'p');
 	if (argc > 1 && strncmp(argv[1], "--alias=", 8) == 0)
 		return run_alias(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "serve") == 0)
+		return complain(&err, programs_exec("appsilo-server", argv, &err));
 	return complain(&err, programs_exec_tool(argv, &err));
 }

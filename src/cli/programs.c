@@ -44,13 +44,18 @@ int programs_find(const char *name, char ret[PATH_MAX], struct appsilo_error *er
 	return 0;
 }
 
-int programs_exec_tool(char *const *argv, struct appsilo_error *err)
+int programs_exec(const char *name, char *const *argv, struct appsilo_error *err)
 {
 	char path[PATH_MAX];
 
-	if (programs_find("appsilo-tool", path, err) < 0)
+	if (programs_find(name, path, err) < 0)
 		return 125;
 	execve(path, argv, environ);
 	error_set(err, -errno, "start %s", path);
 	return 125;
+}
+
+int programs_exec_tool(char *const *argv, struct appsilo_error *err)
+{
+	return programs_exec("appsilo-tool", argv, err);
 }

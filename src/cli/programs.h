@@ -9,6 +9,9 @@
 /** Path of helper program @name: beside us in a build tree, else in libexecdir. 0; -errno. */
 int programs_find(const char *name, char ret[PATH_MAX], struct appsilo_error *err) must_check;
 
+/** Become program @name with @argv. Returns only on failure: exit code 125, line in @err. */
+int programs_exec(const char *name, char *const *argv, struct appsilo_error *err);
+
 /** Become appsilo-tool with @argv. Returns only on failure: exit code 125, line in @err. */
 int programs_exec_tool(char *const *argv, struct appsilo_error *err);
 

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+"use strict";
+const at = (id) => document.getElementById(id);
+const SHOWN_MAX = 500000; // characters; more would make the page slow
+let running = null;
+let shown = 0;
+
+function headers() {
+  const token = at("token").value;
+  return { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+}
+
+function show(text, kind) {
+  const room = SHOWN_MAX - shown;
+  if (room <= 0) return;
+  const part = document.createElement("span");
+  part.textContent = text.slice(0, room);
+  if (kind === "stderr") part.className = "error";
+  at("output").append(part);
+  at("output").scrollTop = at("output").scrollHeight;
+  shown += text.length;
+  if (shown >= SHOWN_MAX) at("output").append("\n[more is not shown]");
+}
+
+// Bytes that are no text come as base64.
+function text(event) {
+  return event.data_base64 ? new TextDecoder().decode(Uint8Array.from(atob(event.data), (c) => c.charCodeAt(0))) : event.data;
+}
+
+function finish(result) {
+  const how = result.reason === "exited" ? `exit code ${result.exit_code}` : result.reason;
+  const memory = (result.memory_bytes / 1048576).toFixed(1);
+  if (result.stage === "compile") show(result.stdout + result.stderr, "stderr");
+  if (result.error) show(result.error + "\n", "stderr");
+  at("status").textContent = `${how} · ${result.wall_ms} ms · ${result.cpu_ms} ms of processor · ${memory} MiB`;
+  for (const picture of result.pictures || []) {
+    if (!picture.content_base64 || !picture.name.endsWith(".png")) continue;
+    const image = document.createElement("img");
+    image.src = `data:image/png;base64,${picture.content}`;
+    image.alt = picture.name.split("/").pop();
+    at("pictures").append(image);
+  }
+}
+
+function take(name, event) {
+  if (name === "stdout" || name === "stderr") show(text(event), name);
+  else if (name === "result") finish(event);
+  else if (name === "error") at("status").textContent = event.error.message;
+}
+
+async function read(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const blocks = (rest + value).split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) {
+      const [name, data] = block.split("\n");
+      take(name.slice("event: ".length), JSON.parse(data.slice("data: ".length)));
+    }
+  }
+}
+
+async function run() {
+  if (running) return;
+  running = new AbortController();
+  shown = 0;
+  at("output").replaceChildren();
+  at("pictures").replaceChildren();
+  at("status").textContent = "running";
+  at("run").disabled = true;
+  at("stop").disabled = false;
+  const body = { language: at("language").value, code: at("code").value, stdin: at("input").value, stream: true };
+  if (body.language === "python") body.return = ["pictures"];
+  try {
+    const response = await fetch("/v1/run", { method: "POST", headers: headers(), body: JSON.stringify(body), signal: running.signal });
+    if (response.ok) await read(response.body);
+    else at("status").textContent = (await response.json()).error.message;
+  } catch (error) {
+    at("status").textContent = error.name === "AbortError" ? "stopped" : "the server does not answer";
+  }
+  running = null;
+  at("run").disabled = false;
+  at("stop").disabled = true;
+}
+
+// Breaking off the request ends the run.
+function stop() {
+  if (running) running.abort();
+}
+
+async function languages() {
+  const response = await fetch("/api/v2/runtimes", { headers: headers() });
+  const rows = response.ok ? await response.json() : [{ language: "python", version: "" }];
+  at("language").replaceChildren(...rows.map((row) => new Option(`${row.language} ${row.version}`, row.language)));
+}
+
+at("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  run();
+});
+at("stop").addEventListener("click", stop);
+at("token").addEventListener("change", languages);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) run();
+  else if (event.key === "Escape") stop();
+});
+languages();

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/routes.h"
+
+#include <string.h>
+
+static const struct route table[] = {
+	{"POST", "/v1/run", ROUTE_BODY, route_run},
+	{"DELETE", "/v1/runs/*", 0, route_cancel},
+	{"POST", "/v1/batch", ROUTE_BODY, route_batch},
+	{"POST", "/v1/sessions", ROUTE_BODY, route_session_open},
+	{"GET", "/v1/sessions", 0, route_session_list},
+	{"DELETE", "/v1/sessions/*", 0, route_session_delete},
+	{"POST", "/v1/sessions/*/run", ROUTE_BODY, route_session_run},
+	{"POST", "/v1/sessions/*/reset", 0, route_session_reset},
+	{"GET", "/v1/sessions/*/files", 0, route_session_files},
+	{"GET", "/v1/sessions/*/files/**", 0, route_session_get},
+	{"PUT", "/v1/sessions/*/files/**", ROUTE_BYTES, route_session_put},
+	{"DELETE", "/v1/sessions/*/files/**", 0, route_session_remove},
+	{"POST", "/api/v2/execute", ROUTE_BODY | ROUTE_PISTON, route_piston_execute},
+	{"GET", "/api/v2/runtimes", ROUTE_PISTON, route_piston_runtimes},
+	{"POST", "/eval", ROUTE_BODY, route_snekbox},
+	{"GET", "/healthz", ROUTE_OPEN, route_health},
+	{"GET", "/readyz", ROUTE_OPEN, route_ready},
+	{"GET", "/metrics", 0, route_metrics},
+	{"GET", "/openapi.json", ROUTE_OPEN, route_openapi},
+	{"GET", "/", ROUTE_OPEN, route_playground},
+	{"GET", "/playground.css", ROUTE_OPEN, route_playground_css},
+	{"GET", "/playground.js", ROUTE_OPEN, route_playground_js},
+};
+
+/* Does @path fit? What stands for stars goes to @ret. */
+static bool fits(const char *pattern, const char *path, char ret[2][SEGMENT_MAX])
+{
+	size_t n = 0;
+
+	ret[0][0] = ret[1][0] = '\0';
+	while (*pattern) {
+		if (*pattern != '*') {
+			if (*pattern++ != *path++)
+				return false;
+			continue;
+		}
+		size_t length = pattern[1] == '*' ? strlen(path) : strcspn(path, "/");
+
+		if (length == 0 || length >= SEGMENT_MAX)
+			return false;
+		memcpy(ret[n], path, length);
+		ret[n++][length] = '\0';
+		path += length;
+		pattern += pattern[1] == '*' ? 2 : 1;
+	}
+	return !*path;
+}
+
+static bool is_method(const char *row, const char *method)
+{
+	/* A HEAD is a GET whose body the library leaves out. */
+	return strcmp(row, method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(row, "GET") == 0);
+}
+
+static const char *word_for(bool get, bool post, bool put, bool delete)
+{
+	static const char *const words[] = {
+		"",	   "GET, HEAD",		"POST",		"GET, HEAD, POST",
+		"PUT",	   "GET, HEAD, PUT",	"POST, PUT",	"GET, HEAD, POST, PUT",
+		"DELETE",  "GET, HEAD, DELETE", "POST, DELETE", "GET, HEAD, POST, DELETE",
+		"PUT, DELETE", "GET, HEAD, PUT, DELETE", "POST, PUT, DELETE",
+		"GET, HEAD, POST, PUT, DELETE"};
+
+	return words[get | post << 1 | put << 2 | delete << 3];
+}
+
+const struct route *routes_find(struct exchange *x, const char **ret_allow)
+{
+	bool get = false, post = false, put = false, delete = false;
+
+	*ret_allow = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct route *row = &table[i];
+
+		if (!fits(row->path, x->path, x->segment))
+			continue;
+		if (is_method(row->method, x->method))
+			return row;
+		get |= strcmp(row->method, "GET") == 0;
+		post |= strcmp(row->method, "POST") == 0;
+		put |= strcmp(row->method, "PUT") == 0;
+		delete |= strcmp(row->method, "DELETE") == 0;
+	}
+	if (get || post || put || delete)
+		*ret_allow = word_for(get, post, put, delete);
+	return NULL;
+}

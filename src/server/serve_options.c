@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/serve_options.h"
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "network/options.h"
+#include <sched.h>
+#include <string.h>
+
+#define MIB ((uint64_t)1 << 20)
+
+enum {
+	OPT_LISTEN,
+	OPT_TOKEN_FILE,
+	OPT_WORKERS,
+	OPT_QUEUE,
+	OPT_CONNECTIONS,
+	OPT_SESSIONS,
+	OPT_SESSION_IDLE,
+	OPT_MAX_BODY,
+	OPT_DRAIN_TIME,
+	OPT_CORS_ORIGIN,
+	OPT_NET,
+	OPT_MEMORY,
+	OPT_PIDS,
+	OPT_TIME,
+	OPT_WALL_TIME,
+	OPT_FILE_SIZE,
+	OPT_DISK,
+	OPT_OUTPUT,
+	OPT_QUIET,
+	OPT_HELP,
+};
+
+const struct option_row serve_option_table[] = {
+	{OPT_LISTEN, "--listen", "ADDRESS:PORT", "where to listen; port 0: any, which is printed"},
+	{OPT_TOKEN_FILE, "--token-file", "FILE", "who may use it: a name, a token and quotas a line"},
+	{OPT_WORKERS, "--workers", "N", "runs at the same time"},
+	{OPT_QUEUE, "--queue", "N", "runs that may wait; more are refused"},
+	{OPT_CONNECTIONS, "--connections", "N", "connections at the same time"},
+	{OPT_SESSIONS, "--sessions", "N", "sessions at the same time"},
+	{OPT_SESSION_IDLE, "--session-idle", "TIME", "a session that nobody uses ends after this"},
+	{OPT_MAX_BODY, "--max-body", "SIZE", "the largest request"},
+	{OPT_DRAIN_TIME, "--drain-time", "TIME", "how long runs may go on after SIGTERM"},
+	{OPT_CORS_ORIGIN, "--cors-origin", "ORIGIN", "let pages of this origin use it"},
+	{OPT_NET, "--net", "MODE", "the most network that a run may ask for (default none)"},
+	{OPT_MEMORY, "--memory", "SIZE", "memory of a run; a request may ask for less"},
+	{OPT_PIDS, "--pids", "N", "processes and threads of a run"},
+	{OPT_TIME, "--time", "TIME", "processor time of a run"},
+	{OPT_WALL_TIME, "--wall-time", "TIME", "elapsed time of a run"},
+	{OPT_FILE_SIZE, "--file-size", "SIZE", "size of a file that a run writes"},
+	{OPT_DISK, "--disk", "SIZE", "size of a run's folder"},
+	{OPT_OUTPUT, "--output", "SIZE", "what a run may print"},
+	{OPT_QUIET, "--quiet", NULL, "do not log requests"},
+	{OPT_HELP, "--help", NULL, "show the help"},
+	{0, NULL, NULL, NULL},
+};
+
+struct taking {
+	struct serve_options *options;
+	struct appsilo_error *err;
+	int r;
+};
+
+static int take_number(const char *value, uint64_t max, uint64_t *ret)
+{
+	return command_number(value, max, ret);
+}
+
+static int take_net(struct serve_options *o, const char *value)
+{
+	struct appsilo_error why;
+
+	o->net = value;
+	return net_parse_modes(value, &o->net_capabilities, &why);
+}
+
+static int take_value(struct serve_options *o, int id, const char *value)
+{
+	switch (id) {
+	case OPT_WORKERS:
+		return take_number(value, SERVE_WORKERS_MAX, &o->workers);
+	case OPT_QUEUE:
+		return take_number(value, 100000, &o->queue);
+	case OPT_CONNECTIONS:
+		return take_number(value, 100000, &o->connections);
+	case OPT_SESSIONS:
+		return take_number(value, 10000, &o->sessions);
+	case OPT_SESSION_IDLE:
+		return run_parse_time(value, &o->session_idle_ms);
+	case OPT_MAX_BODY:
+		return run_parse_size(value, &o->body_bytes);
+	case OPT_DRAIN_TIME:
+		return run_parse_time(value, &o->drain_ms);
+	case OPT_NET:
+		return take_net(o, value);
+	case OPT_MEMORY:
+		return run_parse_size(value, &o->limits.memory_bytes);
+	case OPT_PIDS:
+		return take_number(value, 100000, &o->limits.pids);
+	case OPT_TIME:
+		return run_parse_time(value, &o->limits.cpu_ms);
+	case OPT_WALL_TIME:
+		return run_parse_time(value, &o->limits.wall_ms);
+	case OPT_FILE_SIZE:
+		return run_parse_size(value, &o->limits.file_bytes);
+	case OPT_DISK:
+		return run_parse_size(value, &o->limits.disk_bytes);
+	case OPT_OUTPUT:
+		return run_parse_size(value, &o->limits.output_bytes);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int take(void *data, const struct option_row *row, const char *value)
+{
+	struct taking *t = data;
+	struct serve_options *o = t->options;
+	char shown[256];
+
+	switch (row->id) {
+	case OPT_LISTEN:
+		o->listen = value;
+		return 0;
+	case OPT_TOKEN_FILE:
+		o->token_file = value;
+		return 0;
+	case OPT_CORS_ORIGIN:
+		o->cors_origin = value;
+		return 0;
+	case OPT_QUIET:
+		o->quiet = true;
+		return 0;
+	case OPT_HELP:
+		o->help = true;
+		return 0;
+	default:
+		break;
+	}
+	if (t->r == 0 && take_value(o, row->id, value) < 0)
+		t->r = error_say(t->err, -EINVAL, "serve: %s %s: not a value it takes; see appsilo "
+				 "serve --help", row->name, text_show(value, shown, sizeof(shown)));
+	return 0;
+}
+
+static uint64_t processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (uint64_t)CPU_COUNT(&set);
+}
+
+int serve_options_parse(int argc, char **argv, struct serve_options *ret,
+			struct appsilo_error *err)
+{
+	struct taking t = {ret, err, 0};
+	int words;
+
+	*ret = (struct serve_options){
+		.listen = "127.0.0.1:8480",
+		.net = "none",
+		.workers = processors(),
+		.queue = 64,
+		.connections = 512,
+		.sessions = 16,
+		.body_bytes = 8 * MIB,
+		.drain_ms = 30000,
+		.session_idle_ms = 600000,
+		.limits = {.wall_ms = 10000, .cpu_ms = 10000, .memory_bytes = 512 * MIB, .pids = 64,
+			   .disk_bytes = 64 * MIB, .file_bytes = 64 * MIB, .output_bytes = MIB},
+	};
+	words = command_options(argc, argv, serve_option_table, take, &t, err);
+	if (words > 0)
+		return error_say(err, -EINVAL, "serve: takes no words; see appsilo serve --help");
+	return words < 0 ? words : t.r;
+}

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""clients/python: the appsilo package against a real server."""
+import asyncio
+import os
+import sys
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [HERE, os.path.dirname(HERE) + "/clients/python"]
+import appsilo
+from common import PLACE, Case, main, write
+from serving import ServeCase, Server
+
+
+class Threads(ServeCase):
+    options = ("--workers", "2", "--wall-time", "10s")
+
+    def setUp(self):
+        super().setUp()
+        self.client = appsilo.Client(f"http://127.0.0.1:{self.server.port}")
+        self.addCleanup(self.client.close)
+
+    def test_run(self):
+        done = self.client.run("import sys; print(sys.argv[1:], input()); open('f', 'wb').write(b'\\xff')", argv=["a"], stdin="é", returns=["files"])
+        self.assertEqual((done.ok, done.stdout, done.files), (True, "['a'] é\n", [appsilo.File("f", b"\xff")]))
+        done = self.client.run("import sys; sys.stdout.buffer.write(sys.stdin.buffer.read()); sys.exit(1)", stdin=b"\xff\0")
+        self.assertEqual((done.ok, done.stdout_bytes, done.exit_code), (False, b"\xff\0", 1))
+        done = self.client.run(files={"m.py": "import a", "a.py": b"print('a')"}, entry="m.py")
+        self.assertEqual(done.stdout, "a\n")
+
+    def test_stream_and_leaving_it(self):
+        got = list(self.client.stream("print('x', flush=True)"))
+        self.assertEqual([e.name for e in got], ["start", "stdout", "result"])
+        self.assertTrue(got[-1].result.ok)
+        stream = self.client.stream("print('x', flush=True)\nwhile 1: pass")
+        while next(stream).data != b"x\n":
+            pass
+        stream.close()
+        self.wait_until(lambda: not self.server.children(), "it goes on", 5)
+        stream = self.client.stream("while 1: pass")
+        self.client.cancel(next(stream).run_id)
+        self.assertEqual(list(stream)[-1].result.reason, "cancelled")
+
+    def test_errors(self):
+        with self.assertRaises(appsilo.Refused) as caught:
+            self.client.run("1", language="cobol")
+        self.assertEqual((caught.exception.status, caught.exception.code), (422, "unknown-language"))
+
+    def test_batch(self):
+        done = self.client.batch([{"stdin": "1", "expected": "2"}, {"stdin": b"2", "expected": "5"}], "print(int(input()) * 2)")
+        self.assertEqual((done.verdict, done.accepted, [c.verdict for c in done.cases]), ("rejected", 1, ["accepted", "wrong-answer"]))
+
+    def test_session(self):
+        with self.client.session(state=True) as session:
+            session.upload("in/ä b.txt", "hello")
+            session.run("x = open('in/ä b.txt').read()")
+            self.assertEqual(session.run("x.upper()").stdout, "'HELLO'\n")
+            self.assertEqual(session.files()["in/ä b.txt"], 5)
+            self.assertEqual(session.download("in/ä b.txt"), b"hello")
+            session.remove("in/ä b.txt")
+            session.reset()
+            self.assertIn("NameError", session.run("x").stderr)
+            self.assertEqual([e.data for e in session.stream("print(1)")][1], b"1\n")
+        with self.assertRaises(appsilo.Refused):
+            session.run("1")
+
+    def test_executor(self):
+        with appsilo.Executor(self.client) as executor:
+            future = executor.submit("print(7)")
+            self.assertEqual([r.stdout for r in executor.map([f"print({i})" for i in range(6)])], [f"{i}\n" for i in range(6)])
+            self.assertEqual(future.result(60).stdout, "7\n")
+
+
+class Asyncio(ServeCase):
+    options = ("--workers", "2")
+
+    def client(self):
+        return appsilo.AsyncClient(f"http://127.0.0.1:{self.server.port}")
+
+    def test_runs_beside_each_other(self):
+        async def go():
+            async with self.client() as client:
+                done = await asyncio.gather(*(client.run(f"print({i})") for i in range(5)))
+                events = [e async for e in client.stream("print('é')")]
+                batch = await client.batch([{"expected": "1"}], "print(1)")
+                with self.assertRaises(appsilo.Refused):
+                    await client.run(None)
+                return [r.stdout for r in done], events, batch
+        done, events, batch = asyncio.run(go())
+        self.assertEqual(done, [f"{i}\n" for i in range(5)])
+        self.assertEqual([(e.name, e.data) for e in events[1:-1]], [("stdout", "é\n".encode())])
+        self.assertEqual(batch.verdict, "accepted")
+
+    def test_a_cancelled_task_ends_its_run(self):
+        async def go():
+            task = asyncio.create_task(self.client().run("while 1: pass"))
+            while not self.server.children():
+                await asyncio.sleep(0.02)
+            task.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await task
+        asyncio.run(go())
+        self.wait_until(lambda: not self.server.children(), "it goes on", 5)
+
+
+class Token(Case):
+    def test_tokens_and_quotas(self):
+        tokens = write(PLACE + "/tokens", "a token-a-0123456789 per-minute=1\n")
+        os.chmod(tokens, 0o600)
+        server = Server("--token-file", tokens)
+        self.addCleanup(server.stop)
+        url = f"http://127.0.0.1:{server.port}"
+        with self.assertRaises(appsilo.Refused) as caught:
+            appsilo.Client(url).run("1")
+        self.assertEqual(caught.exception.status, 401)
+        with appsilo.Client(url, "token-a-0123456789") as client:
+            self.assertTrue(client.run("1").ok)
+            with self.assertRaises(appsilo.Overloaded) as caught:
+                client.run("1")
+            self.assertGreater(caught.exception.retry_after, 0)
+
+
+main()

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""appsilo serve: sessions, with kept files and a kept interpreter."""
+import json
+import os
+import sys
+import threading
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import PLACE, Case, main, write
+from serving import ServeCase, Server, events
+
+
+class Sessions(ServeCase):
+    options = ("--workers", "2", "--sessions", "4", "--wall-time", "20s")
+
+    def open(self, **body):
+        status, answer = self.server.json("POST", "/v1/sessions", body)
+        self.assertEqual(status, 201, answer)
+        self.addCleanup(self.server.send, "DELETE", "/v1/sessions/" + answer["id"])
+        return "/v1/sessions/" + answer["id"]
+
+    def run_in(self, session, code, **more):
+        status, answer = self.server.json("POST", session + "/run", {"code": code, **more})
+        self.assertEqual(status, 200, answer)
+        return answer
+
+    def test_files_are_kept_and_state_is_not(self):
+        session = self.open()
+        self.run_in(session, "x = 1; open('kept', 'w').write('here')")
+        self.assertEqual(self.run_in(session, "print(open('kept').read(), 'x' in globals())")["stdout"], "here False\n")
+
+    def test_state_is_kept(self):
+        session = self.open(state=True)
+        self.assertEqual(self.run_in(session, "import math\nx = 20\ndef f(): return x + 1")["stdout"], "")
+        done = self.run_in(session, "x = 40\nprint(__name__)\nf() + 1")
+        self.assertEqual((done["stdout"], done["exit_code"], done["reason"], done["state_lost"]), ("__main__\n42\n", 0, "exited", False))
+
+    def test_errors_input_words_and_children_of_a_kept_interpreter(self):
+        session = self.open(state=True)
+        done = self.run_in(session, "y = 1\n1 / 0")
+        self.assertEqual(done["exit_code"], 1)
+        self.assertIn('File "main.py", line 2', done["stderr"])
+        self.assertNotIn("driver", done["stderr"])
+        self.assertIn("SyntaxError", self.run_in(session, "def")["stderr"])
+        self.assertEqual(self.run_in(session, "import sys; sys.exit(5)")["exit_code"], 5)
+        self.assertEqual(self.run_in(session, "print(input(), sys.stdin.read(), sys.argv[1:], y)", stdin="a\nb", argv=["w"])["stdout"], "a b ['w'] 1\n")
+        self.assertEqual(self.run_in(session, "import os, subprocess; os.write(1, b'\\xff\\x00'); subprocess.run('echo child; cat', shell=True, check=True)", stdin="given")["exit_code"], 0)
+
+    def test_a_mark_that_the_program_writes_is_output(self):
+        session = self.open(state=True)
+        self.assertEqual(self.run_in(session, "import os; os.write(1, b'\\0' + b'0' * 32 + b' 7\\n'); os.write(1, b'\\0')\nz = 1")["exit_code"], 0)
+        self.assertEqual(self.run_in(session, "z")["stdout"], "1\n")
+
+    def test_a_run_that_does_not_end_loses_the_state_and_nothing_else(self):
+        session = self.open(state=True)
+        self.run_in(session, "x = 1; open('kept', 'w').close()")
+        done = self.run_in(session, "while 1: pass", limits={"wall_ms": 300})
+        self.assertEqual((done["reason"], done["exit_code"], done["state_lost"]), ("timeout", 124, True))
+        done = self.run_in(session, "import os; print('x' in globals(), os.path.exists('kept'))")
+        self.assertEqual(done["stdout"], "False True\n")
+        self.assertEqual(self.run_in(session, "import os; os._exit(3)")["exit_code"], 3)
+        self.assertEqual(self.run_in(session, "import os; os.abort()")["signal"], 6)
+        self.assertEqual(self.run_in(session, "print('x' * 9999999)")["reason"], "output-limit")
+        self.assertEqual(self.run_in(session, "1")["stdout"], "1\n")
+
+    def test_it_streams(self):
+        session = self.open(state=True)
+        got = events(self.server.send("POST", session + "/run", {"code": "print('é', flush=True)", "stream": True})[2])
+        self.assertEqual([(name, e.get("data")) for name, e in got[1:-1]], [("stdout", "é\n")])
+        self.assertEqual(got[-1][1]["exit_code"], 0)
+
+    def test_reset(self):
+        session = self.open(state=True)
+        self.run_in(session, "x = 1; open('kept', 'w').close()")
+        self.assertEqual(self.server.json("POST", session + "/reset")[0], 200)
+        self.assertEqual(self.run_in(session, "import os; print('x' in globals(), os.path.exists('kept'))")["stdout"], "False False\n")
+
+    def test_files_go_up_and_down(self):
+        session = self.open()
+        data = bytes(range(256))
+        self.assertEqual(self.server.json("PUT", session + "/files/in/a.bin", raw=data)[0], 200)
+        code = "d = open('in/a.bin', 'rb').read(); open('out', 'wb').write(d[::-1])"
+        self.run_in(session, code)
+        status, headers, got = self.server.send("GET", session + "/files/out")
+        self.assertEqual((status, headers["Content-Type"], got), (200, "application/octet-stream", data[::-1]))
+        files = self.server.json("GET", session + "/files")[1]["files"]
+        self.assertEqual({f["name"]: f["size"] for f in files}, {"main.py": len(code), "in/a.bin": 256, "out": 256})
+        self.assertEqual(self.server.json("DELETE", session + "/files/out")[0], 200)
+        self.refused(404, "not-found", self.server.json("GET", session + "/files/out"))
+
+    def test_planted_files_lead_nowhere(self):
+        session = self.open()
+        self.run_in(session, "import os; os.symlink('/etc/passwd', 'link'); os.symlink('/etc', 'folder'); os.mkfifo('pipe'); os.mkdir('dir')")
+        for name in ("link", "folder/passwd", "pipe", "dir"):
+            status, _, data = self.server.send("GET", f"{session}/files/{name}")
+            self.assertEqual((status, b"not-found" in data), (404, True), name)
+        for name in ("folder/new", "dir"):
+            self.refused(400, "bad-file-name", self.server.json("PUT", f"{session}/files/{name}", raw="x"))
+        self.assertEqual(self.server.json("PUT", session + "/files/link", raw="mine")[0], 200)
+        self.assertEqual(self.server.send("GET", session + "/files/link")[2], b"mine")
+        for name in ("..%2Fx", "%2Fetc%2Fpasswd", "a%0Ab", "."):
+            self.refused(400, "bad-file-name", self.server.json("GET", f"{session}/files/{name}"))
+        self.refused(413, "disk-full", self.server.json("PUT", self.open(limits={"disk_bytes": 65536}) + "/files/big", raw="x" * 99999))
+
+    def test_one_run_at_a_time(self):
+        session = self.open(state=True)
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(self.run_in(session, "import time; time.sleep(1.5); print('first')")))
+        thread.start()
+        self.wait_until(lambda: self.server.metric("appsilo_runs_running") == 1, "it does not start")
+        self.refused(409, "busy", self.server.json("POST", session + "/run", {"code": "1"}))
+        self.refused(409, "busy", self.server.json("GET", session + "/files"))
+        thread.join()
+        self.assertEqual(answers[0]["stdout"], "first\n")
+
+    def test_deleting_a_session_ends_its_run(self):
+        session, answers = self.open(state=True), []
+        thread = threading.Thread(target=lambda: answers.append(self.run_in(session, "import time; time.sleep(15)")))
+        thread.start()
+        self.wait_until(lambda: self.server.metric("appsilo_runs_running") == 1 and self.server.children(), "it does not start")
+        self.assertEqual(self.server.json("DELETE", session)[0], 200)
+        thread.join(10)
+        self.assertEqual(answers[0]["reason"], "cancelled")
+
+    def test_list_delete_and_the_most_there_may_be(self):
+        mine = [self.open().rsplit("/", 1)[1] for _ in range(4)]
+        self.refused(429, "too-many-sessions", self.server.json("POST", "/v1/sessions", {}))
+        rows = self.server.json("GET", "/v1/sessions")[1]["sessions"]
+        self.assertEqual({row["id"] for row in rows}, set(mine))
+        for name in mine:
+            self.assertEqual(self.server.json("DELETE", "/v1/sessions/" + name)[0], 200)
+        self.refused(404, "not-found", self.server.json("POST", f"/v1/sessions/{mine[0]}/run", {"code": "1"}))
+        self.wait_until(lambda: not self.server.children(), "a process is left")
+
+    def test_wrong_bodies(self):
+        self.refused(422, "no-state", self.server.json("POST", "/v1/sessions", {"language": "bash", "state": True}))
+        self.refused(400, "unknown-field", self.server.json("POST", "/v1/sessions", {"code": "1"}))
+        self.refused(422, "limit-too-high", self.server.json("POST", "/v1/sessions", {"limits": {"pids": 10 ** 6}}))
+        session = self.open(limits={"wall_ms": 1000})
+        self.refused(400, "unknown-field", self.server.json("POST", session + "/run", {"code": "1", "env": {}}))
+        self.refused(422, "limit-too-high", self.server.json("POST", session + "/run", {"code": "1", "limits": {"wall_ms": 2000}}))
+
+    def test_sessions_are_strangers(self):
+        one, two = self.open(state=True), self.open(state=True)
+        self.run_in(one, "x = 1; open('mine', 'w').close(); open('/tmp/mine', 'w').close()")
+        self.assertEqual(self.run_in(two, "import os; print('x' in globals(), os.listdir('.'), os.path.exists('/tmp/mine'))")["stdout"].replace("'.appsilo', ", "").replace(", '.appsilo'", ""),
+                         "False ['main.py'] False\n")
+
+
+class Ends(Case):
+    def test_idle_sessions_end_and_so_do_all_with_the_server(self):
+        server = Server("--session-idle", "1500ms")
+        session = "/v1/sessions/" + server.json("POST", "/v1/sessions", {"state": True})[1]["id"]
+        self.assertEqual(server.json("POST", session + "/run", {"code": "1"})[1]["stdout"], "1\n")
+        self.assertTrue(server.children())
+        self.wait_until(lambda: not server.children(), "it does not end", 20)
+        self.assertEqual(server.json("GET", session + "/files")[0], 404)
+        session = "/v1/sessions/" + server.json("POST", "/v1/sessions", {"state": True})[1]["id"]
+        self.assertEqual(server.json("POST", session + "/run", {"code": "1"})[1]["stdout"], "1\n")
+        left = server.children()
+        self.assertEqual(server.stop(), 0)
+        self.wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in left), "a process is left")
+
+    def test_a_session_is_its_tenants(self):
+        tokens = write(PLACE + "/tokens", "a token-a-0123456789\nb token-b-0123456789\n")
+        os.chmod(tokens, 0o600)
+        server = Server("--token-file", tokens)
+        self.addCleanup(server.stop)
+        mine, other = ({"Authorization": f"Bearer token-{name}-0123456789"} for name in "ab")
+        session = "/v1/sessions/" + server.json("POST", "/v1/sessions", {}, mine)[1]["id"]
+        for method, path, body in (("POST", "/run", {"code": "1"}), ("GET", "/files", None), ("GET", "/files/main.py", None), ("DELETE", "", None), ("POST", "/reset", None)):
+            self.assertEqual(server.json(method, session + path, body, other)[0], 404)
+        self.assertEqual(server.json("GET", "/v1/sessions", headers=other)[1], {"sessions": []})
+        self.assertEqual(server.json("POST", session + "/run", {"code": "1"}, mine)[0], 200)
+
+
+main()
