@@ -10,6 +10,7 @@
 #include "isolation/launch.h"
 #include "isolation/pty.h"
 #include "manifest/names.h"
+#include "server/zygote_wire.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -224,6 +225,13 @@ int prepare_options(char *const *words, bool python, struct prepared *ret,
 	return r;
 }
 
+/* Its children cover it with a place of their own. */
+static int use_private_home(struct prepared *p)
+{
+	snprintf(p->home, sizeof(p->home), "%s", ZYGOTE_HOME);
+	return plan_add_placeholder(&p->plan, p->home, S_IFDIR | 0755, NULL);
+}
+
 int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 {
 	int r = 0, fd;
@@ -239,10 +247,11 @@ int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 		r = find_identity(ret, ret->options.command, ret_exit_code, err);
 	if (r < 0)
 		return r;
-	fd = places_open_profile(&ret->places, ret->identity.family, ret->home, err);
+	fd = ret->zygote ? use_private_home(ret)
+			 : places_open_profile(&ret->places, ret->identity.family, ret->home, err);
 	if (fd < 0)
 		return fd;
-	close(fd);
+	close_keep_errno(fd);
 	r = fill_environment(ret, err);
 	if (r == 0)
 		r = network_policy(&ret->options, &ret->network, err);

@@ -29,6 +29,9 @@ int confine_keep_caps(uint64_t keep) must_check;
  */
 int confine_seccomp(bool notify, int *ret_fd) must_check;
 
+/** As confine_seccomp(), but for a zygote (plan.h, nest): namespaces and mounts are let through. */
+int confine_seccomp_nest(void) must_check;
+
 /** rlimits of @limits. Returns 0; -errno. */
 int confine_rlimits(const struct plan_limits *limits) must_check;
 

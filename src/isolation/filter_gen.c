@@ -348,20 +348,33 @@ static void make_net(void)
 	emit(ctx, "filter_net");
 }
 
-static void make(const char *name, uint32_t on_write)
+static bool is_among(const char *name, const char *const *names)
+{
+	while (*names && strcmp(*names, name) != 0)
+		names++;
+	return *names;
+}
+
+/* @nest: a zygote's, which makes namespaces and mounts for its children. */
+static void make(const char *name, uint32_t on_write, bool nest)
 {
 	scmp_filter_ctx ctx = begin(SCMP_ACT_ERRNO(ENOSYS));
 
 	each(ctx, SCMP_ACT_ALLOW, allowed_calls);
 	for (size_t i = 0; i < sizeof(allowed_numbers) / sizeof(allowed_numbers[0]); i++)
 		check(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed_numbers[i], 0), "number");
-	each(ctx, SCMP_ACT_ERRNO(EPERM), refused_calls);
+	for (const char *const *call = refused_calls; *call; call++)
+		if (!nest || !is_among(*call, nesting_calls))
+			rule(ctx, SCMP_ACT_ERRNO(EPERM), *call, 0, NULL);
+	if (nest)
+		each(ctx, SCMP_ACT_ALLOW, nesting_calls);
+	else
+		add_clone(ctx);
 	each(ctx, on_write, writing_calls);
 	for (size_t i = 0; i < sizeof(writing_numbers) / sizeof(writing_numbers[0]); i++)
 		check(seccomp_rule_add(ctx, on_write, writing_numbers[i], 0), "number");
 	add_mode_calls(ctx, on_write);
 	add_opens(ctx, on_write);
-	add_clone(ctx);
 	add_sockets(ctx);
 	add_ioctl(ctx, false);
 	add_personality(ctx);
@@ -380,7 +393,8 @@ int main(int argc, char **argv)
 		make_net();
 		return 0;
 	}
-	make("filter_plain", SCMP_ACT_ALLOW);
-	make("filter_notify", SCMP_ACT_NOTIFY);
+	make("filter_plain", SCMP_ACT_ALLOW, false);
+	make("filter_notify", SCMP_ACT_NOTIFY, false);
+	make("filter_nest", SCMP_ACT_ALLOW, true);
 	return 0;
 }

@@ -35,7 +35,7 @@ static const char *prepare_child(const struct plan *plan, int slave_fd)
 		if (plan->tty[fd] && dup2(slave_fd, fd) < 0)
 			return "give it the terminal";
 	/* Whatever the caller left open (CVE-2024-21626: a leaked directory reached the host). */
-	if (k_close_range(3, ~0U, 0) < 0)
+	if (k_close_range(3 + plan->n_handed_on, ~0U, 0) < 0)
 		return "close descriptors";
 	if (confine_rlimits(&plan->limits) < 0)
 		return "set its limits";
