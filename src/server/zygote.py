@@ -42,9 +42,10 @@ def warm():
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 1)
     os.close(null)
-    start(b"".join(len(f).to_bytes(4, "little") + f for f in (b"0", b"0", b"0", b"", b"print(sum(range(100)))")))
-    exec(compile("print(sum(range(100)))", "<string>", "exec"), {"__builtins__": builtins})
+    code, space = start(b"".join(len(f).to_bytes(4, "little") + f for f in (b"0", b"0", b"0", b"", b"print(sum(range(100)))")))
+    exec(code, space)
     sys.stdout.flush()
+    del sys.path[0]
 
 
 def fields(payload):

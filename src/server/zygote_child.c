@@ -124,6 +124,7 @@ static void report_end(int status)
 static void live_as_init(struct child *child)
 {
 	const int keep_tid = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+	struct zygote_report made = {.word = ZYGOTE_CHILD_MADE};
 	struct appsilo_error err = {0};
 	unsigned int random;
 	pid_t guest, pid;
@@ -133,6 +134,7 @@ static void live_as_init(struct child *child)
 		fail("sandbox: no random numbers");
 	if (nest_enter(child->nest, FIRST_PID_MIN + random % FIRST_PID_SPAN, &err) < 0)
 		fail(err.line);
+	say(&made);
 	guest = clone(start_guest, step_stack + sizeof(step_stack),
 		      CLONE_VM | SIGCHLD | (child->tid_place ? keep_tid : 0), child, NULL, NULL,
 		      child->tid_place);

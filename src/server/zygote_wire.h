@@ -45,9 +45,10 @@ struct zygote_spec {
 	uint64_t memory_bytes, pids, cpu_time_ms, file_size_bytes, open_files; /* 0: no limit */
 };
 
-/* Sandbox -> pool. */
+/* Sandbox -> pool, each with the sender's credentials. */
 enum zygote_word {
-	ZYGOTE_CHILD_READY = 1, /* warmed, takes its one run */
+	ZYGOTE_CHILD_MADE = 1, /* by init, whose pid comes with it: the fences hold */
+	ZYGOTE_CHILD_READY,    /* by the guest: warmed, takes its one run */
 	ZYGOTE_CHILD_ENDED,	/* nothing of the run lives any more but who says so */
 	ZYGOTE_CHILD_FAILED,	/* the sandbox could not be made; text */
 };
