@@ -30,6 +30,7 @@ struct slot {
 struct zygote {
 	const struct zygote_guest *guest;
 	struct nest nest;
+	const struct hot_pages *hot; /* NULL: not known */
 	struct slot slots[SLOTS_MAX];
 	size_t n_slots;
 };
@@ -107,13 +108,8 @@ static void make(struct zygote *z, int socket_fd)
 	struct slot *slot = NULL;
 	int r = take_slot(z, &slot);
 
-	if (r == 0) {
-		if (z->guest->before)
-			z->guest->before();
-		r = zygote_child_make(z->guest, &z->nest, socket_fd);
-		if (z->guest->after)
-			z->guest->after();
-	}
+	if (r == 0)
+		r = zygote_child_make(z->guest, &z->nest, z->hot, socket_fd);
 	if (r < 0)
 		report_failure(socket_fd, r);
 	else
@@ -189,6 +185,19 @@ static void take_order(struct zygote *z)
 	make(z, fds[0]);
 }
 
+static void try_run(void *data)
+{
+	const struct zygote_guest *guest = data;
+
+	guest->try();
+}
+
+static void find_hot_pages(struct zygote *z)
+{
+	if (z->guest->try)
+		z->hot = hot_pages_find(try_run, (void *)z->guest);
+}
+
 void zygote_serve(const struct zygote_guest *guest)
 {
 	static struct zygote zygote; /* large; zeroed */
@@ -200,6 +209,7 @@ void zygote_serve(const struct zygote_guest *guest)
 	if (configure(z, &err) < 0 || check_alone(&err) < 0 || watch_children(&fds[1].fd, &err) < 0)
 		fail(&err);
 	close(ZYGOTE_PROGRAM_FD);
+	find_hot_pages(z);
 	tell(ZYGOTE_READY, "");
 	for (;;) {
 		struct signalfd_siginfo info;

@@ -201,7 +201,8 @@ static void live_as_guest(const struct zygote_guest *guest)
 	_exit(guest->run(&spec, payload));
 }
 
-int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest, int socket_fd)
+int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest, const struct hot_pages *hot,
+		      int socket_fd)
 {
 	struct clone_request request = {.flags = nest_clone_flags(nest->own_network),
 					.exit_signal = SIGCHLD};
@@ -220,6 +221,7 @@ int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest,
 	}
 	if (keep_only(socket_fd) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		_exit(125);
+	hot_pages_touch(hot);
 	if (setjmp(child.guest_start) == 0)
 		continue_on(init_stack + sizeof(init_stack), live_as_init, &child);
 	live_as_guest(guest);

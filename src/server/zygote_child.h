@@ -3,6 +3,7 @@
 #ifndef APPSILO_SERVER_ZYGOTE_CHILD_H
 #define APPSILO_SERVER_ZYGOTE_CHILD_H
 
+#include "server/hot_pages.h"
 #include "server/nest.h"
 #include "server/zygote.h"
 
@@ -11,6 +12,7 @@
  * @socket_fd  its end of the pair with the pool; borrowed here, its own there
  * Returns init's pid; -errno.
  */
-int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest, int socket_fd) must_check;
+int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest, const struct hot_pages *hot,
+		      int socket_fd) must_check;
 
 #endif

@@ -7,9 +7,12 @@
  */
 #include "server/zygote.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "zygote_source.h"
 
 /* Opaque on purpose: the structs differ between versions. */
 typedef struct object object;
@@ -33,17 +36,9 @@ extern void PyErr_NormalizeException(object **type, object **value, object **tra
 extern int PyException_SetTraceback(object *error, object *traceback);
 extern void PyErr_Print(void);
 extern object *PyErr_Occurred(void);
-extern void PyOS_BeforeFork(void);
-extern void PyOS_AfterFork_Parent(void);
-extern void PyOS_AfterFork_Child(void);
 extern void Py_DecRef(object *o);
 
 object *PyInit_appsilo_zygote(void) __attribute__((visibility("default")));
-
-__asm__(".section .rodata\n"
-	"zygote_source:\n\t.incbin \"" ZYGOTE_SOURCE "\"\n\t.byte 0\n"
-	".previous\n");
-extern const char zygote_source[] __attribute__((visibility("hidden")));
 
 static object *helpers; /* the module's dictionary: PyInit gets no context to keep it in */
 
@@ -88,10 +83,22 @@ static int load(char *names, struct appsilo_error *err)
 	return 0;
 }
 
+/* Output of before the run goes nowhere. */
+static int silence(void)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int r = fd < 0 || dup2(fd, STDOUT_FILENO) < 0 ? -1 : 0;
+
+	close_keep_errno(fd);
+	return r;
+}
+
+/* Not PyOS_AfterFork_Child(): the copy goes on as the same thread, with the same handle, and no
+ * lock is held in a zygote that has one thread; all that would be left of it are the hooks that
+ * modules have registered. zygote.py calls those that matter. */
 static void warm(void)
 {
-	PyOS_AfterFork_Child();
-	if (!PyObject_CallFunction(helper("warm"), NULL)) {
+	if (silence() < 0 || !PyObject_CallFunction(helper("warm"), NULL)) {
 		PyErr_Print();
 		_exit(125);
 	}
@@ -138,13 +145,25 @@ static int run(const struct zygote_spec *spec, char *payload)
 	return (int)PyLong_AsLong(end);
 }
 
+static void try(void)
+{
+	static const char trial[] = "\1\0\0\0" "0\1\0\0\0" "0\1\0\0\0" "0\0\0\0\0\26\0\0\0print(sum(range(100)))";
+	const struct zygote_spec spec = {.payload_bytes = sizeof(trial) - 1};
+	char *payload = mmap(NULL, sizeof(trial), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (payload == MAP_FAILED)
+		return;
+	memcpy(payload, trial, sizeof(trial));
+	warm();
+	(void)run(&spec, payload);
+}
+
 object *PyInit_appsilo_zygote(void)
 {
 	static const struct zygote_guest guest = {
 		.load = load,
-		.before = PyOS_BeforeFork,
-		.after = PyOS_AfterFork_Parent,
 		.warm = warm,
+		.try = try,
 		.run = run,
 	};
 
