@@ -225,6 +225,16 @@ int prepare_options(char *const *words, bool python, struct prepared *ret,
 	return r;
 }
 
+static int make_profile(struct prepared *p, struct appsilo_error *err)
+{
+	int fd = places_open_profile(&p->places, p->identity.family, p->home, err);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
 /* Its children cover it with a place of their own. */
 static int use_private_home(struct prepared *p)
 {
@@ -234,7 +244,7 @@ static int use_private_home(struct prepared *p)
 
 int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 {
-	int r = 0, fd;
+	int r = 0;
 
 	*ret_exit_code = 125;
 	if (!*ret->options.command)
@@ -247,11 +257,9 @@ int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 		r = find_identity(ret, ret->options.command, ret_exit_code, err);
 	if (r < 0)
 		return r;
-	fd = ret->zygote ? use_private_home(ret)
-			 : places_open_profile(&ret->places, ret->identity.family, ret->home, err);
-	if (fd < 0)
-		return fd;
-	close_keep_errno(fd);
+	r = ret->zygote ? use_private_home(ret) : make_profile(ret, err);
+	if (r < 0)
+		return r;
 	r = fill_environment(ret, err);
 	if (r == 0)
 		r = network_policy(&ret->options, &ret->network, err);

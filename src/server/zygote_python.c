@@ -25,6 +25,7 @@ extern object *PyModule_New(const char *name);
 extern object *PyModule_GetDict(object *module);
 extern object *PyDict_GetItemString(object *dict, const char *key);
 extern int PyDict_SetItemString(object *dict, const char *key, object *value);
+extern object *PyDict_Copy(object *dict);
 extern object *PyEval_GetBuiltins(void);
 extern object *PyObject_CallFunction(object *callable, const char *format, ...);
 extern object *PyTuple_GetItem(object *tuple, ssize_t i);
@@ -55,7 +56,8 @@ static int load_helpers(void)
 	if (!module || !code)
 		return -EINVAL;
 	helpers = PyModule_GetDict(module);
-	if (PyDict_SetItemString(helpers, "__builtins__", PyEval_GetBuiltins()) < 0 ||
+	/* A copy: what a run does to its builtins does not change how it ends. */
+	if (PyDict_SetItemString(helpers, "__builtins__", PyDict_Copy(PyEval_GetBuiltins())) < 0 ||
 	    !PyEval_EvalCode(code, helpers, helpers))
 		return -EINVAL;
 	return 0;

@@ -4,7 +4,7 @@
  *
  *   start ID SIZE WALL_MS CPU_MS MEMORY PIDS FILE_BYTES FILES   and SIZE bytes of code
  *   end ID     what became of it: REASON EXIT SIGNAL WALL CPU MEMORY OUT_SIZE ERR_SIZE, and both
- *   kill ID    state      zygote (the front's pid)
+ *   wait ID    until it has written something      kill ID      state
  *
  * usage: pool_driver FRONT GUEST INTERPRETER MIN MAX RUNS_PER_ZYGOTE [MODULE...]
  */
@@ -125,6 +125,10 @@ int main(int argc, char **argv)
 			runs[id] = start_run(pool, line);
 		} else if (sscanf(line, "end %d", &id) == 1 && runs[id]) {
 			end_run(TAKE_PTR(runs[id]));
+		} else if (sscanf(line, "wait %d", &id) == 1 && runs[id]) {
+			struct pollfd out = {runs[id]->stdout_fd, POLLIN, 0};
+
+			printf("%d\n", poll(&out, 1, 20000));
 		} else if (sscanf(line, "kill %d", &id) == 1 && runs[id]) {
 			pool_run_kill(runs[id]);
 			printf("killed\n");
