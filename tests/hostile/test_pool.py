@@ -57,7 +57,7 @@ class Pool:
         return self.process.stdout.readline().decode().rstrip("\n")
 
     def start(self, code, wall=20000, cpu=0, memory=0, pids=0, file=0, files=0):
-        self.last += 1
+        self.last = (self.last + 1) % 1000
         code = code.encode()
         self.tell(f"start {self.last} {len(code)} {wall} {cpu} {memory} {pids} {file} {files}", code)
         said = self.answer()
@@ -423,7 +423,15 @@ class Manager(unittest.TestCase):
         self.addCleanup(pool.process.wait, 60)
         self.addCleanup(pool.process.kill)
         self.addCleanup(pool.process.stdout.close)
+        self.addCleanup(pool.process.stdin.close)
         return pool
+
+    def gone(self, pids):
+        """All of them, though the kernel takes its time."""
+        end = time.monotonic() + 20
+        while time.monotonic() < end and any(os.path.exists(f"/proc/{pid}") for pid in pids):
+            time.sleep(0.02)
+        self.assertEqual([pid for pid in pids if os.path.exists(f"/proc/{pid}")], [])
 
     def test_killed_zygote_comes_back(self):
         pool = self.pool()
@@ -434,7 +442,7 @@ class Manager(unittest.TestCase):
         self.assertEqual(pool.end(run).reason, "failed")
         self.assertEqual(pool.run("print('again')").out, "again\n")
         self.assertEqual(pool.state()["zygotes"], 2)
-        self.assertEqual([pid for pid in below if os.path.exists(f"/proc/{pid}")], [])
+        self.gone(below)
         self.assertEqual(pool.close(), 0)
 
     def test_server_killed_leaves_nothing(self):
@@ -444,10 +452,7 @@ class Manager(unittest.TestCase):
         below = descendants(pool.process.pid)
         pool.process.kill()
         pool.process.wait()
-        end = time.monotonic() + 20
-        while time.monotonic() < end and any(os.path.exists(f"/proc/{pid}") for pid in below):
-            time.sleep(0.02)
-        self.assertEqual([pid for pid in below if os.path.exists(f"/proc/{pid}")], [])
+        self.gone(below)
 
     def test_zygotes_are_replaced(self):
         pool = self.pool(per_zygote=10)
