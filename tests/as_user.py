@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool", "appsilo-net")
-GUESTS = ("appsilo-zygote-python.so",)
+GUESTS = ("appsilo-zygote-exec", "appsilo-zygote-python.so")
 TEST_USER = "appsilo-test"
 
 

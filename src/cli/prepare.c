@@ -225,6 +225,13 @@ int prepare_options(char *const *words, bool python, struct prepared *ret,
 	return r;
 }
 
+/* Ours, from whoever started us: no place in the sandbox leads to it. */
+static void use_handed_on_program(struct prepared *p)
+{
+	environment_system_path(getenv("PATH"), p->system_path, sizeof(p->system_path));
+	snprintf(p->identity.exe, sizeof(p->identity.exe), "%s", ZYGOTE_PROGRAM);
+}
+
 static int make_profile(struct prepared *p, struct appsilo_error *err)
 {
 	int fd = places_open_profile(&p->places, p->identity.family, p->home, err);
@@ -253,7 +260,9 @@ int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 		r = refuse_unsupported(&ret->options, err);
 	if (r == 0)
 		r = find_cwd(ret, err);
-	if (r == 0)
+	if (r == 0 && ret->zygote && strcmp(*ret->options.command, ZYGOTE_PROGRAM) == 0)
+		use_handed_on_program(ret);
+	else if (r == 0)
 		r = find_identity(ret, ret->options.command, ret_exit_code, err);
 	if (r < 0)
 		return r;

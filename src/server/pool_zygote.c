@@ -46,7 +46,7 @@ static int spawn(struct pool *pool, int socket_fd, int log_fd, int null_fd, pid_
 		argv[n++] = pool->config.package;
 	}
 	argv[n++] = "--";
-	argv[n++] = pool->config.interpreter ? pool->config.interpreter : "/bin/true";
+	argv[n++] = pool->config.interpreter ? pool->config.interpreter : ZYGOTE_PROGRAM;
 	if (pool->config.interpreter) {
 		argv[n++] = "-I";
 		argv[n++] = "-c";

@@ -13,6 +13,8 @@
 /* Descriptors that the zygote is started with. */
 #define ZYGOTE_FD 3	    /* its end of the pair with the pool */
 #define ZYGOTE_PROGRAM_FD 4 /* itself */
+/* The command of a zygote that is a program and no extension of one. */
+#define ZYGOTE_PROGRAM "/proc/self/fd/4"
 
 /* Home and current directory of each run; private, and gone with it. */
 #define ZYGOTE_HOME "/home/sandbox"

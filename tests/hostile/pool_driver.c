@@ -7,6 +7,7 @@
  *   wait ID    until it has written something      kill ID      state
  *
  * usage: pool_driver FRONT GUEST INTERPRETER MIN MAX RUNS_PER_ZYGOTE [MODULE...]
+ * INTERPRETER "-": the code is a shell's. POOL_PACKAGE: the package that the interpreter is of.
  */
 #include "base/fd.h"
 #include "server/pool.h"
@@ -72,9 +73,10 @@ static void end_run(struct pool_run *run)
 	free(err.bytes);
 }
 
-static struct pool_run *start_run(struct pool *pool, const char *line)
+static struct pool_run *start_run(struct pool *pool, bool shell, const char *line)
 {
 	struct pool_spec spec = {.wait_ms = 20000};
+	const char *words[] = {"sh", "-c", NULL, NULL};
 	struct pool_limits *l = &spec.limits;
 	struct appsilo_error err = {0};
 	struct pool_run *run = NULL;
@@ -87,7 +89,12 @@ static struct pool_run *start_run(struct pool *pool, const char *line)
 	code = malloc(spec.code_size + 1);
 	if (!code || fread(code, 1, spec.code_size, stdin) != spec.code_size)
 		exit(1);
-	spec.code = code;
+	code[spec.code_size] = '\0';
+	words[2] = code;
+	if (shell)
+		spec.argv = words;
+	else
+		spec.code = code;
 	if (pool_take(pool, &spec, &run, &err) < 0) {
 		printf("%s\n", err.line);
 	} else {
@@ -111,7 +118,8 @@ int main(int argc, char **argv)
 		return 2;
 	config.front = argv[1];
 	config.guest = argv[2];
-	config.interpreter = argv[3];
+	config.interpreter = strcmp(argv[3], "-") == 0 ? NULL : argv[3];
+	config.package = getenv("POOL_PACKAGE");
 	config.min_ready = (unsigned int)atoi(argv[4]);
 	config.max_ready = (unsigned int)atoi(argv[5]);
 	config.runs_per_zygote = (uint64_t)atoi(argv[6]);
@@ -122,7 +130,7 @@ int main(int argc, char **argv)
 	}
 	while (fgets(line, sizeof(line), stdin)) {
 		if (sscanf(line, "start %d", &id) == 1 && id >= 0 && id < RUNS_MAX) {
-			runs[id] = start_run(pool, line);
+			runs[id] = start_run(pool, !config.interpreter, line);
 		} else if (sscanf(line, "end %d", &id) == 1 && runs[id]) {
 			end_run(TAKE_PTR(runs[id]));
 		} else if (sscanf(line, "wait %d", &id) == 1 && runs[id]) {

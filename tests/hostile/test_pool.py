@@ -42,10 +42,11 @@ class End:
 class Pool:
     """A pool behind tests/hostile/pool_driver.c."""
 
-    def __init__(self, *modules, least=2, most=64, per_zygote=10000, front=BIN + "/appsilo"):
+    def __init__(self, *modules, least=2, most=64, per_zygote=10000, front=BIN + "/appsilo",
+                 python="/usr/bin/python3"):
+        guest = BIN + ("/appsilo-zygote-exec" if python == "-" else "/appsilo-zygote-python.so")
         self.process = subprocess.Popen(
-            [BIN + "/pool_driver", front, BIN + "/appsilo-zygote-python.so", "/usr/bin/python3",
-             str(least), str(most), str(per_zygote), *modules],
+            [BIN + "/pool_driver", front, guest, python, str(least), str(most), str(per_zygote), *modules],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.last = 0
 
@@ -107,10 +108,11 @@ class Pool:
 
 class PoolCase(unittest.TestCase):
     modules = ("json", "re")
+    python = "/usr/bin/python3"
 
     @classmethod
     def setUpClass(cls):
-        cls.pool = Pool(*cls.modules)
+        cls.pool = Pool(*cls.modules, python=cls.python)
 
     @classmethod
     def tearDownClass(cls):
@@ -127,11 +129,11 @@ class PoolCase(unittest.TestCase):
         self.assertEqual((end.reason, end.code, end.err), ("exited", 0, ""), end)
         return end.out
 
-    def both(self, first, second, expected):
+    def both(self, first, second, expected, up="\nimport time\nprint('up', flush=True)\ntime.sleep(600)\n"):
         """@second, after @first and then beside it, says @expected."""
         self.said(first)
         self.assertEqual(self.said(second), expected)
-        other = self.pool.start(first + "\nimport time\nprint('up', flush=True)\ntime.sleep(600)\n")
+        other = self.pool.start(first + up)
         try:
             self.pool.wait(other)
             self.assertEqual(self.said(second), expected)
@@ -218,6 +220,40 @@ class Runs(PoolCase):
                             "while time.process_time() < t + 0.3: pass")
         self.assertGreater(end.memory, 100 << 20)
         self.assertTrue(300 <= end.cpu_ms < 3000, end.cpu_ms)
+
+
+class Programs(PoolCase):
+    """A pool without an interpreter: any program, here a shell."""
+    modules = ()
+    python = "-"
+
+    def test_output_and_end(self):
+        end = self.pool.run("cat; echo out; echo err >&2; exit 3")
+        self.assertEqual((end.reason, end.code, end.out, end.err), ("exited", 3, "out\n", "err\n"))
+
+    def test_files_and_processes(self):
+        self.both("echo x > secret; echo x > /tmp/secret; echo x > /dev/shm/secret; sleep 0; true",
+                  "ls . /tmp /dev/shm /var/tmp /run; ls -d /proc/[0-9]* | wc -l", ".:\n\n/dev/shm:\n\n/run:\n\n/tmp:\n\n"
+                  "/var/tmp:\n4\n", up="\necho up; sleep 600\n")
+
+    def test_descriptors(self):
+        self.assertEqual(self.said("ls /proc/self/fd | tr '\\n' ' '"), "0 1 2 3 ")
+
+    def test_fences(self):
+        self.assertEqual(self.said("grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status | tr -s '\\t\\n' ' '; "
+                                   "unshare -U true 2>/dev/null; echo $?"),
+                         "CapEff: 0000000000000000 CapBnd: 0000000000000000 NoNewPrivs: 1 Seccomp: 2 1\n")
+
+    def test_not_found(self):
+        end = self.pool.run("exec /no/such/program")
+        self.assertEqual((end.reason, end.code), ("exited", 127))
+
+    def test_killed_by_a_signal(self):
+        end = self.pool.run("kill -TERM $$")
+        self.assertEqual((end.reason, end.signal), ("signaled", 15))
+
+    def test_time(self):
+        self.assertEqual(self.pool.run("trap '' TERM HUP INT; sleep 600", wall=300).reason, "timeout")
 
 
 class Strangers(PoolCase):
