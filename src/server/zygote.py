@@ -54,7 +54,9 @@ def load(names):
             return f"zygote: cannot preload {name}: {type(e).__name__}: {e}"
     os.register_at_fork = register
     sys.modules.pop("appsilo_zygote", None)
-    sys.orig_argv[1:] = sys.argv[:] = []
+    sys.argv[:] = []
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv[1:] = []
     sys.path_importer_cache.clear()
     rehearse()
     gc.collect()
