@@ -134,20 +134,33 @@ static void drop_of(struct pool *pool, struct pool_zygote *zygote, enum sandbox_
 	}
 }
 
+/* What an interpreter says last says most. */
+static const char *last_line(char *text)
+{
+	size_t n = strlen(text);
+	char *line;
+
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = '\0';
+	line = strrchr(text, '\n');
+	return line ? line + 1 : text;
+}
+
 /* Whatever it made has gone with it; runs notice by the end of their socket. It stays in the list,
  * without process, until the last of them was ended. */
 static void lose_zygote(struct pool *pool, struct pool_zygote *z, const char *why)
 {
-	char shown[ERROR_LINE_MAX];
+	char text[ERROR_LINE_MAX], shown[ERROR_LINE_MAX];
+	const char *last;
 	int64_t wait_ms;
 
 	while (pool_zygote_read_log(z) && poll(&(struct pollfd){z->log_fd, POLLIN, 0}, 1, 0) > 0)
 		;
-	z->log[strcspn(z->log, "\n")] = '\0';
-	if (!why)
-		why = z->log[0] ? z->log : "it ended without a word";
+	last = last_line(z->log);
+	snprintf(text, sizeof(text), "%.400s%s%.400s", why ? why : "", why && *last ? ": " : "",
+		 why || *last ? last : "it ended without a word");
 	snprintf(pool->error, sizeof(pool->error), "pool: no zygote: %.900s",
-		 text_show(why, shown, sizeof(shown)));
+		 text_show(text, shown, sizeof(shown)));
 	pool->failures++;
 	kill(z->pid, SIGKILL);
 	drop_of(pool, z, SANDBOX_MAKING);

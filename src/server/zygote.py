@@ -66,7 +66,7 @@ def load(names):
 
 def rehearse():
     global n_modules
-    traceback.format_exception(ValueError("x"))
+    traceback.format_exception(ValueError, ValueError("x"), None)
     for _ in range(REHEARSALS):
         code, space = start(TRIAL)
         n_modules = len(sys.modules)
