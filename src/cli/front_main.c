@@ -20,8 +20,8 @@
 #include "isolation/control.h"
 #include "isolation/launch.h"
 #include "isolation/monitor.h"
+#include "isolation/zygote.h"
 #include "package/stamps.h"
-#include "server/zygote_wire.h"
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>

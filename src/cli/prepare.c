@@ -9,8 +9,8 @@
 #include "isolation/idmap.h"
 #include "isolation/launch.h"
 #include "isolation/pty.h"
+#include "isolation/zygote.h"
 #include "manifest/names.h"
-#include "server/zygote_wire.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -8,7 +8,7 @@
 #include "isolation/landlock.h"
 #include "isolation/procfs.h"
 #include "isolation/tree.h"
-#include "server/zygote_wire.h"
+#include "isolation/zygote.h"
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <net/if.h>

@@ -37,9 +37,10 @@ struct pool_file {
 	size_t size;
 };
 
-/* Zero means no limit. */
+/* Zero means no limit. All but the wall time are rlimits: memory and cpu time of each process. */
 struct pool_limits {
-	uint64_t wall_ms, cpu_ms, memory_bytes, pids, file_bytes, open_files;
+	uint64_t wall_ms, cpu_ms, memory_bytes, pids, file_bytes;
+	uint64_t open_files; /* 0: 1024 */
 };
 
 /* All borrowed until pool_take() returns. */

@@ -206,6 +206,7 @@ void zygote_serve(const struct zygote_guest *guest)
 	struct pollfd fds[2] = {{.fd = ZYGOTE_FD, .events = POLLIN}, {.events = POLLIN}};
 
 	z->guest = guest;
+	fd_raise_limit(); /* one for each network namespace */
 	if (configure(z, &err) < 0 || check_alone(&err) < 0 || watch_children(&fds[1].fd, &err) < 0)
 		fail(&err);
 	close(ZYGOTE_PROGRAM_FD);

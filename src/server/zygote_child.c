@@ -24,6 +24,7 @@
 #define CHILD_FD 3 /* the socket, in init and guest */
 #define INIT_STACK_BYTES 65536
 #define STEP_STACK_BYTES 16384
+#define OPEN_FILES 1024 /* what programs are used to */
 #define FIRST_PID_MIN 100
 #define FIRST_PID_SPAN 30000u
 
@@ -154,9 +155,10 @@ static int set_limits(const struct zygote_spec *spec)
 		.cpu_time_ms = spec->cpu_time_ms,
 		.file_size_bytes = spec->file_size_bytes,
 	};
-	const struct rlimit files = {spec->open_files, spec->open_files};
+	const rlim_t n = spec->open_files ? spec->open_files : OPEN_FILES;
+	const struct rlimit files = {n, n};
 
-	if (spec->open_files && setrlimit(RLIMIT_NOFILE, &files) < 0)
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
 		return -errno;
 	return confine_rlimits(&limits);
 }

@@ -8,16 +8,8 @@
 #ifndef APPSILO_SERVER_ZYGOTE_WIRE_H
 #define APPSILO_SERVER_ZYGOTE_WIRE_H
 
+#include "isolation/zygote.h"
 #include <stdint.h>
-
-/* Descriptors that the zygote is started with. */
-#define ZYGOTE_FD 3	    /* its end of the pair with the pool */
-#define ZYGOTE_PROGRAM_FD 4 /* itself */
-/* The command of a zygote that is a program and no extension of one. */
-#define ZYGOTE_PROGRAM "/proc/self/fd/4"
-
-/* Home and current directory of each run; private, and gone with it. */
-#define ZYGOTE_HOME "/home/sandbox"
 
 #define ZYGOTE_TEXT_MAX 2048
 /* What one run may bring along: code, files, arguments, environment. */
@@ -44,7 +36,8 @@ struct zygote_message {
 struct zygote_spec {
 	uint32_t payload_bytes;
 	uint32_t reserved;
-	uint64_t memory_bytes, pids, cpu_time_ms, file_size_bytes, open_files; /* 0: no limit */
+	uint64_t memory_bytes, pids, cpu_time_ms, file_size_bytes;
+	uint64_t open_files; /* 0: 1024; the others 0: no limit */
 };
 
 /* Sandbox -> pool, each with the sender's credentials. */
