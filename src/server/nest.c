@@ -22,6 +22,9 @@
 /* One for each so many bytes of the private places: empty files cost memory too. */
 #define BYTES_PER_INODE 4096
 
+/* Where memory is short, a run goes before its server. */
+#define OOM_SCORE "500"
+
 /* Where the private places' file system is attached: its own "run" covers it at last. */
 #define CARRIER "/run"
 #define CANARY CARRIER "/canary"
@@ -185,6 +188,9 @@ int nest_enter(const struct nest *nest, unsigned int first_pid, struct appsilo_e
 
 	if (r < 0)
 		return error_set(err, r, "sandbox: map uid %u", nest->uid);
+	r = procfs_write(0, "oom_score_adj", OOM_SCORE);
+	if (r < 0)
+		return error_set(err, r, "sandbox: oom_score_adj");
 	r = add_private(nest, &canary_fd, err);
 	if (r == 0)
 		r = add_kernel_places(err);

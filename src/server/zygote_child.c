@@ -81,12 +81,21 @@ static void fail(const char *text)
 	_exit(125);
 }
 
-/* All but the socket goes: the zygote's own, and with it the networks of other sandboxes. */
+/* All but the socket goes: the zygote's own, the networks of other sandboxes, and what the zygote
+ * writes to: a pipe can be opened again from /proc, so it would be a way from run to run. */
 static int keep_only(int socket_fd)
 {
+	cleanup_close int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd < 3; fd++)
+		if (null_fd < 0 || dup2(null_fd, fd) < 0)
+			return -errno;
 	if (socket_fd != CHILD_FD && dup3(socket_fd, CHILD_FD, O_CLOEXEC) < 0)
 		return -errno;
-	return k_close_range(CHILD_FD + 1, ~0U, 0) < 0 ? -errno : 0;
+	if (k_close_range(CHILD_FD + 1, ~0U, 0) < 0)
+		return -errno;
+	TAKE_FD(null_fd); /* closed with the rest */
+	return 0;
 }
 
 /* Where the C library keeps the thread's id: the kernel writes the new one there. */

@@ -85,22 +85,12 @@ static int load(char *names, struct appsilo_error *err)
 	return 0;
 }
 
-/* Output of before the run goes nowhere. */
-static int silence(void)
-{
-	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	int r = fd < 0 || dup2(fd, STDOUT_FILENO) < 0 ? -1 : 0;
-
-	close_keep_errno(fd);
-	return r;
-}
-
 /* Not PyOS_AfterFork_Child(): the copy goes on as the same thread, with the same handle, and no
  * lock is held in a zygote that has one thread; all that would be left of it are the hooks that
  * modules have registered. zygote.py calls those that matter. */
 static void warm(void)
 {
-	if (silence() < 0 || !PyObject_CallFunction(helper("warm"), NULL)) {
+	if (!PyObject_CallFunction(helper("warm"), NULL)) {
 		PyErr_Print();
 		_exit(125);
 	}
@@ -156,6 +146,9 @@ static void try(void)
 	if (payload == MAP_FAILED)
 		return;
 	memcpy(payload, trial, sizeof(trial));
+	close(STDOUT_FILENO);
+	if (open("/dev/null", O_WRONLY) != STDOUT_FILENO)
+		return;
 	warm();
 	(void)run(&spec, payload);
 }

@@ -8,6 +8,7 @@
  *
  * usage: pool_driver FRONT GUEST INTERPRETER MIN MAX RUNS_PER_ZYGOTE [MODULE...]
  * INTERPRETER "-": the code is a shell's. POOL_PACKAGE: the package that the interpreter is of.
+ * POOL_NETWORK: each sandbox has a loopback.
  */
 #include "base/fd.h"
 #include "server/pool.h"
@@ -120,6 +121,7 @@ int main(int argc, char **argv)
 	config.guest = argv[2];
 	config.interpreter = strcmp(argv[3], "-") == 0 ? NULL : argv[3];
 	config.package = getenv("POOL_PACKAGE");
+	config.own_network = getenv("POOL_NETWORK");
 	config.min_ready = (unsigned int)atoi(argv[4]);
 	config.max_ready = (unsigned int)atoi(argv[5]);
 	config.runs_per_zygote = (uint64_t)atoi(argv[6]);

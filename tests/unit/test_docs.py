@@ -9,7 +9,7 @@ import unittest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOOL = sys.argv.pop(1)
-RANK = {"base": 0, "isolation": 1, "network": 2, "consent": 2, "manifest": 2, "transport": 3, "broker": 4, "package": 5, "cli": 6}
+RANK = {"base": 0, "isolation": 1, "network": 2, "consent": 2, "manifest": 2, "transport": 3, "broker": 4, "package": 5, "cli": 6, "server": 6}
 # The layers that are not below but beside: the helper enters mount namespaces.
 
 # Commands that share a page.
