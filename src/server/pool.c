@@ -27,6 +27,8 @@
 #define RUNS_PER_ZYGOTE 10000
 /* Made at the same time: more would only take the processors from the runs. */
 #define MAKING_MAX 2
+#define LOADING_MAX_MS 60000
+#define MAKING_MAX_MS 20000
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS 10000
 /* Without a shortage for so long, the pool gets smaller. */
@@ -185,6 +187,27 @@ static void end_idle_zygotes(struct pool *pool)
 	}
 }
 
+/* One that neither loads nor makes, whatever it hangs in, is as good as dead. */
+static void drop_stuck(struct pool *pool, int64_t now_ms)
+{
+	for (struct pool_zygote *z = pool->zygotes; z; z = z->next)
+		if (!z->ready && !z->retired) {
+			if (now_ms - z->started_ms > LOADING_MAX_MS)
+				lose_zygote(pool, z, "it does not get ready");
+			else
+				pool_tick_at(pool, z->started_ms + LOADING_MAX_MS + 1);
+		}
+	for (struct pool_sandbox *s = pool->lists[SANDBOX_MAKING]; s; s = s->next) {
+		int64_t started_ms = s->started_ns / 1000000;
+
+		if (now_ms - started_ms > MAKING_MAX_MS) {
+			lose_zygote(pool, s->zygote, "it makes no sandboxes any more");
+			return; /* the list is another one now */
+		}
+		pool_tick_at(pool, started_ms + MAKING_MAX_MS + 1);
+	}
+}
+
 static void keep_zygote(struct pool *pool, int64_t now_ms)
 {
 	struct pool_zygote *newest = pool->zygotes;
@@ -267,6 +290,7 @@ static void tick(struct pool *pool)
 	(void)!read(pool->tick_fd, &times, sizeof(times));
 	pool->tick_at_ms = INT64_MAX;
 	enforce_deadlines(pool, now_ms);
+	drop_stuck(pool, now_ms);
 	keep_zygote(pool, now_ms);
 	shrink(pool, now_ms);
 	refill(pool, now_ms);

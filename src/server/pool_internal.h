@@ -26,6 +26,7 @@ struct pool_zygote {
 	bool retired; /* makes no more; ends with the last of its sandboxes */
 	unsigned int sandboxes;
 	uint64_t made;
+	int64_t started_ms;
 	char log[ERROR_LINE_MAX]; /* the end of what it wrote */
 	struct pool_zygote *next;
 };
@@ -45,7 +46,7 @@ struct pool_sandbox {
 	bool listed;
 	pid_t init_pid, guest_pid; /* in our pid namespace; 0: not told yet */
 	int init_pidfd, guest_pidfd; /* owned */
-	int64_t started_ns;
+	int64_t started_ns; /* being made, then the run */
 	int64_t kill_at_ms;  /* INT64_MAX: never */
 	bool guest_killed;   /* the next step is init itself */
 	bool timed_out, killed;

@@ -18,6 +18,7 @@
 /* Runs that follow each other so soon are not disturbed by making new sandboxes, as long as
  * enough are left. */
 #define QUIET_MS 3
+#define ATTEMPTS_MAX 3
 
 static struct pool_sandbox *of(struct pool_run *run)
 {
@@ -203,7 +204,7 @@ int pool_take(struct pool *pool, const struct pool_spec *spec, struct pool_run *
 	size_t size = pack(spec, NULL);
 	cleanup_free char *payload = NULL;
 	struct pool_sandbox *s;
-	int r;
+	int r = 0;
 
 	if (size > ZYGOTE_PAYLOAD_MAX)
 		return error_say(err, -E2BIG, "pool: code and files are larger than %u bytes", ZYGOTE_PAYLOAD_MAX);
@@ -211,16 +212,21 @@ int pool_take(struct pool *pool, const struct pool_spec *spec, struct pool_run *
 	if (!payload)
 		return error_set(err, -ENOMEM, "pool");
 	pack(spec, payload);
-	s = take(pool, spec, err);
-	if (!s)
-		return -EAGAIN;
-	r = hand_over(s, spec, payload, size);
-	if (r < 0) {
+	/* One that died while it waited has not seen the run. */
+	for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+		s = take(pool, spec, err);
+		if (!s)
+			return -EAGAIN;
+		r = hand_over(s, spec, payload, size);
+		if (r == 0) {
+			*ret = &s->run;
+			return 0;
+		}
 		drop(s);
-		return error_set(err, r, "pool: hand a run to its sandbox");
+		if (r != -EPIPE && r != -ECONNRESET)
+			break;
 	}
-	*ret = &s->run;
-	return 0;
+	return error_set(err, r, "pool: hand a run to its sandbox");
 }
 
 void pool_run_kill(struct pool_run *run)

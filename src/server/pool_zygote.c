@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "server/pool_internal.h"
@@ -140,6 +141,7 @@ int pool_zygote_start(struct pool *pool, struct appsilo_error *err)
 				  .log_source = POOL_SOURCE_LOG,
 				  .socket_fd = -EBADF,
 				  .log_fd = -EBADF,
+				  .started_ms = clock_monotonic_ms(),
 				  .next = pool->zygotes};
 	pool->zygotes = z;
 	pool->started++;
@@ -206,6 +208,7 @@ int pool_zygote_make(struct pool *pool, struct pool_zygote *zygote)
 				   .zygote = zygote,
 				   .init_pidfd = -EBADF,
 				   .guest_pidfd = -EBADF,
+				   .started_ns = clock_ns(CLOCK_MONOTONIC),
 				   .kill_at_ms = INT64_MAX};
 	theirs_fd = pair[1];
 	zygote->sandboxes++;

@@ -76,7 +76,7 @@ static void end_run(struct pool_run *run)
 
 static struct pool_run *start_run(struct pool *pool, bool shell, const char *line)
 {
-	struct pool_spec spec = {.wait_ms = 20000};
+	struct pool_spec spec = {.wait_ms = 60000};
 	const char *words[] = {"sh", "-c", NULL, NULL};
 	struct pool_limits *l = &spec.limits;
 	struct appsilo_error err = {0};

@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from lab import BIN, PLACE, main
+from lab import BIN, PLACE, main, read
 
 CALL = """
 import ctypes, errno, os
@@ -514,6 +514,17 @@ class Manager(unittest.TestCase):
         pool.process.kill()
         pool.process.wait()
         self.gone(below)
+
+    def test_zygote_that_hangs_is_replaced(self):
+        pool = self.pool()
+        pool.until(lambda s: s["ready"] >= 2 and s["making"] == 0)
+        zygote = [pid for pid in descendants(pool.process.pid)
+                  if read(f"/proc/{pid}/comm") == "python3\n"][0]
+        os.kill(zygote, signal.SIGSTOP)
+        for n in range(4):
+            self.assertEqual(pool.run(f"print({n})", wall=60000).out, f"{n}\n")
+        self.assertEqual(pool.state()["zygotes"], 2)
+        pool.close()
 
     def test_zygotes_are_replaced(self):
         pool = self.pool(per_zygote=10)
