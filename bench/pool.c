@@ -4,11 +4,11 @@
  *
  * usage: bench-pool BUILD_DIR [ROUNDS [WAITING]]
  */
+#include "server/pool.h"
 #include "base/clock.h"
 #include "base/fd.h"
-#include "server/pool.h"
-#include <inttypes.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -44,7 +44,8 @@ static void show(struct series *s)
 	if (s->n == 0)
 		return;
 	qsort(s->us, s->n, sizeof(*s->us), by_size);
-	printf("%-28s %9.0f us median  %9.0f us p99\n", s->name, s->us[s->n / 2], s->us[s->n * 99 / 100]);
+	printf("%-28s %9.0f us median  %9.0f us p99\n", s->name, s->us[s->n / 2],
+	       s->us[s->n * 99 / 100]);
 }
 
 static void add(struct series *s, double us)
@@ -82,7 +83,8 @@ static bool run_warm(struct pool *pool, double *ret_first, double *ret_eof, doub
 	*ret_eof = now_us() - start;
 	pool_run_end(run, &result);
 	*ret_end = now_us() - start;
-	return result.reason == POOL_EXITED && result.exit_code == 0 && size == 5 && memcmp(text, "4950\n", 5) == 0;
+	return result.reason == POOL_EXITED && result.exit_code == 0 && size == 5 &&
+	       memcmp(text, "4950\n", 5) == 0;
 }
 
 static double run_plain(const char *const *argv)
@@ -94,7 +96,8 @@ static double run_plain(const char *const *argv)
 
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-	if (posix_spawn(&pid, argv[0], &actions, NULL, (char **)argv, (char *[]){(char *)"LANG=C.UTF-8", NULL}) != 0)
+	if (posix_spawn(&pid, argv[0], &actions, NULL, (char **)argv,
+			(char *[]){(char *)"LANG=C.UTF-8", NULL}) != 0)
 		return -1;
 	posix_spawn_file_actions_destroy(&actions);
 	waitpid(pid, &status, 0);
@@ -104,11 +107,37 @@ static double run_plain(const char *const *argv)
 static void compare(struct pool *pool, size_t rounds)
 {
 	static const char *const plain[] = {INTERPRETER, "-I", "-c", "pass", NULL};
-	static const char *const bwrap[] = {"/usr/bin/bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/usr",
-		"/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--symlink", "usr/bin",
-		"/bin", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", INTERPRETER, "-I", "-c", CODE, NULL};
-	struct series series[] = {{"warm: first byte"}, {"warm: end of output"}, {"warm: result"},
-				  {"python3 -I -c pass"}, {"bwrap --unshare-all python3"}};
+	static const char *const bwrap[] = {"/usr/bin/bwrap",
+					    "--unshare-all",
+					    "--die-with-parent",
+					    "--ro-bind",
+					    "/usr",
+					    "/usr",
+					    "--symlink",
+					    "usr/lib",
+					    "/lib",
+					    "--symlink",
+					    "usr/lib64",
+					    "/lib64",
+					    "--symlink",
+					    "usr/bin",
+					    "/bin",
+					    "--proc",
+					    "/proc",
+					    "--dev",
+					    "/dev",
+					    "--tmpfs",
+					    "/tmp",
+					    INTERPRETER,
+					    "-I",
+					    "-c",
+					    CODE,
+					    NULL};
+	struct series series[] = {{"warm: first byte"},
+				  {"warm: end of output"},
+				  {"warm: result"},
+				  {"python3 -I -c pass"},
+				  {"bwrap --unshare-all python3"}};
 	double times[3];
 
 	for (size_t i = 0; i < ARRAY_SIZE(series); i++)
@@ -171,7 +200,8 @@ int main(int argc, char **argv)
 {
 	static const char *const plain[] = {INTERPRETER, "-I", "-c", "pass", NULL};
 	size_t rounds = argc > 2 ? (size_t)atol(argv[2]) : 200;
-	struct pool_config config = {.interpreter = INTERPRETER, .min_ready = argc > 3 ? (unsigned int)atoi(argv[3]) : 8};
+	struct pool_config config = {.interpreter = INTERPRETER,
+				     .min_ready = argc > 3 ? (unsigned int)atoi(argv[3]) : 8};
 	const char *const preload[] = {"json", "re", "math", "collections", NULL};
 	struct appsilo_error err = {0};
 	char front[PATH_MAX], guest[PATH_MAX];
@@ -205,10 +235,11 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	compare(pool, rounds);
-	printf("%d workers: %.0f warm runs, %.0f plain starts a second\n", WORKERS, throughput(pool, NULL, rounds),
-	       throughput(NULL, plain, rounds / 4 + 1));
+	printf("%d workers: %.0f warm runs, %.0f plain starts a second\n", WORKERS,
+	       throughput(pool, NULL, rounds), throughput(NULL, plain, rounds / 4 + 1));
 	pool_state(pool, &state);
-	printf("made %" PRIu64 ", taken %" PRIu64 ", zygotes %" PRIu64 "\n", state.made, state.taken, state.zygotes);
+	printf("made %" PRIu64 ", taken %" PRIu64 ", zygotes %" PRIu64 "\n", state.made,
+	       state.taken, state.zygotes);
 	pool_free(pool);
 	return 0;
 }

@@ -35,7 +35,8 @@ static void add(struct hot_pages *hot, uintptr_t at, bool write)
 	struct hot_range *last = hot->n ? &hot->ranges[hot->n - 1] : NULL;
 	uintptr_t end = last ? last->start + (uintptr_t)last->pages * PAGE_BYTES : 0;
 
-	if (last && last->write == write && at >= end && at - end <= (write ? 0 : READ_GAP * PAGE_BYTES))
+	if (last && last->write == write && at >= end &&
+	    at - end <= (write ? 0 : READ_GAP * PAGE_BYTES))
 		last->pages = (uint32_t)((at - last->start) / PAGE_BYTES + 1);
 	else if (hot->n < HOT_PAGES_RANGES_MAX)
 		hot->ranges[hot->n++] = (struct hot_range){at, 1, write};
@@ -47,7 +48,8 @@ static void look_at(struct hot_pages *hot, int pagemap_fd, uintptr_t from, uintp
 
 	while (from < to) {
 		size_t n = (to - from) / PAGE_BYTES < 512 ? (to - from) / PAGE_BYTES : 512;
-		ssize_t got = pread(pagemap_fd, entries, n * sizeof(*entries), (off_t)(from / PAGE_BYTES * sizeof(*entries)));
+		ssize_t got = pread(pagemap_fd, entries, n * sizeof(*entries),
+				    (off_t)(from / PAGE_BYTES * sizeof(*entries)));
 
 		if (got <= 0)
 			return;
@@ -68,21 +70,23 @@ static void look(struct trial *trial)
 	size_t used = 0;
 	ssize_t n;
 
-	while (maps_fd >= 0 && (n = read(maps_fd, trial->maps + used, sizeof(trial->maps) - 1 - used)) > 0)
+	while (maps_fd >= 0 &&
+	       (n = read(maps_fd, trial->maps + used, sizeof(trial->maps) - 1 - used)) > 0)
 		used += (size_t)n;
 	for (char *line = trial->maps; pagemap_fd >= 0 && *line; line += strcspn(line, "\n") + 1) {
 		unsigned long from, to;
 		char rights[5];
 
-		if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 && rights[0] == 'r' && rights[3] == 'p' &&
-		    from < UINTPTR_MAX / 2)
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 && rights[0] == 'r' &&
+		    rights[3] == 'p' && from < UINTPTR_MAX / 2)
 			look_at(&trial->hot, pagemap_fd, from, to);
 	}
 }
 
 const struct hot_pages *hot_pages_find(void (*run)(void *data), void *data)
 {
-	struct trial *trial = mmap(NULL, sizeof(*trial), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct trial *trial = mmap(NULL, sizeof(*trial), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int status = -1;
 	long pid;
 
@@ -106,7 +110,8 @@ void hot_pages_touch(const struct hot_pages *hot)
 	for (size_t i = 0; hot && i < hot->n; i++) {
 		const struct hot_range *r = &hot->ranges[i];
 
-		(void)!madvise((void *)r->start, (size_t)r->pages * PAGE_BYTES, /* or it faults later */
+		(void)!madvise((void *)r->start,
+			       (size_t)r->pages * PAGE_BYTES, /* or it faults later */
 			       r->write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 	}
 }

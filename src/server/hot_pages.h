@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which pages of a zygote's memory every run touches. After a copy each costs a fault, and those
- * are most of what a short run costs; asked for beforehand, in one call a range, they cost a fraction of that.
- * docs/ARCHITECTURE.md, Warm sandboxes. Single-threaded.
+ * are most of what a short run costs; asked for beforehand, in one call a range, they cost a
+ * fraction of that. docs/ARCHITECTURE.md, Warm sandboxes. Single-threaded.
  */
 #ifndef APPSILO_SERVER_HOT_PAGES_H
 #define APPSILO_SERVER_HOT_PAGES_H

@@ -33,14 +33,15 @@ static const struct {
 	const char *name, *path; /* in the private file system; in the view */
 	mode_t mode;
 } places[] = {
-	{CARRIER "/tmp", "/tmp", 01777},	 {CARRIER "/vartmp", "/var/tmp", 01777},
+	{CARRIER "/tmp", "/tmp", 01777},     {CARRIER "/vartmp", "/var/tmp", 01777},
 	{CARRIER "/shm", "/dev/shm", 01777}, {CARRIER "/home", ZYGOTE_HOME, 0755},
 	{CARRIER "/run", CARRIER, 0755},
 };
 
 uint64_t nest_clone_flags(bool own_network)
 {
-	return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | (own_network ? CLONE_NEWNET : 0);
+	return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
+	       (own_network ? CLONE_NEWNET : 0);
 }
 
 static int cover(int tree_fd, const char *path)
@@ -84,7 +85,8 @@ static int add_private(const struct nest *nest, int *ret_canary_fd, struct appsi
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++) {
 		cleanup_close int tree_fd = -EBADF;
 
-		if (mkdir(places[i].name, places[i].mode) < 0 || chmod(places[i].name, places[i].mode) < 0)
+		if (mkdir(places[i].name, places[i].mode) < 0 ||
+		    chmod(places[i].name, places[i].mode) < 0)
 			r = -errno;
 		if (r == 0)
 			r = tree_fd = tree_clone(AT_FDCWD, places[i].name);
@@ -172,10 +174,12 @@ static int prove(int canary_fd, struct appsilo_error *err)
 	if (open(path, O_WRONLY | O_CLOEXEC) >= 0 || errno != EACCES)
 		return error_say(err, -EPERM, "sandbox: Landlock does not hold; not starting");
 	if (syscall(SYS_unshare, CLONE_NEWUSER) == 0 || errno != EPERM)
-		return error_say(err, -EPERM, "sandbox: the seccomp filter does not hold; not starting");
+		return error_say(err, -EPERM,
+				 "sandbox: the seccomp filter does not hold; not starting");
 	if (syscall(SYS_capget, &header, caps) < 0 || caps[0].permitted || caps[1].permitted ||
 	    caps[0].effective || caps[1].effective || prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) != 0)
-		return error_say(err, -EPERM, "sandbox: capabilities were not dropped; not starting");
+		return error_say(err, -EPERM,
+				 "sandbox: capabilities were not dropped; not starting");
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return error_say(err, -EPERM, "sandbox: no_new_privs is not set; not starting");
 	return 0;

@@ -19,7 +19,8 @@ struct nest {
 	bool own_network;    /* bring the loopback of an own network namespace up */
 };
 
-/** What clone3() is told for a child: its own user, mount, pid, ipc, and with @own_network network. */
+/** What clone3() is told for a child: its own user, mount, pid, ipc, and with @own_network network.
+ */
 uint64_t nest_clone_flags(bool own_network);
 
 /**
@@ -27,6 +28,7 @@ uint64_t nest_clone_flags(bool own_network);
  * @first_pid  the pid after this one is given to the next process
  * Returns 0; -errno with the line. After a failure the caller has to end.
  */
-int nest_enter(const struct nest *nest, unsigned int first_pid, struct appsilo_error *err) must_check;
+int nest_enter(const struct nest *nest, unsigned int first_pid,
+	       struct appsilo_error *err) must_check;
 
 #endif

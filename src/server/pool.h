@@ -19,16 +19,18 @@ struct pool;
 
 /* All borrowed until pool_new() returns. */
 struct pool_config {
-	const char *front;	    /* absolute path of `appsilo` */
-	const char *guest;	    /* absolute path of appsilo-zygote-python.so or appsilo-zygote-exec */
-	const char *package;	    /* family name; NULL: the system's programs */
-	const char *interpreter;    /* CPython to go on with, as for `run`; NULL: any program is executed */
+	const char *front;   /* absolute path of `appsilo` */
+	const char *guest;   /* absolute path of appsilo-zygote-python.so or appsilo-zygote-exec */
+	const char *package; /* family name; NULL: the system's programs */
+	const char *interpreter;    /* CPython to go on with, as for `run`; NULL: any program is
+				       executed */
 	const char *const *preload; /* modules, NULL-terminated; NULL: none */
 	unsigned int min_ready;	    /* at least so many wait; 0: 2 */
 	unsigned int max_ready;	    /* at most so many wait, when the load asks for it; 0: 64 */
 	uint64_t disk_bytes;	    /* of each run's private places; 0: 64 MiB */
-	uint64_t runs_per_zygote;   /* then a new zygote takes over, with another hash seed; 0: 10,000 */
-	bool own_network;	    /* a network namespace for each with its loopback up; slower */
+	uint64_t runs_per_zygote; /* then a new zygote takes over, with another hash seed; 0: 10,000
+				   */
+	bool own_network;	  /* a network namespace for each with its loopback up; slower */
 };
 
 struct pool_file {
@@ -45,15 +47,16 @@ struct pool_limits {
 
 /* All borrowed until pool_take() returns. */
 struct pool_spec {
-	const char *code;	 /* Python, as for -c; NULL with an entry */
+	const char *code; /* Python, as for -c; NULL with an entry */
 	size_t code_size;
-	const char *entry;	 /* name of one of the files, run as a script; NULL: the code */
+	const char *entry; /* name of one of the files, run as a script; NULL: the code */
 	const struct pool_file *files;
 	size_t n_files;
-	const char *const *argv; /* after the script's name, or with a program its name too; NULL-terminated; NULL: none */
+	const char *const *argv; /* after the script's name, or with a program its name too;
+				    NULL-terminated; NULL: none */
 	const char *const *env;	 /* NAME=VALUE over the zygote's; NULL-terminated; NULL: none */
 	struct pool_limits limits;
-	unsigned int wait_ms;	 /* for a sandbox to get ready, when none is */
+	unsigned int wait_ms; /* for a sandbox to get ready, when none is */
 };
 
 enum pool_reason {
@@ -72,7 +75,8 @@ struct pool_result {
 	char text[256];
 };
 
-/* Descriptors are ours, close-on-exec and non-blocking; owned by the run: set one to -EBADF to keep it. */
+/* Descriptors are ours, close-on-exec and non-blocking; owned by the run: set one to -EBADF to keep
+ * it. */
 struct pool_run {
 	int stdin_fd, stdout_fd, stderr_fd;
 	int end_fd; /* readable once nothing of the run lives */
@@ -89,9 +93,11 @@ struct pool_state {
  * Start a pool. The zygote starts in the background; pool_state() tells of failures.
  * Returns 0; -errno with the line.
  */
-int pool_new(const struct pool_config *config, struct pool **ret, struct appsilo_error *err) must_check;
+int pool_new(const struct pool_config *config, struct pool **ret,
+	     struct appsilo_error *err) must_check;
 
-/** End it, the runs too. Every run has to have been ended by pool_run_end() before. NULL allowed. */
+/** End it, the runs too. Every run has to have been ended by pool_run_end() before. NULL allowed.
+ */
 void pool_free(struct pool *pool);
 
 /**

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by pool.c (the pool's thread), pool_zygote.c (its zygotes) and pool_run.c (runs). */
+/* Shared by pool.c (the pool's thread), pool_new.c, pool_zygote.c (its zygotes) and pool_run.c
+ * (runs). */
 #ifndef APPSILO_SERVER_POOL_INTERNAL_H
 #define APPSILO_SERVER_POOL_INTERNAL_H
 
@@ -44,11 +45,11 @@ struct pool_sandbox {
 	struct pool_zygote *zygote;
 	enum sandbox_state state;
 	bool listed;
-	pid_t init_pid, guest_pid; /* in our pid namespace; 0: not told yet */
+	pid_t init_pid, guest_pid;   /* in our pid namespace; 0: not told yet */
 	int init_pidfd, guest_pidfd; /* owned */
-	int64_t started_ns; /* being made, then the run */
-	int64_t kill_at_ms;  /* INT64_MAX: never */
-	bool guest_killed;   /* the next step is init itself */
+	int64_t started_ns;	     /* being made, then the run */
+	int64_t kill_at_ms;	     /* INT64_MAX: never */
+	bool guest_killed;	     /* the next step is init itself */
 	bool timed_out, killed;
 	uint64_t cpu_limit_ms;
 	struct pool_sandbox *next, *previous; /* of the state's list */
@@ -60,9 +61,9 @@ struct pool {
 	int guest_fd;		   /* sealed copy of the guest; owned */
 	int epoll_fd, wake_fd, tick_fd;
 	pthread_t thread;
-	pthread_mutex_t lock;	   /* guards all below, and the sandboxes' fields */
-	pthread_cond_t changed;	   /* one got ready, or a zygote failed */
-	struct pool_zygote *zygotes; /* the first is the newest */
+	pthread_mutex_t lock;	       /* guards all below, and the sandboxes' fields */
+	pthread_cond_t changed;	       /* one got ready, or a zygote failed */
+	struct pool_zygote *zygotes;   /* the first is the newest */
 	struct pool_sandbox *lists[3]; /* by state; READY: the oldest last */
 	unsigned int counts[3];
 	unsigned int target;
@@ -73,6 +74,9 @@ struct pool {
 	bool ending;
 	char error[ERROR_LINE_MAX];
 };
+
+/** The pool's thread, to the pool's end. */
+void *pool_live(void *pool);
 
 /** Start a zygote and put it first. With the lock. Returns 0; -errno with the line. */
 int pool_zygote_start(struct pool *pool, struct appsilo_error *err) must_check;

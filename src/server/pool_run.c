@@ -114,7 +114,8 @@ static int make_pipes(struct pool_run *run, int ret_theirs[3])
 	return 0;
 }
 
-static int hand_over(struct pool_sandbox *s, const struct pool_spec *spec, const char *payload, size_t size)
+static int hand_over(struct pool_sandbox *s, const struct pool_spec *spec, const char *payload,
+		     size_t size)
 {
 	const struct pool_limits *l = &spec->limits;
 	struct zygote_spec head = {
@@ -165,7 +166,8 @@ static struct pool_sandbox *wait_for_one(struct pool *pool, unsigned int wait_ms
 	return pool->lists[SANDBOX_READY];
 }
 
-static struct pool_sandbox *take(struct pool *pool, const struct pool_spec *spec, struct appsilo_error *err)
+static struct pool_sandbox *take(struct pool *pool, const struct pool_spec *spec,
+				 struct appsilo_error *err)
 {
 	struct pool_sandbox *s;
 
@@ -184,7 +186,8 @@ static struct pool_sandbox *take(struct pool *pool, const struct pool_spec *spec
 		pool_tick_at(pool, s->kill_at_ms);
 		grow(pool, now_ms);
 	} else {
-		error_say(err, -EAGAIN, "%s", pool->error[0] ? pool->error : "pool: no sandbox is ready");
+		error_say(err, -EAGAIN, "%s",
+			  pool->error[0] ? pool->error : "pool: no sandbox is ready");
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return s;
@@ -199,7 +202,8 @@ static void drop(struct pool_sandbox *s)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-int pool_take(struct pool *pool, const struct pool_spec *spec, struct pool_run **ret, struct appsilo_error *err)
+int pool_take(struct pool *pool, const struct pool_spec *spec, struct pool_run **ret,
+	      struct appsilo_error *err)
 {
 	size_t size = pack(spec, NULL);
 	cleanup_free char *payload = NULL;
@@ -207,7 +211,8 @@ int pool_take(struct pool *pool, const struct pool_spec *spec, struct pool_run *
 	int r = 0;
 
 	if (size > ZYGOTE_PAYLOAD_MAX)
-		return error_say(err, -E2BIG, "pool: code and files are larger than %u bytes", ZYGOTE_PAYLOAD_MAX);
+		return error_say(err, -E2BIG, "pool: code and files are larger than %u bytes",
+				 ZYGOTE_PAYLOAD_MAX);
 	payload = malloc(size);
 	if (!payload)
 		return error_set(err, -ENOMEM, "pool");
@@ -244,7 +249,8 @@ void pool_run_kill(struct pool_run *run)
 }
 
 /* The report may be forged by the run, about itself only: it is read as numbers within bounds. */
-static void read_end(struct pool_sandbox *s, const struct zygote_report *report, struct pool_result *ret)
+static void read_end(struct pool_sandbox *s, const struct zygote_report *report,
+		     struct pool_result *ret)
 {
 	int status = report->status;
 
@@ -274,7 +280,8 @@ static bool receive_end(int fd, struct zygote_report *report)
 	do /* init sends it in one piece; descriptors that a run might send are dropped */
 		n = recv(fd, report, sizeof(*report), 0);
 	while (n < 0 && errno == EINTR);
-	return n == sizeof(*report) && report->word == ZYGOTE_CHILD_ENDED && (WIFEXITED(report->status) || WIFSIGNALED(report->status));
+	return n == sizeof(*report) && report->word == ZYGOTE_CHILD_ENDED &&
+	       (WIFEXITED(report->status) || WIFSIGNALED(report->status));
 }
 
 void pool_run_end(struct pool_run *run, struct pool_result *ret)
@@ -289,8 +296,8 @@ void pool_run_end(struct pool_run *run, struct pool_result *ret)
 	s = of(run);
 	pool = s->pool;
 	told = receive_end(run->end_fd, &report);
-	*ret = (struct pool_result){.exit_code = 125,
-				    .wall_ms = (clock_ns(CLOCK_MONOTONIC) - s->started_ns) / 1000000};
+	*ret = (struct pool_result){
+		.exit_code = 125, .wall_ms = (clock_ns(CLOCK_MONOTONIC) - s->started_ns) / 1000000};
 	pthread_mutex_lock(&pool->lock);
 	if (told)
 		read_end(s, &report, ret);

@@ -55,10 +55,11 @@ static int spawn(struct pool *pool, int socket_fd, int log_fd, int null_fd, pid_
 	}
 	argv[n] = NULL;
 	/* Where packages are. */
-	if (getenv("HOME") && snprintf(home, sizeof(home), "HOME=%s", getenv("HOME")) < (int)sizeof(home))
+	if (getenv("HOME") &&
+	    snprintf(home, sizeof(home), "HOME=%s", getenv("HOME")) < (int)sizeof(home))
 		env[n_env++] = home;
-	if (getenv("XDG_DATA_HOME") &&
-	    snprintf(data, sizeof(data), "XDG_DATA_HOME=%s", getenv("XDG_DATA_HOME")) < (int)sizeof(data))
+	if (getenv("XDG_DATA_HOME") && snprintf(data, sizeof(data), "XDG_DATA_HOME=%s",
+						getenv("XDG_DATA_HOME")) < (int)sizeof(data))
 		env[n_env++] = data;
 	r = -posix_spawn_file_actions_init(&actions);
 	if (r < 0)

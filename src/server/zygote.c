@@ -99,7 +99,8 @@ static void report_failure(int socket_fd, int code)
 {
 	struct zygote_report report = {.word = ZYGOTE_CHILD_FAILED};
 
-	snprintf(report.text, sizeof(report.text), "sandbox: cannot make its namespaces: %s", strerror(-code));
+	snprintf(report.text, sizeof(report.text), "sandbox: cannot make its namespaces: %s",
+		 strerror(-code));
 	(void)!fd_write_all(socket_fd, &report, sizeof(report)); /* or nobody waits for it */
 }
 
@@ -152,13 +153,16 @@ static int check_alone(struct appsilo_error *err)
 	int threads = 0;
 
 	/* Field 20; the first after the name is the third. */
-	if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
+	if (!at || sscanf(at + 1,
+			  " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
 			  &threads) != 1)
 		return error_set(err, -EINVAL, "zygote: /proc/self/stat");
 	if (threads != 1)
-		return error_say(err, -EBUSY,
-				 "zygote: what was preloaded has started threads (%d); leave it out of the "
-				 "preload list", threads - 1);
+		return error_say(
+			err, -EBUSY,
+			"zygote: what was preloaded has started threads (%d); leave it out of the "
+			"preload list",
+			threads - 1);
 	return 0;
 }
 
@@ -179,8 +183,10 @@ static void take_order(struct zygote *z)
 	struct zygote_message m;
 	int fds[FD_PASS_MAX];
 
-	/* The pool is gone, and so is what all of this is for: our init takes the children along. */
-	if (fd_receive(ZYGOTE_FD, &m, sizeof(m), 0, fds) != sizeof(m) || m.kind != ZYGOTE_MAKE || fds[0] < 0)
+	/* The pool is gone, and so is what all of this is for: our init takes the children along.
+	 */
+	if (fd_receive(ZYGOTE_FD, &m, sizeof(m), 0, fds) != sizeof(m) || m.kind != ZYGOTE_MAKE ||
+	    fds[0] < 0)
 		_exit(0);
 	make(z, fds[0]);
 }

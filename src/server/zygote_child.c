@@ -10,8 +10,8 @@
 #include "base/fd.h"
 #include "isolation/confine.h"
 #include "isolation/kernel.h"
-#include <setjmp.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -57,7 +57,10 @@ static void continue_on(char *top, void (*run)(struct child *), struct child *ch
 #elif defined(__aarch64__)
 	register struct child *x0 __asm__("x0") = child;
 
-	__asm__ volatile("mov sp, %0\n\tmov x29, xzr\n\tblr %1\n\tbrk #0" : : "r"(top), "r"(run), "r"(x0) : "memory");
+	__asm__ volatile("mov sp, %0\n\tmov x29, xzr\n\tblr %1\n\tbrk #0"
+			 :
+			 : "r"(top), "r"(run), "r"(x0)
+			 : "memory");
 #else
 #error "add how to change the stack pointer on this architecture"
 #endif
@@ -103,7 +106,8 @@ static void *thread_id_place(void)
 {
 	int *place = NULL;
 
-	if (prctl(PR_GET_TID_ADDRESS, &place, 0, 0, 0) < 0 || !place || *place != (int)syscall(SYS_gettid))
+	if (prctl(PR_GET_TID_ADDRESS, &place, 0, 0, 0) < 0 || !place ||
+	    *place != (int)syscall(SYS_gettid))
 		return NULL; /* musl keeps something else there */
 	return place;
 }
@@ -212,8 +216,8 @@ static void live_as_guest(const struct zygote_guest *guest)
 	_exit(guest->run(&spec, payload));
 }
 
-int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest, const struct hot_pages *hot,
-		      int socket_fd)
+int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest,
+		      const struct hot_pages *hot, int socket_fd)
 {
 	struct clone_request request = {.flags = nest_clone_flags(nest->own_network),
 					.exit_signal = SIGCHLD};

@@ -12,7 +12,7 @@
  * @socket_fd  its end of the pair with the pool; borrowed here, its own there
  * Returns init's pid; -errno.
  */
-int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest, const struct hot_pages *hot,
-		      int socket_fd) must_check;
+int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest,
+		      const struct hot_pages *hot, int socket_fd) must_check;
 
 #endif

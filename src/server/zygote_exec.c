@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * appsilo-zygote-exec: a zygote for any program. There is nothing to warm; what waits is the sandbox,
- * fenced in, and one exec away from its run. Static, so that a copy of it costs next to nothing.
+ * appsilo-zygote-exec: a zygote for any program. There is nothing to warm; what waits is the
+ * sandbox, fenced in, and one exec away from its run. Static, so that a copy of it costs next to
+ * nothing.
  */
 #include "server/zygote.h"
 
@@ -27,7 +28,8 @@ static void warm(void)
 {
 }
 
-/* The next field, NUL-ended in place: over the length of the one that follows it, which was read. */
+/* The next field, NUL-ended in place: over the length of the one that follows it, which was read.
+ */
 static char *next(struct cursor *c, size_t *ret_size)
 {
 	uint32_t size;

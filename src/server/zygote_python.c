@@ -70,8 +70,9 @@ static int load(char *names, struct appsilo_error *err)
 
 	if (load_helpers() < 0) {
 		PyErr_Print();
-		return error_say(err, -EINVAL, "zygote: this interpreter cannot be warmed; it has to be "
-					       "CPython 3.8 or newer");
+		return error_say(err, -EINVAL,
+				 "zygote: this interpreter cannot be warmed; it has to be "
+				 "CPython 3.8 or newer");
 	}
 	said = PyObject_CallFunction(helper("load"), "s", names);
 	if (!said) {
@@ -139,9 +140,13 @@ static int run(const struct zygote_spec *spec, char *payload)
 
 static void try(void)
 {
-	static const char trial[] = "\1\0\0\0" "0\1\0\0\0" "0\1\0\0\0" "0\0\0\0\0\26\0\0\0print(sum(range(100)))";
+	static const char trial[] = "\1\0\0\0"
+				    "0\1\0\0\0"
+				    "0\1\0\0\0"
+				    "0\0\0\0\0\26\0\0\0print(sum(range(100)))";
 	const struct zygote_spec spec = {.payload_bytes = sizeof(trial) - 1};
-	char *payload = mmap(NULL, sizeof(trial), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *payload = mmap(NULL, sizeof(trial), PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (payload == MAP_FAILED)
 		return;

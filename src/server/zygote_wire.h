@@ -17,15 +17,16 @@
 
 enum zygote_kind {
 	ZYGOTE_CONFIGURE = 1, /* pool -> zygote: once, first; text: names to preload, one a line */
-	ZYGOTE_MAKE,	      /* pool -> zygote: one sandbox; a descriptor: its end of its own pair */
-	ZYGOTE_READY,	      /* zygote -> pool: preloaded, ready to make */
-	ZYGOTE_FAILED,	      /* zygote -> pool: text says why; the zygote ends */
+	ZYGOTE_MAKE,   /* pool -> zygote: one sandbox; a descriptor: its end of its own pair */
+	ZYGOTE_READY,  /* zygote -> pool: preloaded, ready to make */
+	ZYGOTE_FAILED, /* zygote -> pool: text says why; the zygote ends */
 };
 
 struct zygote_message {
 	uint32_t kind;
-	uint32_t own_network; /* CONFIGURE: a new network namespace, loopback up, for each sandbox */
-	uint64_t disk_bytes;  /* CONFIGURE: of the private places together; 0: 64 MiB */
+	uint32_t
+		own_network; /* CONFIGURE: a new network namespace, loopback up, for each sandbox */
+	uint64_t disk_bytes; /* CONFIGURE: of the private places together; 0: 64 MiB */
 	char text[ZYGOTE_TEXT_MAX];
 };
 
@@ -44,8 +45,8 @@ struct zygote_spec {
 enum zygote_word {
 	ZYGOTE_CHILD_MADE = 1, /* by init, whose pid comes with it: the fences hold */
 	ZYGOTE_CHILD_READY,    /* by the guest: warmed, takes its one run */
-	ZYGOTE_CHILD_ENDED,	/* nothing of the run lives any more but who says so */
-	ZYGOTE_CHILD_FAILED,	/* the sandbox could not be made; text */
+	ZYGOTE_CHILD_ENDED,    /* nothing of the run lives any more but who says so */
+	ZYGOTE_CHILD_FAILED,   /* the sandbox could not be made; text */
 };
 
 struct zygote_report {

@@ -46,7 +46,8 @@ static void end_run(struct pool_run *run)
 	bool ended = false;
 
 	while (!ended) {
-		struct pollfd fds[3] = {{out.fd, POLLIN, 0}, {err.fd, POLLIN, 0}, {run->end_fd, POLLIN, 0}};
+		struct pollfd fds[3] = {
+			{out.fd, POLLIN, 0}, {err.fd, POLLIN, 0}, {run->end_fd, POLLIN, 0}};
 
 		if (poll(fds, 3, -1) < 0)
 			continue;
@@ -63,11 +64,13 @@ static void end_run(struct pool_run *run)
 	while (out.fd >= 0 && poll(&(struct pollfd){out.fd, POLLIN, 0}, 1, 0) > 0 &&
 	       read_some(&out))
 		;
-	while (err.fd >= 0 && poll(&(struct pollfd){err.fd, POLLIN, 0}, 1, 0) > 0 && read_some(&err))
+	while (err.fd >= 0 && poll(&(struct pollfd){err.fd, POLLIN, 0}, 1, 0) > 0 &&
+	       read_some(&err))
 		;
 	pool_run_end(run, &result);
-	printf("%s %d %d %" PRId64 " %" PRId64 " %" PRId64 " %zu %zu\n", reasons[result.reason], result.exit_code,
-	       result.signal, result.wall_ms, result.cpu_ms, result.memory_bytes, out.size, err.size);
+	printf("%s %d %d %" PRId64 " %" PRId64 " %" PRId64 " %zu %zu\n", reasons[result.reason],
+	       result.exit_code, result.signal, result.wall_ms, result.cpu_ms, result.memory_bytes,
+	       out.size, err.size);
 	fwrite(out.bytes, 1, out.size, stdout);
 	fwrite(err.bytes, 1, err.size, stdout);
 	free(out.bytes);
@@ -83,9 +86,11 @@ static struct pool_run *start_run(struct pool *pool, bool shell, const char *lin
 	struct pool_run *run = NULL;
 	char *code;
 
-	if (sscanf(line, "start %*d %zu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
-		   &spec.code_size, &l->wall_ms, &l->cpu_ms, &l->memory_bytes, &l->pids, &l->file_bytes,
-		   &l->open_files) != 7)
+	if (sscanf(line,
+		   "start %*d %zu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+		   " %" SCNu64,
+		   &spec.code_size, &l->wall_ms, &l->cpu_ms, &l->memory_bytes, &l->pids,
+		   &l->file_bytes, &l->open_files) != 7)
 		return NULL;
 	code = malloc(spec.code_size + 1);
 	if (!code || fread(code, 1, spec.code_size, stdin) != spec.code_size)
@@ -146,8 +151,8 @@ int main(int argc, char **argv)
 			struct pool_state s;
 
 			pool_state(pool, &s);
-			printf("%u %u %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n", s.ready, s.making, s.running,
-			       s.target, s.made, s.taken, s.zygotes, s.error);
+			printf("%u %u %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n", s.ready,
+			       s.making, s.running, s.target, s.made, s.taken, s.zygotes, s.error);
 		}
 		fflush(stdout);
 	}
