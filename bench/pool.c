@@ -83,6 +83,7 @@ static bool run_warm(struct pool *pool, double *ret_first, double *ret_eof, doub
 	*ret_eof = now_us() - start;
 	pool_run_end(run, &result);
 	*ret_end = now_us() - start;
+	pool_result_done(&result);
 	return result.reason == POOL_EXITED && result.exit_code == 0 && size == 5 &&
 	       memcmp(text, "4950\n", 5) == 0;
 }

@@ -15,8 +15,9 @@
 struct nest {
 	uid_t uid;
 	gid_t gid;
-	uint64_t disk_bytes; /* of the private places together */
-	bool own_network;    /* bring the loopback of an own network namespace up */
+	uint64_t disk_bytes;  /* of the private places together */
+	uint64_t files_bytes; /* sent back at the end; 0: nothing is */
+	bool own_network;     /* bring the loopback of an own network namespace up */
 };
 
 /** What clone3() is told for a child: its own user, mount, pid, ipc, and with @own_network network.

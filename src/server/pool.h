@@ -28,6 +28,8 @@ struct pool_config {
 	unsigned int min_ready;	    /* at least so many wait; 0: 2 */
 	unsigned int max_ready;	    /* at most so many wait, when the load asks for it; 0: 64 */
 	uint64_t disk_bytes;	    /* of each run's private places; 0: 64 MiB */
+	uint64_t files_bytes; /* of the files in its home that a run gives back, together; 0: none
+				 are asked for */
 	uint64_t runs_per_zygote; /* then a new zygote takes over, with another hash seed; 0: 10,000
 				   */
 	bool own_network;	  /* a network namespace for each with its loopback up; slower */
@@ -73,6 +75,10 @@ struct pool_result {
 	int signal;    /* 0: none */
 	int64_t wall_ms, cpu_ms, memory_bytes;
 	char text[256];
+	struct pool_file *files; /* in the run's home at its end; names are relative, without "..",
+				    bytes; owned */
+	size_t n_files;
+	bool files_cut; /* some are missing: too many, too large, too deep, or the run was killed */
 };
 
 /* Descriptors are ours, close-on-exec and non-blocking; owned by the run: set one to -EBADF to keep
@@ -110,8 +116,12 @@ int pool_take(struct pool *pool, const struct pool_spec *spec, struct pool_run *
 /** End a run now. Any thread, any number of times, until pool_run_end(). */
 void pool_run_kill(struct pool_run *run);
 
-/** How it ended; waits until it has. Closes and frees @run, NULL allowed. */
+/** How it ended; waits until it has. Closes and frees @run, NULL allowed. @ret is to be done with.
+ */
 void pool_run_end(struct pool_run *run, struct pool_result *ret);
+
+/** Free what @result holds. */
+void pool_result_done(struct pool_result *result);
 
 void pool_state(struct pool *pool, struct pool_state *ret);
 

@@ -87,6 +87,9 @@ bool pool_zygote_read_log(struct pool_zygote *zygote);
 /** One more sandbox of @zygote. With the lock. Returns 0; -errno. */
 int pool_zygote_make(struct pool *pool, struct pool_zygote *zygote) must_check;
 
+/** Fill the files of @ret with what the sandbox at @fd sends. */
+void pool_files_receive(int fd, uint64_t bytes_max, struct pool_result *ret);
+
 /** Put into the list of @state. With the lock. */
 void pool_sandbox_move(struct pool_sandbox *s, enum sandbox_state state);
 /** Take out of its list, close and free. With the lock. */

@@ -284,6 +284,14 @@ static bool receive_end(int fd, struct zygote_report *report)
 	       (WIFEXITED(report->status) || WIFSIGNALED(report->status));
 }
 
+/* It has ended; what is still to be read has its own patience. */
+static void spare(struct pool_sandbox *s)
+{
+	pthread_mutex_lock(&s->pool->lock);
+	s->kill_at_ms = INT64_MAX;
+	pthread_mutex_unlock(&s->pool->lock);
+}
+
 void pool_run_end(struct pool_run *run, struct pool_result *ret)
 {
 	struct zygote_report report;
@@ -298,16 +306,23 @@ void pool_run_end(struct pool_run *run, struct pool_result *ret)
 	told = receive_end(run->end_fd, &report);
 	*ret = (struct pool_result){
 		.exit_code = 125, .wall_ms = (clock_ns(CLOCK_MONOTONIC) - s->started_ns) / 1000000};
+	if (told && pool->config.files_bytes) {
+		spare(s);
+		pool_files_receive(run->end_fd, pool->config.files_bytes, ret);
+	}
 	pthread_mutex_lock(&pool->lock);
 	if (told)
 		read_end(s, &report, ret);
 	else
 		snprintf(ret->text, sizeof(ret->text), "run: the sandbox was lost");
-	if (s->timed_out) {
-		ret->reason = POOL_TIMEOUT;
-		ret->exit_code = 124;
-	} else if (s->killed) {
-		ret->reason = POOL_KILLED;
+	/* It may have ended just before it was to be killed. */
+	if (!told || ret->signal == SIGKILL) {
+		if (s->timed_out) {
+			ret->reason = POOL_TIMEOUT;
+			ret->exit_code = 124;
+		} else if (s->killed) {
+			ret->reason = POOL_KILLED;
+		}
 	}
 	if (ret->reason != POOL_FAILED)
 		ret->text[0] = '\0';

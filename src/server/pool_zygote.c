@@ -84,7 +84,8 @@ static int configure(const struct pool *pool, int socket_fd)
 {
 	struct zygote_message m = {.kind = ZYGOTE_CONFIGURE,
 				   .own_network = pool->config.own_network,
-				   .disk_bytes = pool->config.disk_bytes};
+				   .disk_bytes = pool->config.disk_bytes,
+				   .files_bytes = pool->config.files_bytes};
 
 	snprintf(m.text, sizeof(m.text), "%s", pool->names);
 	return fd_send(socket_fd, &m, sizeof(m), NULL, 0);

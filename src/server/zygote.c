@@ -139,6 +139,7 @@ static int configure(struct zygote *z, struct appsilo_error *err)
 		_exit(125);
 	m.text[sizeof(m.text) - 1] = '\0';
 	z->nest.disk_bytes = m.disk_bytes ? m.disk_bytes : DISK_BYTES_DEFAULT;
+	z->nest.files_bytes = m.files_bytes;
 	z->nest.own_network = m.own_network;
 	r = enter_own_users(z, err);
 	return r < 0 ? r : z->guest->load(m.text, err);

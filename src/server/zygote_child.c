@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "isolation/confine.h"
 #include "isolation/kernel.h"
+#include "server/collect.h"
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -119,7 +120,7 @@ static int start_guest(void *data)
 	longjmp(child->guest_start, 1);
 }
 
-static void report_end(int status)
+static void report_end(const struct nest *nest, int status)
 {
 	struct zygote_report report = {.word = ZYGOTE_CHILD_ENDED, .status = status};
 	struct rusage usage;
@@ -132,6 +133,8 @@ static void report_end(int status)
 			usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
 	report.max_rss_bytes = (int64_t)usage.ru_maxrss * 1024;
 	say(&report);
+	if (nest->files_bytes)
+		collect_send(CHILD_FD, nest->files_bytes);
 	_exit(0);
 }
 
@@ -157,7 +160,7 @@ static void live_as_init(struct child *child)
 	while ((pid = wait4(-1, &status, 0, NULL)) != guest)
 		if (pid < 0)
 			_exit(125);
-	report_end(status);
+	report_end(child->nest, status);
 }
 
 static int set_limits(const struct zygote_spec *spec)

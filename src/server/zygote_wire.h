@@ -27,6 +27,8 @@ struct zygote_message {
 	uint32_t
 		own_network; /* CONFIGURE: a new network namespace, loopback up, for each sandbox */
 	uint64_t disk_bytes; /* CONFIGURE: of the private places together; 0: 64 MiB */
+	uint64_t files_bytes; /* CONFIGURE: of the files that a run leaves and that are sent back;
+				 0: none */
 	char text[ZYGOTE_TEXT_MAX];
 };
 
@@ -54,6 +56,17 @@ struct zygote_report {
 	int32_t status; /* ENDED: wait status of the run's first process */
 	int64_t cpu_us, max_rss_bytes;
 	char text[256];
+};
+
+/* After ENDED, where the pool wants files: one for each, then its name and content; at last one
+ * without a name. */
+#define ZYGOTE_NAME_MAX 1023
+#define ZYGOTE_FILES_MAX 256
+
+struct zygote_file {
+	uint32_t name_bytes;
+	uint32_t cut; /* of the last: something was left out */
+	uint64_t size;
 };
 
 #endif

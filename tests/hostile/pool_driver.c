@@ -8,7 +8,7 @@
  *
  * usage: pool_driver FRONT GUEST INTERPRETER MIN MAX RUNS_PER_ZYGOTE [MODULE...]
  * INTERPRETER "-": the code is a shell's. POOL_PACKAGE: the package that the interpreter is of.
- * POOL_NETWORK: each sandbox has a loopback.
+ * POOL_NETWORK: each sandbox has a loopback. POOL_FILES: so many bytes of files are given back.
  */
 #include "base/fd.h"
 #include "server/pool.h"
@@ -68,11 +68,18 @@ static void end_run(struct pool_run *run)
 	       read_some(&err))
 		;
 	pool_run_end(run, &result);
-	printf("%s %d %d %" PRId64 " %" PRId64 " %" PRId64 " %zu %zu\n", reasons[result.reason],
-	       result.exit_code, result.signal, result.wall_ms, result.cpu_ms, result.memory_bytes,
-	       out.size, err.size);
+	printf("%s %d %d %" PRId64 " %" PRId64 " %" PRId64 " %zu %zu %zu %d\n",
+	       reasons[result.reason], result.exit_code, result.signal, result.wall_ms,
+	       result.cpu_ms, result.memory_bytes, out.size, err.size, result.n_files,
+	       result.files_cut);
 	fwrite(out.bytes, 1, out.size, stdout);
 	fwrite(err.bytes, 1, err.size, stdout);
+	for (size_t i = 0; i < result.n_files; i++) {
+		printf("%zu %zu\n%s", strlen(result.files[i].name), result.files[i].size,
+		       result.files[i].name);
+		fwrite(result.files[i].content, 1, result.files[i].size, stdout);
+	}
+	pool_result_done(&result);
 	free(out.bytes);
 	free(err.bytes);
 }
@@ -127,6 +134,7 @@ int main(int argc, char **argv)
 	config.interpreter = strcmp(argv[3], "-") == 0 ? NULL : argv[3];
 	config.package = getenv("POOL_PACKAGE");
 	config.own_network = getenv("POOL_NETWORK");
+	config.files_bytes = getenv("POOL_FILES") ? strtoull(getenv("POOL_FILES"), NULL, 10) : 0;
 	config.min_ready = (unsigned int)atoi(argv[4]);
 	config.max_ready = (unsigned int)atoi(argv[5]);
 	config.runs_per_zygote = (uint64_t)atoi(argv[6]);

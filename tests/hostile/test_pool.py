@@ -34,6 +34,7 @@ class End:
         self.reason, self.code, self.signal = words[0], int(words[1]), int(words[2])
         self.wall_ms, self.cpu_ms, self.memory = (int(w) for w in words[3:6])
         self.out, self.err = out.decode(), err.decode()
+        self.files, self.cut = {}, False
 
     def __repr__(self):
         return f"{self.reason} {self.code} {self.signal} out={self.out!r} err={self.err!r}"
@@ -70,7 +71,13 @@ class Pool:
         self.tell(f"end {number}")
         line = self.answer()
         n_out, n_err = (int(w) for w in line.split()[6:8])
-        return End(line, self.process.stdout.read(n_out), self.process.stdout.read(n_err))
+        end = End(line, self.process.stdout.read(n_out), self.process.stdout.read(n_err))
+        for _ in range(int(line.split()[8])):
+            n_name, size = (int(w) for w in self.answer().split())
+            name = self.process.stdout.read(n_name).decode()
+            end.files[name] = self.process.stdout.read(size)
+        end.cut = line.split()[9] == "1"
+        return end
 
     def run(self, code, **limits):
         return self.end(self.start(code, **limits))
@@ -109,10 +116,13 @@ class Pool:
 class PoolCase(unittest.TestCase):
     modules = ("json", "re")
     python = "/usr/bin/python3"
+    setting = ("POOL_NOTHING", "1")  # of tests/hostile/pool_driver.c
 
     @classmethod
     def setUpClass(cls):
+        os.environ[cls.setting[0]] = cls.setting[1]
         cls.pool = Pool(*cls.modules, python=cls.python)
+        del os.environ[cls.setting[0]]
 
     @classmethod
     def tearDownClass(cls):
@@ -453,14 +463,41 @@ class Attacks(PoolCase):
         self.assertTrue(before)
 
 
+class FilesBack(PoolCase):
+    """P7: what a run left is sent by its own sandbox; names are judged, links lead nowhere."""
+    setting = ("POOL_FILES", str(1 << 20))
+
+    def test_files_and_folders(self):
+        end = self.pool.run("import os\nos.makedirs('a/b')\nopen('a/b/f', 'wb').write(bytes(range(256)))\n"
+                            "open('top', 'w').write('x' * 200000)\nopen('empty', 'w')\nopen('/tmp/other', 'w')")
+        self.assertEqual(end.files, {"a/b/f": bytes(range(256)), "top": b"x" * 200000, "empty": b""})
+        self.assertFalse(end.cut)
+        self.assertEqual((end.reason, self.pool.run("pass").files), ("exited", {}))
+
+    def test_links_and_odd_things_are_left_out(self):
+        end = self.pool.run("import os, socket\nos.symlink('/etc/passwd', 'link'); os.symlink('/', 'root')\n"
+                            "os.symlink('..', 'up'); os.mkfifo('fifo')\nsocket.socket(socket.AF_UNIX).bind('s')\n"
+                            "open('f', 'w').write('mine'); os.link('f', 'g')\n"
+                            "open('closed', 'w').write('x'); os.chmod('closed', 0)")
+        self.assertEqual(end.files, {"f": b"mine", "g": b"mine"})
+
+    def test_too_much_is_cut(self):
+        self.assertTrue(self.pool.run("open('big', 'wb').write(bytes(2 << 20))").cut)
+        end = self.pool.run("for n in range(1000): open(str(n), 'w')")
+        self.assertEqual((len(end.files), end.cut), (256, True))
+        self.assertTrue(self.pool.run("import os\nfor _ in range(50): os.mkdir('d'); os.chdir('d')\nopen('f', 'w')").cut)
+        end = self.pool.run("open('sparse', 'w').truncate(1 << 40)")
+        self.assertEqual((end.files, end.cut), ({}, True))
+
+    def test_crash_and_timeout_give_files_too(self):
+        self.assertEqual(self.pool.run("open('f', 'w').write('x')\nimport os; os.abort()").files, {"f": b"x"})
+        end = self.pool.run("open('f', 'w').write('x')\nwhile True: pass", wall=500)
+        self.assertEqual(end.reason, "timeout")
+        self.assertIn((end.files, end.cut), (({"f": b"x"}, False), ({}, True)))
+
+
 class OwnNetwork(PoolCase):
-    @classmethod
-    def setUpClass(cls):
-        os.environ["POOL_NETWORK"] = "1"
-        try:
-            super().setUpClass()
-        finally:
-            del os.environ["POOL_NETWORK"]
+    setting = ("POOL_NETWORK", "1")
 
     def test_own_loopback(self):
         self.both("import socket\ns = socket.create_server(('127.0.0.1', 8000))\n"
