@@ -21,9 +21,11 @@
 #include "isolation/control.h"
 #include "isolation/launch.h"
 #include "isolation/monitor.h"
+#include "isolation/zygote.h"
 #include "package/stamps.h"
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -220,6 +222,42 @@ static int run_server_mode(struct prepared *p)
 	return outcome.exit_code;
 }
 
+/* `appsilo zygote OPTIONS -- PROGRAM...`, started by a pool (server/pool.h): server mode for a
+ * program of ours that makes the sandboxes. It ends with the thread that started it. */
+static int run_zygote(char **words)
+{
+	static struct prepared p; /* large; zeroed */
+	const struct limits none = LIMITS_NONE;
+	struct appsilo_error err = {0};
+	struct monitor_outcome outcome = {0};
+	cleanup(close_monitor) struct monitor *m = calloc(1, sizeof(*m));
+	int exit_code = 125;
+	pid_t init_pid;
+	int r = m ? prepare_options(words, false, &p, &err) : error_set(&err, -ENOMEM, "zygote");
+
+	if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		r = error_set(&err, -errno, "zygote: parent death signal");
+	if (r == 0) {
+		p.zygote = p.plan.nest = true;
+		p.plan.n_handed_on = ZYGOTE_PROGRAM_FD - ZYGOTE_FD + 1;
+		p.options.cwd = "/";
+		monitor_setup(&p, &none, m);
+		r = prepare(&p, &exit_code, &err);
+	}
+	if (r == 0)
+		r = prepare_root_run(&p, &err);
+	if (r == 0)
+		r = start_init(&p, m, &init_pid, &err);
+	if (r == 0 && p.package.active)
+		r = let_package_go(&p, m->control_fd, &err);
+	if (r < 0)
+		return complain(&err, exit_code);
+	monitor_run(m, &outcome);
+	if (outcome.text[0])
+		log_error("%s", outcome.text);
+	return outcome.exit_code;
+}
+
 struct asking {
 	struct prepared *prepared;
 	char **argv;
@@ -295,6 +333,8 @@ int main(int argc, char **argv)
 		log_setup(LOG_LEVEL_DEBUG, STDERR_FILENO);
 	if (argc > 1 && (strcmp(argv[1], "run") == 0 || strcmp(argv[1], "python") == 0))
 		return run(argv, argv[1][0] == 'p');
+	if (argc > 1 && strcmp(argv[1], "zygote") == 0)
+		_exit(run_zygote(argv + 2));
 	if (argc > 1 && strncmp(argv[1], "--alias=", 8) == 0)
 		return run_alias(argc, argv);
 	if (argc > 1 && strcmp(argv[1], "serve") == 0)

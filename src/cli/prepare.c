@@ -9,6 +9,7 @@
 #include "isolation/idmap.h"
 #include "isolation/launch.h"
 #include "isolation/pty.h"
+#include "isolation/zygote.h"
 #include "manifest/names.h"
 #include <fcntl.h>
 #include <string.h>
@@ -220,23 +221,48 @@ int prepare_options(char *const *words, bool python, struct prepared *ret,
 	return r;
 }
 
+/* Ours, from whoever started us: no place in the sandbox leads to it. */
+static void use_handed_on_program(struct prepared *p)
+{
+	environment_system_path(getenv("PATH"), p->system_path, sizeof(p->system_path));
+	snprintf(p->identity.exe, sizeof(p->identity.exe), "%s", ZYGOTE_PROGRAM);
+}
+
+static int make_profile(struct prepared *p, struct appsilo_error *err)
+{
+	int fd = places_open_profile(&p->places, p->identity.family, p->home, err);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+/* Its children cover it with a place of their own. */
+static int use_private_home(struct prepared *p)
+{
+	snprintf(p->home, sizeof(p->home), "%s", ZYGOTE_HOME);
+	return plan_add_placeholder(&p->plan, p->home, S_IFDIR | 0755, NULL);
+}
+
 int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 {
-	int r = 0, fd;
+	int r = 0;
 
 	*ret_exit_code = 125;
 	if (!*ret->options.command)
 		r = error_say(err, -ENOPKG, "run: -p: no such package is installed; see appsilo list");
 	if (r == 0)
 		r = find_cwd(ret, err);
-	if (r == 0)
+	if (r == 0 && ret->zygote && strcmp(*ret->options.command, ZYGOTE_PROGRAM) == 0)
+		use_handed_on_program(ret);
+	else if (r == 0)
 		r = find_identity(ret, ret->options.command, ret_exit_code, err);
 	if (r < 0)
 		return r;
-	fd = places_open_profile(&ret->places, ret->identity.family, ret->home, err);
-	if (fd < 0)
-		return fd;
-	close(fd);
+	r = ret->zygote ? use_private_home(ret) : make_profile(ret, err);
+	if (r < 0)
+		return r;
 	r = fill_environment(ret, err);
 	if (r == 0)
 		r = network_policy(&ret->options, &ret->network, err);

@@ -82,6 +82,13 @@ int confine_seccomp(unsigned int report, int *ret_fd)
 	return 0;
 }
 
+int confine_seccomp_nest(void)
+{
+	struct sock_fprog program = {ARRAY_SIZE(filter_nest), (struct sock_filter *)filter_nest};
+
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
+}
+
 static int set_limit(int resource, uint64_t value)
 {
 	struct rlimit limit = {.rlim_cur = value, .rlim_max = value};

@@ -38,6 +38,9 @@ bool confine_can_report_sockets(int abi);
  */
 int confine_seccomp(unsigned int report, int *ret_fd) must_check;
 
+/** As confine_seccomp(), but for a zygote (plan.h, nest): namespaces and mounts are let through. */
+int confine_seccomp_nest(void) must_check;
+
 /** rlimits of @limits. Returns 0; -errno. */
 int confine_rlimits(const struct plan_limits *limits) must_check;
 

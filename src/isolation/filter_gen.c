@@ -479,9 +479,16 @@ static void make_hosts_sockets(struct prefix *p)
 	put_end(p, arch);
 }
 
+static bool is_among(const char *name, const char *const *names)
+{
+	while (*names && strcmp(*names, name) != 0)
+		names++;
+	return *names;
+}
+
 /* @on_socket: connect, bind and listen, and new epoll sets, in which a socket may be that is to
- * be replaced (carry/carry.h). */
-static void make(const char *name, uint32_t on_write, uint32_t on_socket)
+ * be replaced (carry/carry.h). @nest: a zygote's, which makes namespaces and mounts for its children. */
+static void make(const char *name, uint32_t on_write, uint32_t on_socket, bool nest)
 {
 	struct prefix prefix = {0};
 	scmp_filter_ctx ctx = begin(SCMP_ACT_ERRNO(ENOSYS));
@@ -489,14 +496,19 @@ static void make(const char *name, uint32_t on_write, uint32_t on_socket)
 	each(ctx, SCMP_ACT_ALLOW, allowed_calls);
 	for (size_t i = 0; i < sizeof(allowed_numbers) / sizeof(allowed_numbers[0]); i++)
 		check(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed_numbers[i], 0), "number");
-	each(ctx, SCMP_ACT_ERRNO(EPERM), refused_calls);
+	for (const char *const *call = refused_calls; *call; call++)
+		if (!nest || !is_among(*call, nesting_calls))
+			rule(ctx, SCMP_ACT_ERRNO(EPERM), *call, 0, NULL);
+	if (nest)
+		each(ctx, SCMP_ACT_ALLOW, nesting_calls);
+	else
+		add_clone(ctx);
 	each(ctx, on_write, writing_calls);
 	each(ctx, on_socket, socket_calls);
 	for (size_t i = 0; i < sizeof(writing_numbers) / sizeof(writing_numbers[0]); i++)
 		check(seccomp_rule_add(ctx, on_write, writing_numbers[i], 0), "number");
 	add_mode_calls(ctx, on_write);
 	add_opens(ctx, on_write);
-	add_clone(ctx);
 	add_sockets(ctx);
 	add_ioctl(ctx, false);
 	add_personality(ctx);
@@ -519,9 +531,10 @@ int main(int argc, char **argv)
 		make_net();
 		return 0;
 	}
-	make("filter_plain", SCMP_ACT_ALLOW, SCMP_ACT_ALLOW);
-	make("filter_writes", SCMP_ACT_NOTIFY, SCMP_ACT_ALLOW);
-	make("filter_sockets", SCMP_ACT_ALLOW, SCMP_ACT_NOTIFY);
-	make("filter_writes_sockets", SCMP_ACT_NOTIFY, SCMP_ACT_NOTIFY);
+	make("filter_plain", SCMP_ACT_ALLOW, SCMP_ACT_ALLOW, false);
+	make("filter_writes", SCMP_ACT_NOTIFY, SCMP_ACT_ALLOW, false);
+	make("filter_sockets", SCMP_ACT_ALLOW, SCMP_ACT_NOTIFY, false);
+	make("filter_writes_sockets", SCMP_ACT_NOTIFY, SCMP_ACT_NOTIFY, false);
+	make("filter_nest", SCMP_ACT_ALLOW, SCMP_ACT_ALLOW, true);
 	return 0;
 }

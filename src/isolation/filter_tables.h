@@ -74,6 +74,11 @@ static const char *const refused_calls[] = {
 	"setdomainname", "sethostname", "setns", "settimeofday", "swapoff", "swapon", "syslog",
 	"umount2", "unshare", "userfaultfd", NULL};
 
+/* A zygote makes namespaces and mounts for its children, who then give all of this up. */
+static const char *const nesting_calls[] = {
+	"clone", "clone3", "fsconfig", "fsmount", "fsopen", "mount_setattr", "move_mount", "open_tree",
+	"setns", "unshare", NULL};
+
 /* Calls that change files by name or metadata by descriptor; opens, and those that set a
  * mode, are handled apart. */
 static const char *const writing_calls[] = {

@@ -118,6 +118,20 @@ static int prove_no_tcp(struct appsilo_error *err)
 	return 0;
 }
 
+/* A zygote runs nothing of a stranger's; each of its children raises all fences itself. */
+static int confine_nest(struct appsilo_error *err)
+{
+	int r = 0;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = -errno;
+	if (r == 0)
+		r = confine_drop_caps();
+	if (r == 0)
+		r = confine_seccomp_nest();
+	return r < 0 ? error_set(err, r, "init: confine the zygote") : 0;
+}
+
 static int confine(const struct plan *plan, unsigned int report, int *ret_listener_fd,
 		   struct appsilo_error *err)
 {
@@ -125,6 +139,8 @@ static int confine(const struct plan *plan, unsigned int report, int *ret_listen
 	cleanup_close int ruleset_fd = -EBADF;
 	int r;
 
+	if (plan->nest)
+		return confine_nest(err);
 	if (abi < 0)
 		return error_say(err, abi,
 				 "init: this kernel has no Landlock; boot with Landlock in lsm= "
@@ -159,10 +175,8 @@ static int confine(const struct plan *plan, unsigned int report, int *ret_listen
 
 /* NVIDIA/OpenShell#803: a fence in best-effort mode returned success and enforced nothing.
  * Each layer is tried by something that only that layer stops. */
-static int prove(int canary_fd, struct appsilo_error *err)
+static int prove_fences(int canary_fd, struct appsilo_error *err)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct caps[2];
 	char path[40];
 	cleanup_close int fd = -EBADF;
 
@@ -173,12 +187,27 @@ static int prove(int canary_fd, struct appsilo_error *err)
 		return error_say(err, -EPERM, "init: Landlock does not hold; not starting");
 	if (syscall(SYS_unshare, CLONE_NEWUSER) == 0 || errno != EPERM)
 		return error_say(err, -EPERM, "init: the seccomp filter does not hold; not starting");
+	return 0;
+}
+
+static int prove_no_privileges(struct appsilo_error *err)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[2];
+
 	if (syscall(SYS_capget, &header, caps) < 0 || caps[0].permitted || caps[1].permitted ||
 	    caps[0].effective || caps[1].effective || prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) != 0)
 		return error_say(err, -EPERM, "init: capabilities were not dropped; not starting");
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return error_say(err, -EPERM, "init: no_new_privs is not set; not starting");
 	return 0;
+}
+
+static int prove(const struct plan *plan, int canary_fd, struct appsilo_error *err)
+{
+	int r = plan->nest ? 0 : prove_fences(canary_fd, err);
+
+	return r == 0 ? prove_no_privileges(err) : r;
 }
 
 #define ROOT_YIELDS 500
@@ -385,7 +414,7 @@ void init_run(struct plan *plan)
 		}
 	}
 	if (confine(plan, report_of(&builder), &listener_fd, &err) < 0 || end_builder(&builder, &err) < 0 ||
-	    prove(builder.root.canary_fd, &err) < 0 ||
+	    prove(plan, builder.root.canary_fd, &err) < 0 ||
 	    (plan->net_fd >= 0 && tunnel_wait(TAKE_FD(plan->net_fd), &err) < 0))
 		fail(plan, &err);
 	close(builder.root.canary_fd);

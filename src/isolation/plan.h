@@ -54,6 +54,11 @@ struct plan {
 	uid_t uid;		   /* outer and inner id of the app */
 	gid_t gid;
 	bool change_ids;	   /* a root run: become uid and gid inside */
+	/* The program is a zygote of ours, which makes sandboxes of its own inside: it gets no
+	 * Landlock, whose domain could mount nothing, a filter that lets it, and the descriptors
+	 * from 3 on that it was given, so many of them. */
+	bool nest;
+	unsigned int n_handed_on;
 	bool partial;		   /* the rest is filled in later; a byte over control_fd says so */
 	const struct plan *launchers; /* init's copy: the plan it is of, where the rest comes from */
 	int fuse_fd;		   /* detached FUSE mount of the brokered view, else -EBADF */

@@ -15,4 +15,7 @@
  */
 int procfs_write(pid_t pid, const char *name, const char *text) must_check;
 
+/** As procfs_write(), to the file at absolute @path. */
+int procfs_write_at(const char *path, const char *text) must_check;
+
 #endif

@@ -41,7 +41,7 @@ static const char *prepare_child(const struct plan *plan, int slave_fd)
 	if (cgroup_join_child(plan->cgroup_fds) < 0)
 		return "put it into its cgroup";
 	/* Whatever the caller left open (CVE-2024-21626: a leaked directory reached the host). */
-	if (k_close_range(3, ~0U, 0) < 0)
+	if (k_close_range(3 + plan->n_handed_on, ~0U, 0) < 0)
 		return "close descriptors";
 	if (confine_rlimits(&plan->limits) < 0)
 		return "set its limits";

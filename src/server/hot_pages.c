@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Source: Documentation/admin-guide/mm/pagemap.rst, madvise(2) (MADV_POPULATE_*, Linux 5.14). */
+#include "server/hot_pages.h"
+
+#include "base/cleanup.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define PAGE_BYTES 4096
+#define PRESENT (1ULL << 63)
+#define OF_FILE (1ULL << 61)
+#define EXCLUSIVE (1ULL << 56)
+/* What lies between two used pieces of a program is mapped with them: cheaper than another call. */
+#define READ_GAP 2
+#define BUFFER_BYTES 262144
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* In memory that both processes see. */
+struct trial {
+	struct hot_pages hot;
+	char maps[BUFFER_BYTES];
+};
+
+static void add(struct hot_pages *hot, uintptr_t at, bool write)
+{
+	struct hot_range *last = hot->n ? &hot->ranges[hot->n - 1] : NULL;
+	uintptr_t end = last ? last->start + (uintptr_t)last->pages * PAGE_BYTES : 0;
+
+	if (last && last->write == write && at >= end &&
+	    at - end <= (write ? 0 : READ_GAP * PAGE_BYTES))
+		last->pages = (uint32_t)((at - last->start) / PAGE_BYTES + 1);
+	else if (hot->n < HOT_PAGES_RANGES_MAX)
+		hot->ranges[hot->n++] = (struct hot_range){at, 1, write};
+}
+
+static void look_at(struct hot_pages *hot, int pagemap_fd, uintptr_t from, uintptr_t to)
+{
+	uint64_t entries[512];
+
+	while (from < to) {
+		size_t n = (to - from) / PAGE_BYTES < 512 ? (to - from) / PAGE_BYTES : 512;
+		ssize_t got = pread(pagemap_fd, entries, n * sizeof(*entries),
+				    (off_t)(from / PAGE_BYTES * sizeof(*entries)));
+
+		if (got <= 0)
+			return;
+		n = (size_t)got / sizeof(*entries);
+		for (size_t i = 0; i < n; i++)
+			if ((entries[i] & PRESENT) && (entries[i] & OF_FILE))
+				add(hot, from + i * PAGE_BYTES, false);
+			else if ((entries[i] & PRESENT) && (entries[i] & EXCLUSIVE))
+				add(hot, from + i * PAGE_BYTES, true);
+		from += n * PAGE_BYTES;
+	}
+}
+
+static void look(struct trial *trial)
+{
+	cleanup_close int maps_fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	cleanup_close int pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	size_t used = 0;
+	ssize_t n;
+
+	while (maps_fd >= 0 &&
+	       (n = read(maps_fd, trial->maps + used, sizeof(trial->maps) - 1 - used)) > 0)
+		used += (size_t)n;
+	for (char *line = trial->maps; pagemap_fd >= 0 && *line; line += strcspn(line, "\n") + 1) {
+		unsigned long from, to;
+		char rights[5];
+
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 && rights[0] == 'r' &&
+		    rights[3] == 'p' && from < UINTPTR_MAX / 2)
+			look_at(&trial->hot, pagemap_fd, from, to);
+	}
+}
+
+const struct hot_pages *hot_pages_find(void (*run)(void *data), void *data)
+{
+	struct trial *trial = mmap(NULL, sizeof(*trial), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status = -1;
+	long pid;
+
+	if (trial == MAP_FAILED)
+		return NULL;
+	pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0) {
+		run(data);
+		look(trial);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid((pid_t)pid, &status, 0) < 0 || status != 0 || trial->hot.n == 0) {
+		munmap(trial, sizeof(*trial));
+		return NULL;
+	}
+	return &trial->hot;
+}
+
+void hot_pages_touch(const struct hot_pages *hot)
+{
+	for (size_t i = 0; hot && i < hot->n; i++) {
+		const struct hot_range *r = &hot->ranges[i];
+
+		(void)!madvise((void *)r->start,
+			       (size_t)r->pages * PAGE_BYTES, /* or it faults later */
+			       r->write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+	}
+}
