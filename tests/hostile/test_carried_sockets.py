@@ -15,7 +15,7 @@ from lab import BIN, CALL, PLACE, Attack, main, write  # noqa: E402
 
 HOST = host_net.Host(PLACE)
 # A million by hand; in every run as many as take some seconds.
-TRIES = int(os.environ.get("APPSILO_SOAK_RACE_TRIES", "5000"))
+TRIES = int(os.environ.get("APPSILO_SOAK_RACE_TRIES", "2000"))
 BOTH = ("never", None)
 # Put before the code that runs inside: held() is a connection of the host's.
 LOOK = CALL + TRY + f"""
