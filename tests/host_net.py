@@ -73,6 +73,15 @@ def enter():
     os.execvp("unshare", ["unshare", *who, "--net", "--mount", sys.executable, "-B", *sys.argv])
 
 
+def deaf(address, port):
+    """A port that answers nobody: its queue is full. Returns what ends it."""
+    sockets = [socket.create_server((address, port), backlog=0)] + [socket.socket() for _ in range(4)]
+    for s in sockets[1:]:
+        s.setblocking(False)
+        s.connect_ex((address, port))
+    return lambda: [s.close() for s in sockets]
+
+
 def encode(name):
     return b"".join(bytes([len(part)]) + part.encode() for part in name.split(".") if part) + b"\0"
 

@@ -2,6 +2,7 @@
 #include "carry/call.h"
 
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -93,4 +94,30 @@ int call_connect(int socket_fd, const struct call *call, bool blocking)
 	if (blocking && fcntl(socket_fd, F_SETFL, flags) < 0)
 		return -errno;
 	return r;
+}
+
+/* TCP's own word. */
+static int state_of(int socket_fd)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+	int error = 0;
+
+	if (getsockopt(socket_fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return -errno;
+	if (info.tcpi_state == TCP_SYN_SENT || info.tcpi_state == TCP_SYN_RECV)
+		return -EINPROGRESS;
+	if (info.tcpi_state != TCP_CLOSE)
+		return 0;
+	size = sizeof(error);
+	if (getsockopt(socket_fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+		return -errno;
+	return error ? -error : -ECONNABORTED; /* another call was told */
+}
+
+int call_result(int socket_fd, const struct call *call)
+{
+	int r = call->judged || !call->hosts ? call_connect(socket_fd, call, true) : state_of(socket_fd);
+
+	return r == -EISCONN ? 0 : r == -EALREADY ? -EINPROGRESS : r;
 }

@@ -22,9 +22,18 @@ struct call {
 	bool hosts; /* a socket of the host's network: one that we put there */
 	struct sockaddr_storage address;
 	socklen_t size;
+	bool judged; /* address is allowed */
 	struct net_address target; /* of address, if it is one of the internet */
 	uint16_t port;
 };
+
+/**
+ * How did the connection on @socket_fd end that @call began or waits for? As connect(2) would say, but
+ * without calling it on one of the host's with an address that nobody has judged: after a failure it would
+ * begin another connection.
+ * Returns 0; -EINPROGRESS; -errno.
+ */
+int call_result(int socket_fd, const struct call *call) must_check;
 
 #define CALL_NONE ((struct call){.socket_fd = -EBADF})
 

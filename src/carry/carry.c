@@ -147,9 +147,9 @@ static int wait_here(int socket_fd, const struct call *call)
 	do {
 		if (poll(&pfd, 1, -1) < 0 && errno != EINTR)
 			return -errno;
-		r = call_connect(socket_fd, call, true);
-	} while (is_under_way(r));
-	return r == -EISCONN ? 0 : r;
+		r = call_result(socket_fd, call);
+	} while (r == -EINPROGRESS);
+	return r;
 }
 
 /* The error that is pending: -errno; 0: none. */
@@ -245,6 +245,18 @@ static void go_outside(struct carry *c, const struct call *call, const struct ca
 	reply(c, call, r);
 }
 
+/* Connected already: 0, once, or EISCONN, whatever the address. It is not called with the app's: should
+ * the connection end at this moment, it could begin another one. */
+static int connect_to_peer(const struct call *call)
+{
+	struct call same = *call;
+
+	same.size = sizeof(same.address);
+	if (getpeername(call->socket_fd, (struct sockaddr *)&same.address, &same.size) < 0)
+		return -errno;
+	return call_connect(call->socket_fd, &same, true);
+}
+
 /* The socket is one of ours already: connected, or not any more. */
 static bool is_in_use(struct carry *c, struct call *call)
 {
@@ -260,8 +272,7 @@ static bool is_in_use(struct carry *c, struct call *call)
 		if (r == 0)
 			return false;
 	} else if (info.tcpi_state != TCP_SYN_SENT) {
-		/* Not to be connected anew: at once 0, once, or EISCONN. */
-		r = call_connect(call->socket_fd, call, blocking);
+		r = connect_to_peer(call);
 	} else if (blocking) {
 		r = waiting_add(c->waiting, call, TAKE_FD(call->socket_fd));
 		if (r == 0)
@@ -308,6 +319,7 @@ static void *go_on(void *data)
 	cleanup_close int fd = -EBADF;
 	int r = a->verdict == CONSENT_ALLOW ? caller_fd_flags(a->call.tid, a->call.fd, &flags) : -EACCES;
 
+	a->call.judged = a->verdict == CONSENT_ALLOW;
 	if (r == 0)
 		r = connect_outside(a->carry, &a->call, &flags, &fd);
 	if (fd >= 0 && !flags.nonblocking && is_under_way(r))
@@ -389,6 +401,7 @@ static void connect_tcp(struct carry *c, struct call *call)
 	memcpy(q.address, &call->target.v6, call->target.family == AF_INET ? 4 : 16);
 	switch (c->config.judge.decide(c->config.judge.data, &q, call->tid)) {
 	case CONSENT_ALLOW:
+		call->judged = true;
 		go_outside(c, call, &flags);
 		return;
 	case CONSENT_ASK:

@@ -137,16 +137,15 @@ int waiting_add(struct waiting *w, const struct call *call, int socket_fd)
 	return 0;
 }
 
-/* Called again, connect says how it ended, as it would have said itself. */
 static bool finish(struct waiting *w, struct entry *e)
 {
 	struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT, .data.ptr = e};
-	int r = call_connect(e->call.socket_fd, &e->call, true);
+	int r = call_result(e->call.socket_fd, &e->call);
 
-	if ((r == -EALREADY || r == -EINPROGRESS) &&
+	if (r == -EINPROGRESS &&
 	    epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, e->call.socket_fd, &event) == 0)
 		return false;
-	waiting_reply(w->listener_fd, e->call.id, r == -EISCONN ? 0 : r);
+	waiting_reply(w->listener_fd, e->call.id, r);
 	(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, e->call.socket_fd, NULL);
 	return true;
 }

@@ -13,7 +13,7 @@ import host_net  # noqa: E402
 host_net.enter()
 
 from common import PLACE, Case, main, write  # noqa: E402
-from host_net import OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY  # noqa: E402
+from host_net import OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY, deaf  # noqa: E402
 
 HOST = host_net.Host(PLACE)
 # Put before the code that runs inside. way(): by which way was it connected?
@@ -31,15 +31,6 @@ def error(f, *a):
 def echoes(s):
     s.sendall(b"echo"); s.sendall(b"x"); return s.recv(1) == b"x"
 """
-
-
-def deaf(address, port):
-    """A port that answers nobody: its queue is full. Returns what ends it."""
-    sockets = [socket.create_server((address, port), backlog=0)] + [socket.socket() for _ in range(4)]
-    for s in sockets[1:]:
-        s.setblocking(False)
-        s.connect_ex((address, port))
-    return lambda: [s.close() for s in sockets]
 
 
 class FastPath(Case):

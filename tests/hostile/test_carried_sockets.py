@@ -10,7 +10,7 @@ import host_net  # noqa: E402
 
 host_net.enter()
 
-from host_net import OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY  # noqa: E402
+from host_net import OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY, deaf  # noqa: E402
 from lab import BIN, CALL, PLACE, Attack, main, write  # noqa: E402
 
 HOST = host_net.Host(PLACE)
@@ -75,6 +75,29 @@ class Carried(Attack):
                  "    s = held(); print(attempt(lambda: s.sendto(b'x', a)))\n"
                  "    s = held(); unspec(s); s.setsockopt(6, 30, 1); print(attempt(lambda: s.connect(a)))\n",
                  ["EISCONN", "EACCES", "ENOTSUP", "ok", "EACCES"] * 2 + ["EACCES", "EACCES", "ENOTSUP", "ok", "EACCES"] * 2)
+
+    def test_two_wait_for_one_connection(self):
+        """The second names another host. When the first is refused, nothing begins anew for the second."""
+        for prompt in BOTH:
+            release = deaf(PUBLIC, 9)
+            code = (LOOK + "import signal\ns = socket.socket()\n"
+                    "def one(a): out.append(attempt(lambda: s.connect(a)))\n"
+                    f"out = []; both = [threading.Thread(target=one, args=(a,)) for a in (({PUBLIC!r}, 9), ({OTHER!r}, 80), ({PRIVATE!r}, 80))]\n"
+                    "def state(): return s.getsockopt(6, 11, 1)[0]\n"
+                    "both[0].start()\n"
+                    "while state() != 2: pass\n"
+                    "for t in both[1:]: t.start()\n"
+                    "print('wait', flush=True); input()\n"
+                    "for t in both: t.join()\n"
+                    "print(*sorted(out), flush=True); input()\n")
+            app = self.start("python3", "-c", code, prompt=prompt, options=("--allow-host", PUBLIC))
+            self.assertEqual(app.stdout.readline(), "wait\n")
+            release()
+            app.stdin.write("\n")
+            app.stdin.flush()
+            self.assertEqual(app.stdout.readline().split()[-1:], ["ECONNREFUSED"])
+            app.communicate("\n", timeout=60)
+            self.assertEqual(HOST.calls, [])
 
     def test_nobody_is_let_in(self):
         code = ("def tries(s):\n"

@@ -23,15 +23,6 @@ HOST = host_net.Host(PLACE)
 CLIENT = ("--net", "client")
 
 
-def deaf(address, port):
-    """A port that answers nobody: its queue is full. Returns what ends it."""
-    sockets = [socket.create_server((address, port), backlog=0)] + [socket.socket() for _ in range(4)]
-    for s in sockets[1:]:
-        s.setblocking(False)
-        s.connect_ex((address, port))
-    return lambda: [s.close() for s in sockets]
-
-
 class Network(Attack):
     def setUp(self):
         super().setUp()
