@@ -28,7 +28,9 @@ from mutant_table import MUTANTS  # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COPIED = ("src", "tests", "clients", "tools", "data", "docs", "bench", "fuzz", "meson.build", "meson_options.txt")
 TARGETS = ("src/cli/appsilo", "src/cli/appsilo-broker", "src/cli/appsilo-tool", "src/cli/appsilo-net", "src/cli/appsilo-server",
-           "tests/host-without")
+           "tests/host-without",
+           "src/server/appsilo-zygote-exec",
+           "src/server/appsilo-zygote-python.so")
 PROGRAMS = ("launcher_calls", "launcher_fake_call", "path_flip", "path_rename_race", "resource_bomb", "socket_race",
             "terminal_push")
 TEST_TIMEOUT_S = 420
