@@ -430,8 +430,6 @@ int notify_start(int listener_fd, struct gate *gate, struct attach *attach, stru
 	*n = (struct notify){.listener_fd = listener_fd, .gate = gate, .attach = attach, .carry = carry};
 	pthread_mutex_init(&n->lock, NULL);
 	k_notif_wake_here(listener_fd);
-	if (carry)
-		carry_listen(carry, listener_fd);
 	r = thread_detached(serve, n);
 	if (r < 0)
 		free(n);

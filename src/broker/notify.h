@@ -16,7 +16,7 @@
 
 /**
  * Serve @listener_fd (taken over) until the sandbox ends.
- * @carry  used by the thread from now on; NULL: no network
+ * @carry  listening, used by the thread from now on; NULL: no network
  * Returns 0; -errno.
  */
 int notify_start(int listener_fd, struct gate *gate, struct attach *attach, struct carry *carry) must_check;

@@ -2,11 +2,13 @@
 #include "carry/carry.h"
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/thread.h"
 #include "carry/call.h"
 #include "carry/caller.h"
 #include "carry/socket_copy.h"
 #include "carry/waiting.h"
+#include "isolation/control.h"
 #include "isolation/kernel.h"
 #include "network/policy.h"
 #include "transport/inner.h"
@@ -52,6 +54,7 @@ struct carry_asked {
 struct carry {
 	struct carry_config config;
 	int listener_fd; /* borrowed */
+	struct carry_init init;
 	uint64_t own_cookie;
 	bool rare_options;   /* some socket has them */
 	int64_t set_made_ms; /* when the last was */
@@ -102,8 +105,9 @@ int carry_new(const struct carry_config *config, struct carry **ret)
 	return 0;
 }
 
-void carry_listen(struct carry *c, int listener_fd)
+void carry_listen(struct carry *c, int listener_fd, const struct carry_init *init)
 {
+	c->init = *init;
 	k_notif_wake_here(listener_fd);
 	c->listener_fd = listener_fd;
 	waiting_listen(c->waiting, listener_fd);
@@ -448,15 +452,33 @@ static void take_bind(struct carry *c, const struct seccomp_notif *notif, struct
 	reply(c, call, r);
 }
 
-/* Unix sockets too: let go on, another thread could put one of the host's in its place, which
- * would listen on any free port. */
+/* Let go on, another thread could put one of the host's in its place, which would listen on any
+ * free port. Listened on by us, whoever connects would take the app for one of the user's own processes. */
+static void listen_by_init(const struct carry *c, const struct call *call, int backlog)
+{
+	struct control_message order = {.kind = CONTROL_LISTEN, .value = backlog, .call = call->id};
+	int r = fd_send(c->init.control_fd, &order, sizeof(order), &call->socket_fd, 1);
+
+	if (r < 0)
+		reply(c, call, r);
+}
+
+void carry_listened(const struct carry *c, uint64_t call, int code)
+{
+	waiting_reply(c->listener_fd, call, code);
+}
+
 static void take_listen(struct carry *c, const struct seccomp_notif *notif, struct call *call)
 {
-	int r = 0;
+	int backlog = (int)notif->data.args[1], r = 0;
 
 	if (!still_stands(c, call->id))
 		return;
-	if (call->hosts || listen(call->socket_fd, (int)notif->data.args[1]) < 0)
+	if (call->domain == AF_UNIX) {
+		listen_by_init(c, call, backlog);
+		return;
+	}
+	if (call->hosts || listen(call->socket_fd, backlog) < 0)
 		r = call->hosts ? -EINVAL : -errno;
 	reply(c, call, r);
 }
@@ -479,9 +501,15 @@ bool carry_take(struct carry *c, const struct seccomp_notif *notif)
 		c->rare_options = true;
 		let_go_on(c, notif->id);
 		return true;
+	case SYS_listen:
+		/* Its own, and no thread of the app reaches its descriptors. */
+		if ((pid_t)notif->pid == c->init.pid) {
+			let_go_on(c, notif->id);
+			return true;
+		}
+		break;
 	case SYS_connect:
 	case SYS_bind:
-	case SYS_listen:
 		break;
 	default:
 		return false;

@@ -9,7 +9,7 @@
  * the host's. Whatever is carried out is carried out on a descriptor and an address of our own,
  * which no other thread of the app can change. A call is let go on (CONTINUE) only on what was
  * seen to be a unix socket; should another thread put one of the host's in its place, Landlock
- * refuses connect and bind, and listen is never let go on.
+ * refuses connect and bind, and listen is never let go on, but of init.
  *
  * One thread; carry_answered() from any.
  */
@@ -49,11 +49,21 @@ struct carry_config {
 	gid_t gid;
 };
 
+/* The launcher's end of init's control socket, and init itself, which listens on unix sockets for the app:
+ * the listener's credentials are of whoever does. */
+struct carry_init {
+	int control_fd; /* borrowed */
+	pid_t pid;
+};
+
 /** All that it opens it opens now. Returns 0; -errno. */
 int carry_new(const struct carry_config *config, struct carry **ret) must_check;
 
 /** Whose notifications are taken; borrowed. Before anything else. */
-void carry_listen(struct carry *carry, int listener_fd);
+void carry_listen(struct carry *carry, int listener_fd, const struct carry_init *init);
+
+/** Init has listened: CONTROL_LISTENED. */
+void carry_listened(const struct carry *carry, uint64_t call, int code);
 
 /** Wait for a notification and take it. */
 void carry_receive(struct carry *carry);

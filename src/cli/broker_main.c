@@ -354,6 +354,14 @@ static void *cwd_thread(void *data)
 	return NULL;
 }
 
+static void on_listened(void *data, uint64_t call, int code)
+{
+	struct broker *b = data;
+
+	if (b->carry)
+		carry_listened(b->carry, call, code);
+}
+
 static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsilo_error *err)
 {
 	struct broker *b = data;
@@ -363,6 +371,9 @@ static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsi
 	for (size_t i = 0; i < b->n_start; i++)
 		if (attached & 1u << i)
 			attach_started(b->attach, &b->start[i]);
+	if (listener_fd >= 0 && b->carry)
+		carry_listen(b->carry, listener_fd,
+			     &(struct carry_init){b->monitor.control_fd, b->handoff.init_pid});
 	r = listener_fd < 0 ? 0 : notify_start(listener_fd, b->gate, b->attach, b->carry);
 	if (r == 0 && b->wait_for_cwd)
 		r = thread_detached(cwd_thread, b);
@@ -437,6 +448,7 @@ static void setup_monitor(struct broker *b)
 	memcpy(b->monitor.meter.fds, &b->handoff.fds[HANDOFF_METER], sizeof(b->monitor.meter.fds));
 	output_init(&b->monitor.output, &b->handoff.fds[HANDOFF_OUTPUT], b->options.output_bytes);
 	b->monitor.on_ready = on_ready;
+	b->monitor.on_listened = on_listened;
 	b->monitor.leave_early = true;
 	b->monitor.data = b;
 	b->hooks = (struct terminal_hooks){take_terminal, release_terminal, interrupt_app, b};

@@ -149,7 +149,7 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 	cleanup(limits_endp) struct limits limits = LIMITS_NONE;
 	cleanup(close_monitor) struct monitor *m = &monitor;
 	bool early = can_start_early(p);
-	pid_t init_pid;
+	pid_t init_pid = 0;
 	int r, late_fd = -EBADF;
 
 	r = limits_start(p, &limits, err);
@@ -182,6 +182,7 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 		return error_set(err, r, "run: hand the plan over");
 	close_keep_errno(TAKE_FD(p->plan.net_fd)); /* init has its own */
 	judge->policy = p->network;
+	judge->init_pid = init_pid;
 	if (r == 0 && p->package.active)
 		r = let_package_go(p, m->control_fd, err);
 	if (r < 0 && r != -EPIPE)
@@ -232,7 +233,7 @@ static int run_zygote(char **words)
 	struct monitor_outcome outcome = {0};
 	cleanup(close_monitor) struct monitor *m = calloc(1, sizeof(*m));
 	int exit_code = 125;
-	pid_t init_pid;
+	pid_t init_pid = 0;
 	int r = m ? prepare_options(words, false, &p, &err) : error_set(&err, -ENOMEM, "zygote");
 
 	if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)

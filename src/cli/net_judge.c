@@ -137,6 +137,11 @@ static void go_on(void *data)
 	carry_step(((struct net_judge *)data)->carry);
 }
 
+static void on_listened(void *data, uint64_t call, int code)
+{
+	carry_listened(((struct net_judge *)data)->carry, call, code);
+}
+
 static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsilo_error *err)
 {
 	struct net_judge *j = data;
@@ -147,7 +152,7 @@ static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsi
 	j->listener_fd = listener_fd;
 	if (listener_fd < 0)
 		return 0;
-	carry_listen(j->carry, listener_fd);
+	carry_listen(j->carry, listener_fd, &(struct carry_init){m->control_fd, j->init_pid});
 	m->sources[m->n_sources++] = (struct monitor_source){listener_fd, take_call, j};
 	m->sources[m->n_sources++] = (struct monitor_source){carry_fd(j->carry), go_on, j};
 	return 0;
@@ -171,6 +176,7 @@ int net_judge_start(struct net_judge *j, const struct plan *plan, struct monitor
 	j->fd = plan->net_judge_fd;
 	m->sources[m->n_sources++] = (struct monitor_source){j->fd, take_messages, j};
 	m->on_ready = on_ready;
+	m->on_listened = on_listened;
 	m->data = j;
 	return 0;
 }

@@ -17,6 +17,7 @@ struct net_judge {
 	struct monitor *monitor;   /* borrowed */
 	struct names *names;	   /* that appsilo-net told */
 	struct carry *carry;
+	pid_t init_pid; /* set before the app runs */
 	int listener_fd; /* owned */
 	bool begun;
 	struct net_servers_seen servers;

@@ -25,6 +25,7 @@ enum control_kind {
 	CONTROL_FAILED,	   /* nothing ran; text says why, value is the exit code */
 	CONTROL_STOPPED,   /* the app's job stopped (value: signal) */
 	CONTROL_EXITED,	   /* the app ended; usage filled; nothing of it runs any more */
+	CONTROL_LISTENED,  /* CONTROL_LISTEN was done; call, and value: 0 or -errno */
 	/* parent -> I, with a brokered view: while the root is built */
 	CONTROL_ATTACH, /* show the host folder text over the view; value: 1 writable */
 	CONTROL_BUILD,	/* no more of them; value: CONTROL_BUILD_*; status: how many ports of the
@@ -33,6 +34,8 @@ enum control_kind {
 	CONTROL_GO,	/* exec the app now */
 	CONTROL_SIGNAL, /* pass a signal (value) to the app */
 	CONTROL_RESUME, /* continue a stopped app; value: in front on its pty */
+	CONTROL_LISTEN, /* listen on the unix socket that comes with it; value: backlog. By init, so that
+			 * whoever asks for the listener's credentials finds somebody of the sandbox */
 	CONTROL_END,	/* kill all of the app; CONTROL_EXITED says what it had used */
 };
 
@@ -41,6 +44,7 @@ struct control_message {
 	int32_t value;	/* signal, exit code */
 	int32_t status; /* CONTROL_EXITED: wait status */
 	uint32_t has_pty, has_listener;
+	uint64_t call; /* CONTROL_LISTEN: whose; CONTROL_LISTENED: the same */
 	int64_t cpu_us, max_rss_bytes;
 	char text[PATH_MAX];
 };

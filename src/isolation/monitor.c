@@ -234,6 +234,10 @@ static bool take_message(struct monitor *m, struct monitor_outcome *ret)
 	case CONTROL_STOPPED:
 		stop_with_app(m, message.value);
 		return false;
+	case CONTROL_LISTENED:
+		if (m->on_listened)
+			m->on_listened(m->data, message.call, message.value);
+		return false;
 	case CONTROL_EXITED:
 		take_end(m, &message, ret);
 		return true;
@@ -245,6 +249,7 @@ static bool take_message(struct monitor *m, struct monitor_outcome *ret)
 	case CONTROL_GO:
 	case CONTROL_SIGNAL:
 	case CONTROL_RESUME:
+	case CONTROL_LISTEN:
 	case CONTROL_END:
 		break;
 	}

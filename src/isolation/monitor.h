@@ -54,6 +54,8 @@ struct monitor {
 	/* Called once after CONTROL_READY, whose value is @attached; takes @listener_fd and, if
 	 * init waits, sends CONTROL_GO when the app may start, now or later. May be NULL. */
 	int (*on_ready)(void *data, int listener_fd, uint32_t attached, struct appsilo_error *err);
+	/* CONTROL_LISTENED came. NULL: nobody asks for it. */
+	void (*on_listened)(void *data, uint64_t call, int code);
 	void *data;
 	bool ready, ended;	/* init has said so */
 	bool told_to_end;	/* by a signal, which was passed on */

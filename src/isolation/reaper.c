@@ -154,6 +154,15 @@ static void reap(const struct plan *plan, const struct app *app)
 	}
 }
 
+static void listen_for(const struct plan *plan, const struct control_message *order, int socket_fd)
+{
+	struct control_message m = {.kind = CONTROL_LISTENED, .call = order->call};
+
+	m.value = listen(socket_fd, order->value) < 0 ? -errno : 0;
+	if (fd_send(plan->control_fd, &m, sizeof(m), NULL, 0) < 0)
+		_exit(125);
+}
+
 static void take_order(const struct plan *plan, const struct app *app, int slave_fd)
 {
 	struct control_message m;
@@ -168,6 +177,9 @@ static void take_order(const struct plan *plan, const struct app *app, int slave
 		pass_signal(app, m.value, slave_fd);
 	} else if (m.kind == CONTROL_RESUME) {
 		resume(app, m.value, slave_fd);
+	} else if (m.kind == CONTROL_LISTEN) {
+		listen_for(plan, &m, fds[0]);
+		close_keep_errno(fds[0]);
 	} else if (m.kind == CONTROL_END) {
 		report_end(plan, SIGKILL);
 	}

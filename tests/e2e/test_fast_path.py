@@ -168,9 +168,11 @@ class FastPath(Case):
                 "v.connect(u.getsockname()); v.send(b'z'); print(u.recv(1))\n"
                 "os.chdir('/tmp'); s = socket.socket(socket.AF_UNIX); s.bind('sock'); s.listen(); c = socket.socket(socket.AF_UNIX); c.connect('sock'); d, _ = s.accept()\n"
                 "p, uid, gid = struct.unpack('3i', d.getsockopt(1, 17, 12)); print(p == os.getpid(), uid == os.getuid())\n"
+                # Whoever connects finds somebody of the sandbox: its pid 1.
+                "p, uid, gid = struct.unpack('3i', c.getsockopt(1, 17, 12)); print(p, uid == os.getuid())\n"
                 "s = socket.socket(socket.AF_UNIX); s.bind('\\0name'); s.listen(); c = socket.socket(socket.AF_UNIX); print(error(c.connect, '\\0name'))\n"
                 "print(error(socket.socket().connect, ('127.0.0.1', 5432)), error(socket.socket().bind, ('1.1.1.1', 0)))\n")
-        self.inside(code, ["b'y'", "True", "True", "b'z'", "True", "True", "ok", "ECONNREFUSED", "EADDRNOTAVAIL"])
+        self.inside(code, ["b'y'", "True", "True", "b'z'", "True", "True", "1", "True", "ok", "ECONNREFUSED", "EADDRNOTAVAIL"])
 
     def test_what_is_asked_waits_for_the_answer(self):
         script = write(PLACE + "/yes.py", "import json, sys\nfor line in sys.stdin:\n    q = json.loads(line)\n"
