@@ -262,8 +262,8 @@ class Jobs(Case):
         s.type(RUN + "bash --norc --noprofile -i\n")
         s.wait_for("bash-")
         # It says when it goes on: by then it has the terminal, and a key is for it. Short sleeps:
-        # a signal just before a long one would be heard after it.
-        s.type("python3 -c 'import signal, time; signal.signal(18, lambda *_: print(\"AG\" + \"AIN\", flush=True)); "
+        # a signal just before a long one would be heard after it. It comes in the middle of a print, too.
+        s.type("python3 -c 'import os, signal, time; signal.signal(18, lambda *_: os.write(1, b\"AG\" + b\"AIN\\n\") and None); "
                "print(\"RUN\" + \"NING\", flush=True); [time.sleep(0.1) for _ in range(600)]'\n")
         s.wait_for("RUNNING")
         s.type("\x1a")

@@ -16,7 +16,7 @@ import host_net  # noqa: E402
 host_net.enter()
 
 from common import LOG, descendants  # noqa: E402
-from host_net import BY_PACKETS, METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY  # noqa: E402
+from host_net import BY_PACKETS, METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY, deaf  # noqa: E402
 from lab import CALL, HOME, PLACE, STATE, WORK, Attack, children_of, main, read, write  # noqa: E402
 
 HOST = host_net.Host(PLACE)
