@@ -225,8 +225,10 @@ static void talk_without_end_between_questions_is_a_failure(void **state)
 {
 	struct person *p = *state;
 
-	hire(p, "read q; " ANSWER("1") "exec yes", PATIENT_MS);
+	/* It talks once its answer has been taken: together with it, it would be one. */
+	hire(p, "read q; " ANSWER("1") "while [ ! -e taken ]; do sleep 0.01; done; exec yes", PATIENT_MS);
 	is_allowed(p);
+	close(open("taken", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	is_denied(p, "more than one line");
 	waitpid(p->pid, NULL, 0); /* ended by SIGKILL, or by SIGPIPE just before */
 }
