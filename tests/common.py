@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the end-to-end tests share: running appsilo, scripted prompters, reading the store."""
+import contextlib
 import json
 import os
 import shutil
@@ -58,11 +59,12 @@ def facts(path):
 
 
 def descendants(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            below = [int(word) for word in file.read().split()]
-    except OSError:
-        return []
+    """Every process below @pid, whichever of its threads started it."""
+    below = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                below += [int(word) for word in file.read().split()]
     return below + [pid for child in below for pid in descendants(child)]
 
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 
-from common import APPSILO, Case, HOME
+from common import APPSILO, Case, HOME, descendants
 
 
 class Server:
@@ -59,7 +59,7 @@ class Server:
         return [float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name)][0]
 
     def children(self):
-        return children(self.process.pid)
+        return descendants(self.process.pid)
 
     def stop(self, how=signal.SIGTERM, timeout=60):
         if self.process.poll() is None:
@@ -69,18 +69,6 @@ class Server:
         self.process.stdout.close()
         self.process.stderr.close()
         return code
-
-
-def children(pid):
-    """Every process below @pid, whichever of its threads started it."""
-    below = []
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as file:
-                below += [int(word) for word in file.read().split()]
-    except OSError:
-        pass
-    return below + [pid for child in below for pid in children(child)]
 
 
 def events(data):

@@ -183,11 +183,9 @@ static void *serve(void *data)
 /* By which names the app came to the address: all that was told before its call. */
 static void add_names(struct network *n, struct net_question *q, bool *ret_once)
 {
-	struct net_address address = {.family = q->family}, real;
+	struct net_address address = net_question_address(q), real = net_address_real(&address);
 	int64_t now_ms = clock_monotonic_ms();
 
-	memcpy(&address.v6, q->address, q->family == AF_INET ? 4 : 16);
-	real = net_address_real(&address);
 	(void)take_messages(n);
 	pthread_mutex_lock(&n->lock);
 	names_tell(n->names, now_ms, &real, q);

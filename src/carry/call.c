@@ -17,6 +17,13 @@ static int option(int fd, int name, int *ret)
 	return getsockopt(fd, SOL_SOCKET, name, ret, &size) < 0 ? -errno : 0;
 }
 
+int call_netns_cookie(int socket_fd, uint64_t *ret)
+{
+	socklen_t size = sizeof(*ret);
+
+	return getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, ret, &size) < 0 ? -errno : 0;
+}
+
 static int read_own_address(struct call *call)
 {
 	struct sockaddr_storage address = {0};
@@ -37,7 +44,6 @@ int call_find_socket(const struct seccomp_notif *notif, uint64_t own_cookie, str
 {
 	int protocol = 0, r;
 	uint64_t cookie = 0;
-	socklen_t size = sizeof(cookie);
 
 	*ret = (struct call){.id = notif->id,
 			     .tid = (pid_t)notif->pid,
@@ -51,9 +57,8 @@ int call_find_socket(const struct seccomp_notif *notif, uint64_t own_cookie, str
 		return r;
 	r = option(ret->socket_fd, SO_PROTOCOL, &protocol);
 	ret->tcp = protocol == IPPROTO_TCP;
-	if (r == 0 && ret->tcp &&
-	    getsockopt(ret->socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) < 0)
-		r = -errno;
+	if (r == 0 && ret->tcp)
+		r = call_netns_cookie(ret->socket_fd, &cookie);
 	ret->hosts = cookie == own_cookie;
 	return r;
 }

@@ -37,8 +37,11 @@ int call_result(int socket_fd, const struct call *call) must_check;
 
 #define CALL_NONE ((struct call){.socket_fd = -EBADF})
 
+/** Which network namespace a socket is of. Returns 0; -errno. */
+int call_netns_cookie(int socket_fd, uint64_t *ret) must_check;
+
 /**
- * Fill in the caller's socket. @own_cookie is of our network namespace (SO_NETNS_COOKIE).
+ * Fill in the caller's socket. @own_cookie is of our network namespace.
  * Returns 0; -errno, as the call is to fail. @ret is to be released with call_done(), whatever comes.
  */
 int call_find_socket(const struct seccomp_notif *notif, uint64_t own_cookie, struct caller *last,

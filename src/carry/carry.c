@@ -28,9 +28,6 @@ struct seccomp_notif_addfd {
 	uint32_t flags, srcfd, newfd, newfd_flags;
 };
 #endif
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
 
 /* A set that is about to be made is not there to be found yet. */
 #define SET_SETTLED_MS 1000
@@ -86,11 +83,8 @@ int carry_new(const struct carry_config *config, struct carry **ret)
 {
 	cleanup_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct carry *c = calloc(1, sizeof(*c));
-	socklen_t size = sizeof(c->own_cookie);
-	int r = c ? 0 : -ENOMEM;
+	int r = !c ? -ENOMEM : fd < 0 ? -errno : call_netns_cookie(fd, &c->own_cookie);
 
-	if (r == 0 && (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &c->own_cookie, &size) < 0))
-		r = -errno;
 	if (r == 0)
 		r = waiting_new(&c->waiting);
 	if (r < 0) {
@@ -108,7 +102,6 @@ int carry_new(const struct carry_config *config, struct carry **ret)
 void carry_listen(struct carry *c, int listener_fd, const struct carry_init *init)
 {
 	c->init = *init;
-	k_notif_wake_here(listener_fd);
 	c->listener_fd = listener_fd;
 	waiting_listen(c->waiting, listener_fd);
 }
@@ -156,6 +149,20 @@ static int wait_here(int socket_fd, const struct call *call)
 	return r;
 }
 
+/* Answer @call, whose connection on @socket_fd (taken over) began with @r; a caller that waits for it,
+ * when it has ended. */
+static void answer(struct carry *c, const struct call *call, int socket_fd, bool blocking, int r)
+{
+	cleanup_close int fd = socket_fd;
+
+	if (blocking && is_under_way(r)) {
+		r = waiting_add(c->waiting, call, TAKE_FD(fd));
+		if (r == 0)
+			return;
+	}
+	reply(c, call, r);
+}
+
 /* The error that is pending: -errno; 0: none. */
 static int take_error(int socket_fd)
 {
@@ -177,12 +184,7 @@ static void connect_inside(struct carry *c, struct call *call)
 	/* Dissolved, it would have to say that it was reset; nobody asks the app's next connection. */
 	if (call->hosts && r == 0)
 		(void)take_error(call->socket_fd);
-	if (blocking && is_under_way(r)) {
-		r = waiting_add(c->waiting, call, TAKE_FD(call->socket_fd));
-		if (r == 0)
-			return;
-	}
-	reply(c, call, r);
+	answer(c, call, TAKE_FD(call->socket_fd), blocking, r);
 }
 
 static int put_in_place(const struct carry *c, const struct call *call, int socket_fd, bool close_on_exec)
@@ -238,15 +240,9 @@ static int connect_outside(const struct carry *c, const struct call *call,
 
 static void go_outside(struct carry *c, const struct call *call, const struct caller_fd_flags *flags)
 {
-	cleanup_close int fd = -EBADF;
-	int r = connect_outside(c, call, flags, &fd);
+	int fd, r = connect_outside(c, call, flags, &fd);
 
-	if (!flags->nonblocking && is_under_way(r)) {
-		r = waiting_add(c->waiting, call, TAKE_FD(fd));
-		if (r == 0)
-			return;
-	}
-	reply(c, call, r);
+	answer(c, call, fd, !flags->nonblocking, r);
 }
 
 /* Connected already: 0, once, or EISCONN, whatever the address. It is not called with the app's: should
@@ -277,12 +273,8 @@ static bool is_in_use(struct carry *c, struct call *call)
 			return false;
 	} else if (info.tcpi_state != TCP_SYN_SENT) {
 		r = connect_to_peer(call);
-	} else if (blocking) {
-		r = waiting_add(c->waiting, call, TAKE_FD(call->socket_fd));
-		if (r == 0)
-			return true;
 	}
-	reply(c, call, r);
+	answer(c, call, TAKE_FD(call->socket_fd), blocking, r);
 	return true;
 }
 

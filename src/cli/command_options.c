@@ -1,42 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a command's words by its table: apart from the commands, for appsilo-server. */
-#include "base/text.h"
 #include "cli/command.h"
 #include <string.h>
-
-/* "; did you mean X?", or where to look. */
-static int unknown_option(const char *command, const struct option_row *table, const char *word,
-			  struct appsilo_error *err)
-{
-	const char *best = NULL;
-	size_t least = 4;
-	char shown[256];
-
-	for (; table && table->name; table++) {
-		size_t d = text_distance(word, table->name);
-
-		if (d < least) {
-			least = d;
-			best = table->name;
-		}
-	}
-	text_show(word, shown, sizeof(shown));
-	if (best)
-		return error_say(err, -EINVAL, "%s: unknown option %s; did you mean %s?", command, shown,
-				 best);
-	return error_say(err, -EINVAL, "%s: unknown option %s; see appsilo %s --help", command, shown,
-			 command);
-}
-
-static const struct option_row *find_row(const struct option_row *table, const char *word)
-{
-	size_t n = strcspn(word, "=");
-
-	for (; table && table->name; table++)
-		if (strlen(table->name) == n && strncmp(table->name, word, n) == 0)
-			return table;
-	return NULL;
-}
 
 int command_options(int argc, char **argv, const struct option_row *table,
 		    int (*take)(void *data, const struct option_row *row, const char *value),
@@ -57,12 +22,10 @@ int command_options(int argc, char **argv, const struct option_row *table,
 			argv[1 + kept++] = argv[i];
 			continue;
 		}
-		row = find_row(table, argv[i]);
+		row = option_find(table, argv[i], &value);
 		if (!row)
-			return unknown_option(argv[0], table, argv[i], err);
-		if (strchr(argv[i], '='))
-			value = strchr(argv[i], '=') + 1;
-		else if (row->argument && i + 1 < argc)
+			return option_unknown(argv[0], table, argv[i], err);
+		if (!value && row->argument && i + 1 < argc)
 			value = argv[++i];
 		if (!row->argument != !value || (value && !*value))
 			return error_say(err, -EINVAL, "%s: %s %s", argv[0], row->name,

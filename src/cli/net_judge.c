@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "consent/host_words.h"
+#include "isolation/kernel.h"
 #include <string.h>
 #include <sys/socket.h>
 
@@ -115,12 +116,10 @@ static void take_messages(void *data)
 static enum consent_verdict decide_call(void *data, struct net_question *q, pid_t pid)
 {
 	struct net_judge *j = data;
-	struct net_address address = {.family = q->family}, real;
+	struct net_address address = net_question_address(q), real = net_address_real(&address);
 	uint32_t row;
 
 	(void)pid;
-	memcpy(&address.v6, q->address, q->family == AF_INET ? 4 : 16);
-	real = net_address_real(&address);
 	/* All that was told before the call. */
 	take_messages(j);
 	names_tell(j->names, clock_monotonic_ms(), &real, q);
@@ -152,6 +151,7 @@ static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsi
 	j->listener_fd = listener_fd;
 	if (listener_fd < 0)
 		return 0;
+	k_notif_wake_here(listener_fd);
 	carry_listen(j->carry, listener_fd, &(struct carry_init){m->control_fd, j->init_pid});
 	m->sources[m->n_sources++] = (struct monitor_source){listener_fd, take_call, j};
 	m->sources[m->n_sources++] = (struct monitor_source){carry_fd(j->carry), go_on, j};

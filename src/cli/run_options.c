@@ -120,42 +120,6 @@ int run_parse_time(const char *text, uint64_t *ret_ms)
 	return -EINVAL;
 }
 
-static const struct option_row *find_row(const char *word, const char **ret_inline)
-{
-	size_t n = strcspn(word, "=");
-
-	*ret_inline = NULL;
-	for (const struct option_row *row = run_option_table; row->name; row++) {
-		if (strlen(row->name) != n || strncmp(row->name, word, n) != 0)
-			continue;
-		if (word[n] == '=')
-			*ret_inline = word + n + 1;
-		return row;
-	}
-	return NULL;
-}
-
-static int unknown_option(const char *word, struct appsilo_error *err)
-{
-	const char *best = NULL;
-	size_t least = 4;
-	char shown[256];
-
-	for (const struct option_row *row = run_option_table; row->name; row++) {
-		size_t d = text_distance(word, row->name);
-
-		if (d < least) {
-			least = d;
-			best = row->name;
-		}
-	}
-	text_show(word, shown, sizeof(shown));
-	if (best)
-		return error_say(err, -EINVAL, "run: unknown option %s; did you mean %s?", shown,
-				 best);
-	return error_say(err, -EINVAL, "run: unknown option %s; see appsilo run --help", shown);
-}
-
 static int bad_value(const struct option_row *row, const char *value, const char *hint,
 		     struct appsilo_error *err)
 {
@@ -370,11 +334,11 @@ int run_options_parse(char *const *words, bool lenient, struct run_options *ret,
 			words++;
 			break;
 		}
-		row = find_row(*words, &value);
+		row = option_find(run_option_table, *words, &value);
 		if (!row && lenient)
 			break;
 		if (!row)
-			return unknown_option(*words, err);
+			return option_unknown("run", run_option_table, *words, err);
 		if (row->argument && !value)
 			value = *++words;
 		if (row->argument && !value)

@@ -7,7 +7,7 @@
 #ifndef APPSILO_CLI_RUN_OPTIONS_H
 #define APPSILO_CLI_RUN_OPTIONS_H
 
-#include "base/error.h"
+#include "cli/option_table.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,13 +43,6 @@ enum run_option_id {
 	RUN_PACKAGE,
 	RUN_APP,
 	RUN_HELP,
-};
-
-struct option_row {
-	int id;
-	const char *name;     /* with its dashes */
-	const char *argument; /* word for the help text; NULL: takes none */
-	const char *summary;
 };
 
 /* Ends with a row whose name is NULL. */

@@ -104,22 +104,6 @@ static int make_request(struct talk *t, const struct run_request *r, const struc
 	return 0;
 }
 
-static bool keep(struct run_output *out, const char *bytes, size_t size)
-{
-	char *bigger;
-
-	if (out->size + size > out->capacity) {
-		bigger = realloc(out->data, (out->size + size) * 2);
-		if (!bigger)
-			return false;
-		out->data = bigger;
-		out->capacity = (out->size + size) * 2;
-	}
-	memcpy(out->data + out->size, bytes, size);
-	out->size += size;
-	return true;
-}
-
 static void put_out(struct talk *t, enum run_channel channel, const char *bytes, size_t size)
 {
 	size_t n = size < t->output_left ? size : (size_t)t->output_left;
@@ -127,7 +111,7 @@ static void put_out(struct talk *t, enum run_channel channel, const char *bytes,
 	t->output_left -= n;
 	if (n && t->control->output)
 		(void)t->control->output(t->control->data, channel, bytes, n);
-	else if (n && !keep(&t->step->out[channel], bytes, n))
+	else if (n && !run_output_add(&t->step->out[channel], bytes, n))
 		t->why = SANDBOX_OUTPUT_LIMIT;
 	if (n < size)
 		t->why = SANDBOX_OUTPUT_LIMIT;

@@ -83,6 +83,9 @@ int run_request(const struct run_place *place, const struct run_request *r,
 		const struct run_control *control, struct run_outcome *ret,
 		struct api_error *e) must_check;
 
+/** Keep @size more bytes. Returns false without memory. */
+bool run_output_add(struct run_output *out, const char *bytes, size_t size);
+
 /** The step that says how it ended. */
 const struct run_step *run_last_step(const struct run_outcome *o);
 void run_step_done(struct run_step *s);

@@ -32,7 +32,7 @@ static void end_it(struct pump *p, enum sandbox_reason reason)
 	p->place->backend->kill(p->sandbox);
 }
 
-static bool keep(struct run_output *out, const char *bytes, size_t size)
+bool run_output_add(struct run_output *out, const char *bytes, size_t size)
 {
 	if (out->size + size > out->capacity) {
 		size_t capacity = (out->size + size) * 2;
@@ -55,8 +55,8 @@ static void take_output(struct pump *p, enum run_channel channel, const char *by
 	p->output_left -= n;
 	if (n && p->control->output)
 		(void)p->control->output(p->control->data, channel, bytes, n);
-	else if (n && (!keep(&p->step->out[channel], bytes, n) ||
-		       (p->control->keep_both && !keep(&p->step->both, bytes, n))))
+	else if (n && (!run_output_add(&p->step->out[channel], bytes, n) ||
+		       (p->control->keep_both && !run_output_add(&p->step->both, bytes, n))))
 		end_it(p, SANDBOX_OUTPUT_LIMIT);
 	if (n < size)
 		end_it(p, SANDBOX_OUTPUT_LIMIT);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/names.h"
 
+#include "transport/question.h"
 #include <string.h>
 
 struct entry {
@@ -83,9 +84,8 @@ void names_tell(const struct names *n, int64_t now_ms, const struct net_address 
 
 void names_told(struct names *n, struct net_question *told, int64_t now_ms)
 {
-	struct net_address address = {.family = told->family == AF_INET ? AF_INET : AF_INET6};
+	struct net_address address = net_question_address(told);
 
-	memcpy(&address.v6, told->address, address.family == AF_INET ? 4 : 16);
 	told->names[0][NET_NAME_SIZE - 1] = '\0';
 	names_add(n, &address, told->names[0], told->seconds, told->consented, now_ms);
 }

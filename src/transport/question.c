@@ -19,9 +19,17 @@ static int weight(struct net_policy *policy, const struct net_target *target)
 	return decision.verdict == CONSENT_ALLOW ? 2 : 1;
 }
 
+struct net_address net_question_address(const struct net_question *q)
+{
+	struct net_address address = {.family = q->family};
+
+	memcpy(&address.v6, q->address, q->family == AF_INET ? 4 : 16);
+	return address;
+}
+
 bool net_question_target(struct net_policy *policy, struct net_question *q, struct net_target *ret)
 {
-	struct net_target target = {.address.family = q->family,
+	struct net_target target = {.address = net_question_address(q),
 				    .port = q->port,
 				    .protocol = (enum net_protocol)q->protocol};
 	int best = -1;
@@ -35,7 +43,6 @@ bool net_question_target(struct net_policy *policy, struct net_question *q, stru
 	if (q->kind != NET_ASK_TARGET || (q->family != AF_INET && q->family != AF_INET6) ||
 	    q->protocol > NET_ICMP || q->n_names > NET_NAMES_MAX)
 		return false;
-	memcpy(&target.address.v6, q->address, q->family == AF_INET ? 4 : 16);
 	*ret = target;
 	for (size_t i = 0; i < q->n_names; i++) {
 		int counts;

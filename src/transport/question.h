@@ -17,6 +17,9 @@
 bool net_question_target(struct net_policy *policy, struct net_question *question,
 			 struct net_target *ret);
 
+/** The address that @question is about, or that it tells. */
+struct net_address net_question_address(const struct net_question *question);
+
 /**
  * Receive the next question of appsilo-net's.
  * @ret_bytes_fd  set, if it is a NET_BEGINS that brings one: the caller's. Nothing else that

@@ -10,7 +10,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import APPSILO, HOME, PLACE, Case, facts, main, read, write  # noqa: E402,F401
+from common import APPSILO, HOME, PLACE, Case, descendants, facts, main, read, write  # noqa: E402,F401
 
 SECRET = HOME + "/secret"      # never granted; SECRET + "/canary" is looked at after each test
 CANARY = SECRET + "/canary"
@@ -188,10 +188,4 @@ def kill_all(pids):
 
 def children_of(pid):
     """Every process below @pid, itself included."""
-    found = [pid]
-    for one in found:
-        with contextlib.suppress(OSError):
-            for task in os.listdir(f"/proc/{one}/task"):
-                with open(f"/proc/{one}/task/{task}/children") as file:
-                    found += [int(p) for p in file.read().split()]
-    return found
+    return [pid] + descendants(pid)

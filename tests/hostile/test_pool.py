@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from lab import BIN, PLACE, main, read
+from lab import BIN, PLACE, descendants, main, read
 
 CALL = """
 import ctypes, errno, os
@@ -15,17 +15,6 @@ def call(number, *args):
     r = libc.syscall(ctypes.c_long(number), *[ctypes.c_long(a) if isinstance(a, int) else a for a in args])
     return "ok" if r >= 0 else errno.errorcode[ctypes.get_errno()]
 """
-
-
-def descendants(pid):
-    below = []
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as file:
-                below += [int(word) for word in file.read().split()]
-    except OSError:
-        return below
-    return below + [pid for child in below for pid in descendants(child)]
 
 
 class End:
