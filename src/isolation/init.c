@@ -118,18 +118,24 @@ static int prove_no_tcp(struct appsilo_error *err)
 	return 0;
 }
 
+static int give_up_rights(struct appsilo_error *err)
+{
+	int r;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_set(err, -errno, "init: no_new_privs");
+	r = confine_drop_caps();
+	return r < 0 ? error_set(err, r, "init: drop capabilities") : 0;
+}
+
 /* A zygote runs nothing of a stranger's; each of its children raises all fences itself. */
 static int confine_nest(struct appsilo_error *err)
 {
-	int r = 0;
+	int r = give_up_rights(err);
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		r = -errno;
-	if (r == 0)
-		r = confine_drop_caps();
-	if (r == 0)
-		r = confine_seccomp_nest();
-	return r < 0 ? error_set(err, r, "init: confine the zygote") : 0;
+	if (r == 0 && (r = confine_seccomp_nest()) < 0)
+		error_set(err, r, "init: the zygote's filter");
+	return r;
 }
 
 static int confine(const struct plan *plan, unsigned int report, int *ret_listener_fd,
@@ -154,11 +160,9 @@ static int confine(const struct plan *plan, unsigned int report, int *ret_listen
 	r = landlock_rules(plan, ruleset_fd, abi, err);
 	if (r < 0)
 		return r;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return error_set(err, -errno, "init: no_new_privs");
-	r = confine_drop_caps();
+	r = give_up_rights(err);
 	if (r < 0)
-		return error_set(err, r, "init: drop capabilities");
+		return r;
 	r = landlock_enforce(ruleset_fd);
 	if (r < 0)
 		return error_set(err, r, "init: enforce Landlock");
