@@ -34,9 +34,8 @@ static bool is_current(struct gate *g)
 	struct consent_store *store = g->config.decider.store;
 	struct appsilo_error err;
 	int64_t version;
-	int r = 0;
-
 	bool changed;
+	int r = 0;
 
 	if (!store)
 		return true;

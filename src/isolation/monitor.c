@@ -11,6 +11,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+/* The control socket, signals, monitor_break(). */
+#define OWN_POLL_MAX 3
+
 static const int passed_signals[] = {SIGINT,  SIGTERM, SIGHUP,	SIGQUIT, SIGUSR1,
 				     SIGUSR2, SIGTSTP, SIGWINCH, SIGALRM};
 
@@ -325,7 +328,7 @@ static void end_by(struct monitor_outcome *ret, enum monitor_reason reason)
 
 static bool turn(struct monitor *m, int64_t start_ms, struct monitor_outcome *ret)
 {
-	struct pollfd fds[PTY_POLL_MAX + OUTPUT_POLL_MAX + 3 + MONITOR_SOURCES_MAX];
+	struct pollfd fds[PTY_POLL_MAX + OUTPUT_POLL_MAX + OWN_POLL_MAX + MONITOR_SOURCES_MAX];
 	size_t n_pty = pty_poll_entries(&m->pty, fds);
 	bool counted = output_is_open(&m->output);
 	size_t n_own = n_pty + (counted ? OUTPUT_POLL_MAX : 0), n = n_own;
@@ -358,9 +361,9 @@ static bool turn(struct monitor *m, int64_t start_ms, struct monitor_outcome *re
 		tell(m, CONTROL_SIGNAL, SIGWINCH);
 	if (fds[n_own + 1].revents)
 		take_signals(m);
-	for (size_t i = n_own + 3; i < n; i++)
-		if (fds[i].revents)
-			m->sources[i - n_own - 3].take(m->sources[i - n_own - 3].data);
+	for (size_t i = 0; i < n - n_own - OWN_POLL_MAX; i++)
+		if (fds[n_own + OWN_POLL_MAX + i].revents)
+			m->sources[i].take(m->sources[i].data);
 	if (fds[n_own + 2].revents) {
 		end_without_network(m, ret);
 		return true;
