@@ -304,7 +304,7 @@ static int run(char **argv, bool python)
 	} else if (p.options.help) {
 		r = programs_exec_tool((char *[]){argv[0], (char *)"help", argv[1], NULL}, &err);
 		return complain(&err, r);
-	} else if (!p.options.prompt || strcmp(p.options.prompt, "never") != 0) {
+	} else if (run_needs_broker(&p.options)) {
 		r = run_asking(&p, argv);
 	} else {
 		r = run_server_mode(&p);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/shell.h"
+
+#include "base/text.h"
+#include <string.h>
+
+static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+=";
+
+/* Does every character of @word show as itself? */
+static bool shows(const char *word)
+{
+	char shown[5];
+
+	for (size_t left = strlen(word), n; left > 0; left -= n, word += n) {
+		uint32_t c;
+
+		n = text_decode((const unsigned char *)word, left, &c);
+		if (n == 0 || text_escape(word, n, shown, sizeof(shown)) < 0 ||
+		    (*word != '\\' && strncmp(word, shown, n) != 0))
+			return false;
+	}
+	return true;
+}
+
+struct out {
+	char *at, *end;
+};
+
+static void put(struct out *o, const char *text)
+{
+	while (*text && o->at < o->end)
+		*o->at++ = *text++;
+}
+
+/* Inside of $'...': text_escape()'s own marks mean the same there. */
+static void quote_escaped(const char *word, struct out *o)
+{
+	put(o, "$'");
+	for (; *word; word++) {
+		const char one[2] = {*word, '\0'};
+		char shown[8];
+
+		if (*word == '\'')
+			put(o, "\\'");
+		else if (text_escape(one, 1, shown, sizeof(shown)) == 0)
+			put(o, shown);
+	}
+	put(o, "'");
+}
+
+int shell_quote(const char *word, char *ret, size_t size)
+{
+	struct out o = {ret, ret + size};
+	bool simple = *word && strspn(word, plain) == strlen(word);
+
+	if (!simple && !shows(word)) {
+		quote_escaped(word, &o);
+	} else {
+		put(&o, simple ? "" : "'");
+		for (; *word; word++) {
+			const char one[2] = {*word, '\0'};
+
+			put(&o, *word == '\'' ? "'\\''" : one);
+		}
+		put(&o, simple ? "" : "'");
+	}
+	if (o.at == o.end) {
+		if (size > 0)
+			*ret = '\0';
+		return -ENAMETOOLONG;
+	}
+	*o.at = '\0';
+	return 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Words of a command line that a person may copy into a shell. Thread-safe. */
+#ifndef APPSILO_BASE_SHELL_H
+#define APPSILO_BASE_SHELL_H
+
+#include "base/cleanup.h"
+
+/* Bytes that a word of @n bytes needs at most. */
+#define SHELL_QUOTED_SIZE(n) (4 * (n) + 4)
+
+/**
+ * Write @word so that a shell reads exactly it, and a terminal shows all of it: plain, in single
+ * quotes, or as $'...' (bash, zsh, ksh) where it has characters that do not show (base/text.h).
+ * Returns 0; -ENAMETOOLONG when it does not fit.
+ */
+int shell_quote(const char *word, char *ret, size_t size) must_check;
+
+#endif
