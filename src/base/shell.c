@@ -22,6 +22,31 @@ static bool shows(const char *word)
 	return true;
 }
 
+bool shell_is_quoted(const char *text)
+{
+	if (!shows(text))
+		return false;
+	while (*text) {
+		size_t n = strspn(text, plain);
+		bool escaped = strncmp(text, "$'", 2) == 0;
+
+		if (n > 0 || *text == ' ') {
+			text += n ? n : 1;
+		} else if (strncmp(text, "\\'", 2) == 0) {
+			text += 2;
+		} else if (*text == '\'' || escaped) {
+			for (text += 1 + escaped; *text && *text != '\''; text++)
+				if (escaped && *text == '\\' && text[1])
+					text++;
+			if (!*text++)
+				return false;
+		} else {
+			return false;
+		}
+	}
+	return true;
+}
+
 struct out {
 	char *at, *end;
 };

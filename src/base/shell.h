@@ -4,6 +4,7 @@
 #define APPSILO_BASE_SHELL_H
 
 #include "base/cleanup.h"
+#include <stdbool.h>
 
 /* Bytes that a word of @n bytes needs at most. */
 #define SHELL_QUOTED_SIZE(n) (4 * (n) + 4)
@@ -14,5 +15,9 @@
  * Returns 0; -ENAMETOOLONG when it does not fit.
  */
 int shell_quote(const char *word, char *ret, size_t size) must_check;
+
+/** Is @text nothing but such words with blanks between them: one command, that a shell would not
+ * see more in, and that shows? */
+bool shell_is_quoted(const char *text);
 
 #endif

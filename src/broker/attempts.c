@@ -7,6 +7,8 @@
 #include "base/path.h"
 #include "base/shell.h"
 #include "consent/attempt.h"
+#include "consent/runs.h"
+#include "manifest/needed.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -23,6 +25,8 @@ struct known {
 
 struct attempts {
 	struct attempts_config config;
+	struct needed_places places;
+	char data_home[PATH_MAX];
 	pthread_mutex_t lock; /* guards everything below */
 	int fd;		      /* owned */
 	bool full;	      /* that was recorded */
@@ -153,6 +157,7 @@ void attempts_file(struct attempts *a, const struct consent_request *q, bool all
 			       .exists = q->exists,
 			       .allowed = allowed,
 			       .source = source,
+			       .capability = needed_for_file(&a->places, q),
 			       .allow = allow};
 
 	file_key(key, q->path, q->access == CONSENT_WRITE, attempt_is_naming(&what));
@@ -160,7 +165,7 @@ void attempts_file(struct attempts *a, const struct consent_request *q, bool all
 }
 
 void attempts_host(struct attempts *a, const struct consent_host_request *q, const char *operation,
-		   bool allowed, const char *source, const char *allow)
+		   bool allowed, const char *source, const char *capability, const char *allow)
 {
 	char key[512];
 	struct attempt what = {.kind = ATTEMPT_NETWORK,
@@ -172,6 +177,7 @@ void attempts_host(struct attempts *a, const struct consent_host_request *q, con
 			       .protocol = q->protocol,
 			       .allowed = allowed,
 			       .source = source,
+			       .capability = capability,
 			       .allow = allow};
 
 	snprintf(key, sizeof(key), "h:%s %s %u", q->host, q->protocol, q->port);
@@ -234,6 +240,7 @@ static int make_file(const struct attempts_config *c, struct appsilo_error *err)
 	(void)mkdir(path, 0700); /* exists, or the open below says why not */
 	path[strlen(path)] = '/';
 	(void)mkdir(path, 0700);
+	runs_forget_old(path, ATTEMPTS_SUFFIX);
 	snprintf(path + n, sizeof(path) - (size_t)n, "/%s" ATTEMPTS_SUFFIX, c->run);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	return fd < 0 ? error_set(err, -errno, "run: --profile: cannot make %s", path) : fd;
@@ -271,6 +278,9 @@ int attempts_open(const struct attempts_config *config, struct attempts **ret,
 	if (!a)
 		return error_set(err, -ENOMEM, "run: --profile");
 	a->config = *config;
+	snprintf(a->data_home, sizeof(a->data_home), "%.*s",
+		 (int)path_parent_length(config->data_dir, strlen(config->data_dir)), config->data_dir);
+	a->places = (struct needed_places){config->home, a->data_home, strrchr(config->family, '_') + 1};
 	pthread_mutex_init(&a->lock, NULL);
 	r = a->fd = make_file(config, err);
 	if (r >= 0 && (r = write_start(a)) < 0)

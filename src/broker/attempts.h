@@ -24,7 +24,7 @@ struct attempts;
 /* All borrowed. */
 struct attempts_config {
 	const char *data_dir, *family, *app, *run;
-	const char *cwd;
+	const char *cwd, *home; /* where it started; the user's home */
 	char *const *words; /* of `run`, as the person gave them */
 	bool let_through;
 };
@@ -43,6 +43,7 @@ bool attempts_knows(struct attempts *attempts, const char *path, enum consent_ac
 void attempts_file(struct attempts *attempts, const struct consent_request *request, bool allowed,
 		   const char *source, const char *allow);
 void attempts_host(struct attempts *attempts, const struct consent_host_request *request,
-		   const char *operation, bool allowed, const char *source, const char *allow);
+		   const char *operation, bool allowed, const char *source, const char *capability,
+		   const char *allow);
 
 #endif

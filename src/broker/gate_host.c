@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "consent/host_rules.h"
 #include "consent/host_words.h"
+#include "manifest/needed.h"
 #include <string.h>
 
 struct gate_host {
@@ -92,7 +93,8 @@ static void record_attempt(struct gate *g, const struct consent_host_request *wo
 
 	if (g->config.attempts)
 		attempts_host(g->config.attempts, words, call, allowed,
-			      recorder_host_source(decision, "no-rule"), can ? allow : NULL);
+			      recorder_host_source(decision, "no-rule"),
+			      needed_for_host(decision->place), can ? allow : NULL);
 }
 
 /* Of a profiled run: what could have been asked about. A denial is recorded with its call. */

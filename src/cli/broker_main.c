@@ -206,6 +206,7 @@ static int start_profile(struct broker *b, struct appsilo_error *err)
 		.app = b->handoff.facts[HANDOFF_APP],
 		.run = recorder_run_id(b->recorder),
 		.cwd = b->handoff.facts[HANDOFF_CWD],
+		.home = b->places.home,
 		.words = b->handoff.words,
 		.let_through = b->options.profile && strcmp(b->options.profile, "allow") == 0,
 	};

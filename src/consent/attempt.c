@@ -26,6 +26,7 @@ enum column {
 	COLUMN_PROTOCOL,
 	COLUMN_RESULT,
 	COLUMN_SOURCE,
+	COLUMN_CAPABILITY,
 	COLUMN_ALLOW,
 	COLUMN_PYTHON_STACK,
 	COLUMN_NATIVE_STACK,
@@ -34,7 +35,7 @@ enum column {
 
 const char attempt_header[] =
 	"time,run,package,app,program,pid,kind,operation,path,access,target,exists,host,address,port,"
-	"protocol,result,source,allow,python_stack,native_stack\n";
+	"protocol,result,source,capability,allow,python_stack,native_stack\n";
 
 static const char *const kinds[] = {
 	[ATTEMPT_RUN] = "run", [ATTEMPT_FILE] = "file", [ATTEMPT_NETWORK] = "network"};
@@ -132,6 +133,7 @@ int attempt_write(const struct attempt *a, char *ret, size_t size)
 	put_text(&w, a->protocol, scratch);
 	put_plain(&w, a->kind == ATTEMPT_RUN ? "" : a->allowed ? "allowed" : "denied");
 	put_text(&w, a->source, scratch);
+	put_text(&w, a->capability, scratch);
 	put_text(&w, a->allow, scratch);
 	put_text(&w, a->python_stack, scratch);
 	put_text(&w, a->native_stack, scratch);
@@ -281,6 +283,9 @@ static int read_column(struct attempt *a, enum column column, const char *text)
 		return 0;
 	case COLUMN_SOURCE:
 		a->source = text;
+		return 0;
+	case COLUMN_CAPABILITY:
+		a->capability = text;
 		return 0;
 	case COLUMN_ALLOW:
 		a->allow = text;

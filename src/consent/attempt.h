@@ -38,7 +38,8 @@ struct attempt {
 	uint16_t port; /* 0: any */
 	bool allowed;
 	const char *source; /* why: "no-rule" or what refused it, as in run records */
-	const char *allow;  /* the command that would allow it; a run: the words of `run` */
+	const char *capability; /* that a manifest could declare for it */
+	const char *allow;	/* the command that would allow it; a run: the words of `run` */
 	const char *python_stack, *native_stack;
 };
 
