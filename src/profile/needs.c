@@ -156,22 +156,35 @@ static int by_folder(const void *x, const void *y)
 	size_t n = path_parent_length(b->path, strlen(b->path));
 	int r = strncmp(a->path, b->path, m < n ? m : n);
 
-	return r ? r : m != n ? (m < n ? -1 : 1) : (int)a->kind - (int)b->kind;
+	return r ? r : m != n ? (m < n ? -1 : 1) : 0;
 }
 
-/* One group: needs of one kind in one folder. */
+static bool is_listed(const struct needs *n, const char *folder, size_t length)
+{
+	for (size_t at = find(n, folder, length); at < n->n && is_at(&n->list[at], folder, length); at++)
+		if (n->list[at].kind == NEED_LIST)
+			return true;
+	return false;
+}
+
+/* One group: all needs in one folder. */
 static int fold_group(struct needs *n, size_t from, size_t to, const struct never_places *places,
 		      bool *ret_folded)
 {
 	const struct need *first = &n->list[from];
-	size_t length = path_parent_length(first->path, strlen(first->path));
-	bool wide = length > 1 && is_wide(first->path, length, places);
-	size_t limit = wide || first->kind == NEED_LIST ? NEEDS_FOLD_WIDE : NEEDS_FOLD;
+	size_t length = path_parent_length(first->path, strlen(first->path)), counts[3] = {0};
+	size_t limit = length > 1 && is_wide(first->path, length, places) ? NEEDS_FOLD_WIDE : NEEDS_FOLD;
+	bool write, read;
 
-	if (length <= 1 || to - from < limit)
+	for (size_t i = from; i < to; i++)
+		counts[n->list[i].kind]++;
+	write = counts[NEED_WRITE] >= limit;
+	read = counts[NEED_READ] >= limit || counts[NEED_LIST] >= NEEDS_FOLD_WIDE ||
+	       (first->in_listed && counts[NEED_LIST] + counts[NEED_READ] >= limit);
+	if (length <= 1 || !(write || read))
 		return 0;
 	*ret_folded = true;
-	return add(n, first->path, length, first->kind == NEED_WRITE ? NEED_WRITE : NEED_READ, true, 0);
+	return add(n, first->path, length, write ? NEED_WRITE : NEED_READ, true, 0);
 }
 
 static int fold_once(struct needs *n, const struct never_places *places, bool *ret_folded)
@@ -182,6 +195,11 @@ static int fold_once(struct needs *n, const struct never_places *places, bool *r
 	*ret_folded = false;
 	if (n->n == 0)
 		return 0;
+	for (size_t i = 0; i < n->n; i++) {
+		struct need *need = &n->list[i];
+
+		need->in_listed = is_listed(n, need->path, path_parent_length(need->path, strlen(need->path)));
+	}
 	qsort(n->list, n->n, sizeof(*n->list), by_folder);
 	for (size_t from = 0, to; r == 0 && from < n_before; from = to) {
 		for (to = from + 1; to < n_before && by_folder(&n->list[from], &n->list[to]) == 0; to++)

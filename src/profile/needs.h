@@ -13,7 +13,7 @@
 
 /* Side by side in one folder: from so many on, the folder is granted. */
 #define NEEDS_FOLD 4
-/* The same for folders that are much more than one program's business, and for listings,
+/* The same for folders that are much more than one program's business, and for listings alone,
  * which become reading. */
 #define NEEDS_FOLD_WIDE 16
 /* Different hosts that are named one by one; more become the capability. */
@@ -28,7 +28,7 @@ struct need {
 	char *path; /* owned */
 	enum need_kind kind;
 	bool folder;	  /* and all below */
-	bool dropped;	  /* while folding: another includes it */
+	bool dropped, in_listed; /* while folding: another includes it; its folder is listed */
 	size_t accesses;  /* records that it stands for */
 	const char *caution; /* a sentence; NULL: nothing special */
 	const char *capability; /* that opens it, for a package; NULL: none */
