@@ -7,7 +7,7 @@
 
 #define MENTION "<rescap:Capability Name=\"" CAPABILITY_PROMPT "\"/>"
 #define MENTION_WHY                                                                                \
-	" lets the program ask for files that no capability opens; a person is then asked each time "
+	" lets the program ask for files that no capability opens; a person is then asked "
 #define PRIVATE_WHY                                                                                \
 	" privacy-sensitive: it shows the program things about the person who runs it, or their network "
 
@@ -37,6 +37,11 @@ static xmlNode *find_child(const struct edit *e, const char *ns, const char *nam
 	return NULL;
 }
 
+static bool is_blank(const xmlNode *node)
+{
+	return node && node->type == XML_TEXT_NODE && xmlIsBlankNode(node);
+}
+
 /* Indented as by hand: a line of its own, @depth levels in, before @next or at the end. */
 static void put(struct edit *e, xmlNode *parent, xmlNode *next, xmlNode *fresh, int depth)
 {
@@ -52,9 +57,9 @@ static void put(struct edit *e, xmlNode *parent, xmlNode *next, xmlNode *fresh, 
 		return;
 	}
 	/* Before the last line's end, which belongs to the parent's closing tag. */
-	if (!next && parent->last && parent->last->type == XML_TEXT_NODE && xmlIsBlankNode(parent->last))
+	if (!next && is_blank(parent->last))
 		next = parent->last;
-	else if (next && next->prev && next->prev->type == XML_TEXT_NODE && xmlIsBlankNode(next->prev))
+	else if (next && is_blank(next->prev))
 		next = next->prev;
 	if (next) {
 		/* Not xmlAddPrevSibling() for the text first: it would melt into its neighbour. */
@@ -63,7 +68,8 @@ static void put(struct edit *e, xmlNode *parent, xmlNode *next, xmlNode *fresh, 
 	} else {
 		xmlAddChild(parent, fresh);
 		xmlAddPrevSibling(fresh, blank);
-		xmlAddChild(parent, xmlNewDocText(e->doc, (const xmlChar *)"\n"));
+		indent[2 * depth - 1] = '\0';
+		xmlAddChild(parent, xmlNewDocText(e->doc, (const xmlChar *)indent));
 	}
 }
 
@@ -112,13 +118,21 @@ static xmlNode *need_child(struct edit *e, const char *href, const char *prefix,
 	return e->failed ? NULL : found;
 }
 
-/* Where foundation capabilities end: others stand behind them. */
+/* Where foundation capabilities end: others stand behind them, with the comments before each. */
 static xmlNode *first_other(const xmlNode *capabilities)
 {
+	const xmlNode *other = NULL;
+
 	xml_each(child, capabilities)
-		if (!xml_is(child, NS_FOUNDATION, "Capability"))
-			return (xmlNode *)child;
-	return NULL;
+	{
+		if (xml_is(child, NS_FOUNDATION, "Capability"))
+			continue;
+		other = child;
+		break;
+	}
+	while (other && is_blank(other->prev) && other->prev->prev && other->prev->prev->type == XML_COMMENT_NODE)
+		other = other->prev->prev;
+	return (xmlNode *)other;
 }
 
 static void add_capability(struct edit *e, const char *name)
