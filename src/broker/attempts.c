@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/shell.h"
 #include "consent/attempt.h"
+#include "consent/caution.h"
 #include "consent/runs.h"
 #include "manifest/needed.h"
 #include <fcntl.h>
@@ -20,6 +21,7 @@
 /* What was recorded: letters for the kind of access, then the path or host. */
 struct known {
 	struct known *next;
+	unsigned int count; /* of a folder: accesses in it */
 	char key[];
 };
 
@@ -44,12 +46,13 @@ static size_t bucket_of(const char *key)
 	return hash % BUCKETS;
 }
 
-static bool find(const struct attempts *a, const char *key)
+static struct known *find(const struct attempts *a, const char *key)
 {
-	for (const struct known *k = a->buckets[bucket_of(key)]; k; k = k->next)
-		if (strcmp(k->key, key) == 0)
-			return true;
-	return false;
+	struct known *k = a->buckets[bucket_of(key)];
+
+	while (k && strcmp(k->key, key) != 0)
+		k = k->next;
+	return k;
 }
 
 static void append(struct attempts *a, const struct attempt *what)
@@ -63,19 +66,24 @@ static void append(struct attempts *a, const struct attempt *what)
 	a->full = a->full || r < 0;
 }
 
-/* Nobody shall take a profile for whole that is not. */
-static void say_full(struct attempts *a)
+/* What is no access: nobody shall take a profile for whole that is not. */
+static void note(struct attempts *a, const char *operation, const char *path)
 {
 	struct attempt row = {.time_ms = clock_realtime_ms(),
 			      .run = a->config.run,
 			      .family = a->config.family,
 			      .app = a->config.app,
 			      .kind = ATTEMPT_RUN,
-			      .operation = "overflow",
-			      .path = a->config.cwd};
+			      .operation = operation,
+			      .path = path};
 
+	append(a, &row);
+}
+
+static void say_full(struct attempts *a)
+{
 	if (!a->full)
-		append(a, &row);
+		note(a, "overflow", a->config.cwd);
 	a->full = true;
 }
 
@@ -93,6 +101,7 @@ static bool keep(struct attempts *a, const char *key)
 		return false;
 	}
 	memcpy(k->key, key, size);
+	k->count = 0;
 	k->next = a->buckets[bucket];
 	a->buckets[bucket] = k;
 	a->n++;
@@ -121,21 +130,53 @@ static void find_program(pid_t pid, char ret[PATH_MAX])
 		ret[n - 1] = '\0';
 }
 
-static void add(struct attempts *a, const char *key, struct attempt *what)
+/* Returns false when it was recorded before. With the lock held. */
+static bool add(struct attempts *a, const char *key, struct attempt *what)
 {
 	char program[PATH_MAX];
 
-	pthread_mutex_lock(&a->lock);
-	if (keep(a, key)) {
-		find_program(what->pid, program);
-		what->time_ms = clock_realtime_ms();
-		what->run = a->config.run;
-		what->family = a->config.family;
-		what->app = a->config.app;
-		what->program = program;
-		append(a, what);
+	if (!keep(a, key))
+		return false;
+	find_program(what->pid, program);
+	what->time_ms = clock_realtime_ms();
+	what->run = a->config.run;
+	what->family = a->config.family;
+	what->app = a->config.app;
+	what->program = program;
+	append(a, what);
+	return true;
+}
+
+static bool count(struct attempts *a, char letter, const char *folder, bool make)
+{
+	char key[PATH_MAX + 4];
+	struct known *k;
+
+	snprintf(key, sizeof(key), "%c:%s", letter, folder);
+	if (make)
+		(void)keep(a, key); /* when it is full, nothing is counted any more */
+	k = find(a, key);
+	return k && ++k->count == ATTEMPTS_DETAIL;
+}
+
+/* Is there a folder that is needed as a whole, as report will find it? One in which names are made,
+ * with all below it (W), or one with many files that are read (R) or written (S). */
+static bool find_whole(struct attempts *a, const struct attempt *what, char ret_folder[PATH_MAX])
+{
+	size_t n = path_parent_length(what->path, strlen(what->path));
+	bool write = what->access == CONSENT_WRITE, whole;
+
+	snprintf(ret_folder, PATH_MAX, "%.*s", (int)n, what->path);
+	whole = what->target == CONSENT_FILE && !attempt_is_naming(what) &&
+		count(a, write ? 'S' : 'R', ret_folder, true);
+	if (attempt_is_naming(what))
+		whole = count(a, 'W', ret_folder, true);
+	for (; write && !whole && n > 1; ret_folder[n] = '\0') {
+		n = path_parent_length(ret_folder, n);
+		ret_folder[n] = '\0';
+		whole = count(a, 'W', ret_folder, false);
 	}
-	pthread_mutex_unlock(&a->lock);
+	return whole && !caution_is_wide(a->config.home, ret_folder);
 }
 
 /* A name that is made or removed needs more than a file that is written: two accesses. */
@@ -144,9 +185,10 @@ static void file_key(char ret[PATH_MAX + 4], const char *path, bool write, bool 
 	snprintf(ret, PATH_MAX + 4, "%s:%s", naming ? "n" : write ? "w" : "r", path);
 }
 
-void attempts_file(struct attempts *a, const struct consent_request *q, bool allowed,
-		   const char *source, const char *allow)
+bool attempts_file(struct attempts *a, const struct consent_request *q, bool allowed,
+		   const char *source, const char *allow, char ret_folder[PATH_MAX])
 {
+	bool whole;
 	char key[PATH_MAX + 4];
 	struct attempt what = {.kind = ATTEMPT_FILE,
 			       .pid = q->pid,
@@ -161,7 +203,12 @@ void attempts_file(struct attempts *a, const struct consent_request *q, bool all
 			       .allow = allow};
 
 	file_key(key, q->path, q->access == CONSENT_WRITE, attempt_is_naming(&what));
-	add(a, key, &what);
+	pthread_mutex_lock(&a->lock);
+	whole = add(a, key, &what) && allowed && find_whole(a, &what, ret_folder);
+	if (whole)
+		note(a, "folded", ret_folder);
+	pthread_mutex_unlock(&a->lock);
+	return whole;
 }
 
 void attempts_host(struct attempts *a, const struct consent_host_request *q, const char *operation,
@@ -181,7 +228,9 @@ void attempts_host(struct attempts *a, const struct consent_host_request *q, con
 			       .allow = allow};
 
 	snprintf(key, sizeof(key), "h:%s %s %u", q->host, q->protocol, q->port);
-	add(a, key, &what);
+	pthread_mutex_lock(&a->lock);
+	(void)add(a, key, &what);
+	pthread_mutex_unlock(&a->lock);
 }
 
 bool attempts_knows(struct attempts *a, const char *path, enum consent_access access)

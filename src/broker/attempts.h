@@ -9,10 +9,14 @@
 
 #include "base/error.h"
 #include "consent/types.h"
+#include <limits.h>
 
 /* What a hostile app can make us keep. Beyond it nothing is recorded, and the record says so. */
 #define ATTEMPTS_MAX 65536
 #define ATTEMPTS_BYTES_MAX (32 * 1024 * 1024)
+/* So many accesses in a folder are recorded one by one. Once that many show that the folder as a whole
+ * is needed, it is let through as a whole, at native speed. */
+#define ATTEMPTS_DETAIL 16
 /* Below the data directory, a folder for each family with a file for each run. */
 #define ATTEMPTS_FOLDER "profiling"
 #define ATTEMPTS_SUFFIX ".csv"
@@ -39,9 +43,13 @@ bool attempts_let_through(const struct attempts *attempts);
 /** Was this access let through before, or the listing of its folder? Then its attributes may be seen. */
 bool attempts_knows(struct attempts *attempts, const char *path, enum consent_access access);
 
-/** @source as in run records; @allow the command that would allow it, or NULL. */
-void attempts_file(struct attempts *attempts, const struct consent_request *request, bool allowed,
-		   const char *source, const char *allow);
+/**
+ * @source  as in run records; @allow the command that would allow it, or NULL
+ * @ret_folder  set when true is returned: from now on all accesses like this one, in all of it, may
+ *              be let through and need not be recorded
+ */
+bool attempts_file(struct attempts *attempts, const struct consent_request *request, bool allowed,
+		   const char *source, const char *allow, char ret_folder[PATH_MAX]);
 void attempts_host(struct attempts *attempts, const struct consent_host_request *request,
 		   const char *operation, bool allowed, const char *source, const char *capability,
 		   const char *allow);

@@ -35,13 +35,12 @@ static int add(struct needs *n, const char *path, size_t length, enum need_kind 
 	return 0;
 }
 
-/* Much more than one program's business: the home folder or what holds it, folders of the root. */
 static bool is_wide(const char *path, size_t length, const struct never_places *places)
 {
 	char folder[4096];
 
 	snprintf(folder, sizeof(folder), "%.*s", (int)length, path);
-	return path_is_under(places->home, folder) || !memchr(path + 1, '/', length - 1);
+	return caution_is_wide(places->home, folder);
 }
 
 /* A compiled module is there today and made anew tomorrow: what is needed is the folder of its

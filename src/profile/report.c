@@ -171,17 +171,23 @@ static bool was_refused(const struct needs *n, size_t i)
 
 static void put_heading(const struct report *r, FILE *out)
 {
-	size_t runs = 0, accesses = 0, dropped = 0;
+	size_t runs = 0, accesses = 0, dropped = 0, folded = 0;
 
 	for (size_t i = 0; i < r->records->n; i++) {
 		runs += is_start(&r->records->list[i]);
-		dropped += r->records->list[i].kind == ATTEMPT_RUN && !is_start(&r->records->list[i]);
+		dropped += r->records->list[i].kind == ATTEMPT_RUN &&
+			   strcmp(r->records->list[i].operation, "overflow") == 0;
+		folded += r->records->list[i].kind == ATTEMPT_RUN &&
+			  strcmp(r->records->list[i].operation, "folded") == 0;
 		accesses += r->records->list[i].kind != ATTEMPT_RUN;
 	}
 	fprintf(out, "Profile of ");
 	put_shown(r->family, out);
 	fprintf(out, ": %zu run%s, %zu access%s that no rule allowed\n", runs, runs == 1 ? "" : "s",
 		accesses, accesses == 1 ? "" : "es");
+	if (folded)
+		fprintf(out, "In %zu folder%s, let through as a whole, only the first accesses are listed.\n", folded,
+			folded == 1 ? "" : "s");
 	if (dropped)
 		fprintf(out, "In %zu of the runs there were more accesses than a profile holds: not all are here.\n",
 			dropped);
