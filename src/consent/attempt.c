@@ -28,14 +28,12 @@ enum column {
 	COLUMN_SOURCE,
 	COLUMN_CAPABILITY,
 	COLUMN_ALLOW,
-	COLUMN_PYTHON_STACK,
-	COLUMN_NATIVE_STACK,
 	COLUMNS,
 };
 
 const char attempt_header[] =
 	"time,run,package,app,program,pid,kind,operation,path,access,target,exists,host,address,port,"
-	"protocol,result,source,capability,allow,python_stack,native_stack\n";
+	"protocol,result,source,capability,allow\n";
 
 static const char *const kinds[] = {
 	[ATTEMPT_RUN] = "run", [ATTEMPT_FILE] = "file", [ATTEMPT_NETWORK] = "network"};
@@ -135,8 +133,6 @@ int attempt_write(const struct attempt *a, char *ret, size_t size)
 	put_text(&w, a->source, scratch);
 	put_text(&w, a->capability, scratch);
 	put_text(&w, a->allow, scratch);
-	put_text(&w, a->python_stack, scratch);
-	put_text(&w, a->native_stack, scratch);
 	put(&w, '\n');
 	*w.at = '\0';
 	return w.overflow ? -ENOBUFS : (int)(w.at - ret);
@@ -289,12 +285,6 @@ static int read_column(struct attempt *a, enum column column, const char *text)
 		return 0;
 	case COLUMN_ALLOW:
 		a->allow = text;
-		return 0;
-	case COLUMN_PYTHON_STACK:
-		a->python_stack = text;
-		return 0;
-	case COLUMN_NATIVE_STACK:
-		a->native_stack = text;
 		return 0;
 	case COLUMNS:
 		break;

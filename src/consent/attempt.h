@@ -11,10 +11,8 @@
 #include "base/error.h"
 #include "consent/types.h"
 
-/* Of a line with its newline: two paths, each byte of them as \xNN, and stacks. */
+/* Of a line with its newline: a path three times, each byte of it as \xNN. */
 #define ATTEMPT_LINE_MAX (128 * 1024)
-/* Bytes of a stack as text, unescaped. */
-#define ATTEMPT_STACK_MAX 8192
 
 enum attempt_kind {
 	ATTEMPT_RUN,	 /* that a run began: path is where, command what */
@@ -40,7 +38,6 @@ struct attempt {
 	const char *source; /* why: "no-rule" or what refused it, as in run records */
 	const char *capability; /* that a manifest could declare for it */
 	const char *allow;	/* the command that would allow it; a run: the words of `run` */
-	const char *python_stack, *native_stack;
 };
 
 /** The first line of the file, with its newline. */

@@ -277,10 +277,6 @@ static void put_row(const struct attempt *a, FILE *out)
 	fprintf(out, "<td>%s", a->allowed ? "let through" : "denied");
 	if (strcmp(a->source, "no-rule") != 0)
 		fprintf(out, ": %s", report_reason(a));
-	if (*a->python_stack || *a->native_stack) {
-		fputs("<tr><td><td class=path colspan=3>", out);
-		put(*a->python_stack ? a->python_stack : a->native_stack, out);
-	}
 	fputc('\n', out);
 }
 

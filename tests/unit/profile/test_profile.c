@@ -41,9 +41,7 @@ static struct attempt file(const char *operation, const char *path)
 				.protocol = "",
 				.source = "no-rule",
 				.capability = "",
-				.allow = "",
-				.python_stack = "",
-				.native_stack = ""};
+				.allow = ""};
 }
 
 static struct attempt host(const char *name, uint16_t port, const char *capability)
