@@ -73,27 +73,43 @@ static void quote_escaped(const char *word, struct out *o)
 	put(o, "'");
 }
 
+static void quote_raw(const char *word, struct out *o)
+{
+	const char *mark = *word && strspn(word, plain) == strlen(word) ? "" : "'";
+
+	put(o, mark);
+	for (; *word; word++) {
+		const char one[2] = {*word, '\0'};
+
+		put(o, *word == '\'' ? "'\\''" : one);
+	}
+	put(o, mark);
+}
+
+static int finish(struct out *o, char *ret, size_t size)
+{
+	if (o->at < o->end)
+		*o->at = '\0';
+	else if (size > 0)
+		*ret = '\0';
+	return o->at < o->end ? 0 : -ENAMETOOLONG;
+}
+
 int shell_quote(const char *word, char *ret, size_t size)
 {
 	struct out o = {ret, ret + size};
-	bool simple = *word && strspn(word, plain) == strlen(word);
 
-	if (!simple && !shows(word)) {
+	quote_raw(word, &o);
+	return finish(&o, ret, size);
+}
+
+int shell_quote_shown(const char *word, char *ret, size_t size)
+{
+	struct out o = {ret, ret + size};
+
+	if (shows(word))
+		quote_raw(word, &o);
+	else
 		quote_escaped(word, &o);
-	} else {
-		put(&o, simple ? "" : "'");
-		for (; *word; word++) {
-			const char one[2] = {*word, '\0'};
-
-			put(&o, *word == '\'' ? "'\\''" : one);
-		}
-		put(&o, simple ? "" : "'");
-	}
-	if (o.at == o.end) {
-		if (size > 0)
-			*ret = '\0';
-		return -ENAMETOOLONG;
-	}
-	*o.at = '\0';
-	return 0;
+	return finish(&o, ret, size);
 }

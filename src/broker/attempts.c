@@ -269,7 +269,7 @@ static char *join_words(char *const *words)
 			continue;
 		size = SHELL_QUOTED_SIZE(strlen(*words));
 		quoted = malloc(size);
-		if (quoted && shell_quote(*words, quoted, size) == 0)
+		if (quoted && shell_quote_shown(*words, quoted, size) == 0)
 			fprintf(out, "%s%s", first ? "" : " ", quoted);
 		free(quoted);
 		first = false;

@@ -40,7 +40,7 @@ static enum consent_verdict let_through(struct gate *g, const struct consent_req
 		return CONSENT_DENY;
 	gate_count(g, true);
 	recorder_audit(g->config.recorder, request, true, "profile", NULL);
-	recorder_remedy(g->config.recorder, request, false, allow);
+	recorder_remedy(g->config.recorder, request, false, shell_quote_shown, allow);
 	if (attempts_file(g->config.attempts, request, true, "no-rule", allow, folder))
 		open_whole(g, folder, request->access);
 	return CONSENT_ALLOW;
@@ -100,7 +100,7 @@ static void record_denial(struct gate *g, const struct consent_request *request,
 	recorder_denial(g->config.recorder, request, call, code, source, &decision);
 	if (!g->config.attempts)
 		return;
-	recorder_remedy(g->config.recorder, request, decision.by_never_list, allow);
+	recorder_remedy(g->config.recorder, request, decision.by_never_list, shell_quote_shown, allow);
 	(void)attempts_file(g->config.attempts, request, false,
 		      decision.verdict == CONSENT_ASK ? "no-rule" : source, allow, folder);
 }

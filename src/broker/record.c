@@ -254,11 +254,11 @@ static void put_denial(struct recorder *r, struct json_writer *w, const char *li
 }
 
 void recorder_remedy(const struct recorder *r, const struct consent_request *q, bool never_listed,
-		     char ret[RECORDER_REMEDY_MAX])
+		     int (*quote)(const char *word, char *ret, size_t size), char ret[RECORDER_REMEDY_MAX])
 {
 	char quoted[SHELL_QUOTED_SIZE(PATH_MAX)];
 
-	if (shell_quote(q->path, quoted, sizeof(quoted)) < 0)
+	if (quote(q->path, quoted, sizeof(quoted)) < 0)
 		quoted[0] = '\0';
 	snprintf(ret, RECORDER_REMEDY_MAX, "appsilo grant -p %s %s%s %s", r->family,
 		 never_listed ? "--override-never " : "",
@@ -274,7 +274,7 @@ void recorder_denial(struct recorder *r, const struct consent_request *q, const 
 
 	if (!line)
 		return;
-	recorder_remedy(r, q, strcmp(source, "never-list") == 0, allow);
+	recorder_remedy(r, q, strcmp(source, "never-list") == 0, shell_quote, allow);
 	begin_file(r, q, &w, line);
 	add_call(&w, call, code);
 	add_reason(&w, source, decision);

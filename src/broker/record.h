@@ -39,9 +39,9 @@ void recorder_denial(struct recorder *recorder, const struct consent_request *re
 		     const char *call, int code, const char *source,
 		     const struct decision *decision);
 
-/** The command that would allow it, as the records say it. */
-void recorder_remedy(const struct recorder *recorder, const struct consent_request *request,
-		     bool never_listed, char ret[RECORDER_REMEDY_MAX]);
+/** The command that would allow it. @quote of base/shell.h */
+void recorder_remedy(const struct recorder *recorder, const struct consent_request *request, bool never_listed,
+		     int (*quote)(const char *word, char *ret, size_t size), char ret[RECORDER_REMEDY_MAX]);
 
 /** The same for a host. Returns false where nothing allows it. */
 bool recorder_host_remedy(const struct recorder *recorder, const struct consent_host_request *request,

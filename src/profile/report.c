@@ -14,7 +14,7 @@ static void put_quoted(const char *word, FILE *out)
 {
 	char quoted[SHELL_QUOTED_SIZE(PATH_MAX)];
 
-	if (shell_quote(word, quoted, sizeof(quoted)) == 0)
+	if (shell_quote_shown(word, quoted, sizeof(quoted)) == 0)
 		fputs(quoted, out);
 }
 

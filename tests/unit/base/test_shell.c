@@ -24,11 +24,13 @@ static void words_are_quoted_only_where_it_takes_it(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		assert_int_equal(shell_quote(words[i].word, quoted, sizeof(quoted)), 0);
+		assert_int_equal(shell_quote_shown(words[i].word, quoted, sizeof(quoted)), 0);
 		assert_string_equal(quoted, words[i].quoted);
 		assert_true(shell_is_quoted(quoted));
 	}
-	assert_int_equal(shell_quote("abcd", quoted, 4), -ENAMETOOLONG);
+	assert_int_equal(shell_quote_shown("abcd", quoted, 4), -ENAMETOOLONG);
+	assert_int_equal(shell_quote("a\nb", quoted, sizeof(quoted)), 0);
+	assert_string_equal(quoted, "'a\nb'");
 }
 
 static void what_a_shell_would_see_more_in_is_no_quoted_word(void **state)
