@@ -8,6 +8,7 @@
 #include "server/event_log.h"
 #include "server/http.h"
 #include "server/listen.h"
+#include "server/routes.h"
 #include <signal.h>
 #include <string.h>
 
@@ -72,6 +73,7 @@ static int serve(struct server *s, struct appsilo_error *err)
 	struct MHD_Daemon *daemon;
 	int fd, r;
 
+	s->routes = serve_routes;
 	block_signals();
 	fd_raise_limit();
 	fd = listen_open(s->options.listen, !s->options.token_file, shown, err);
