@@ -5,6 +5,7 @@
 #include "isolation/kernel.h"
 #include <fcntl.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -214,6 +215,7 @@ static void take_result(const json_t *object, struct sandbox_result *ret)
 {
 	const char *reason = json_string_value(json_object_get(object, "reason"));
 	const char *text = json_string_value(json_object_get(object, "error"));
+	const char *family = json_string_value(json_object_get(object, "package"));
 
 	ret->reason = reason ? sandbox_reason_parse(reason) : SANDBOX_FAILED;
 	ret->exit_code = (int)number(object, "exit_code");
@@ -222,6 +224,7 @@ static void take_result(const json_t *object, struct sandbox_result *ret)
 	ret->cpu_ms = number(object, "cpu_ms");
 	ret->memory_bytes = number(object, "memory_bytes");
 	snprintf(ret->text, sizeof(ret->text), "%s", text ? text : "");
+	snprintf(ret->family, sizeof(ret->family), "%s", family ? family : "");
 }
 
 /* What appsilo run has written, if it came to that. */
@@ -241,27 +244,20 @@ static json_t *read_result(int fd)
 	return object;
 }
 
-void front_end_with(struct sandbox *s, struct sandbox_result *ret, json_t **ret_object)
+void front_end(struct sandbox *s, struct sandbox_result *ret)
 {
 	cleanup(front_freep) struct front_run *run = (struct front_run *)s;
 	int status = 0;
+	json_t *object;
 
-	*ret_object = NULL;
 	if (!run)
 		return;
 	*ret = (struct sandbox_result){.reason = SANDBOX_FAILED, .exit_code = 125};
 	(void)waitpid(run->pid, &status, 0);
-	*ret_object = read_result(run->result_fd);
-	if (*ret_object)
-		take_result(*ret_object, ret);
+	object = read_result(run->result_fd);
+	if (object)
+		take_result(object, ret);
 	else if (WIFEXITED(status))
 		ret->exit_code = WEXITSTATUS(status);
-}
-
-void front_end(struct sandbox *s, struct sandbox_result *ret)
-{
-	json_t *object;
-
-	front_end_with(s, ret, &object);
 	json_decref(object);
 }

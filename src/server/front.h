@@ -7,7 +7,6 @@
 #define APPSILO_SERVER_FRONT_H
 
 #include "server/sandbox.h"
-#include <jansson.h>
 #include <sys/types.h>
 
 #define FRONT_WORDS_MAX 1024
@@ -43,7 +42,5 @@ int front_start(const struct front_words *argv, const struct front_words *env, s
 /* As struct sandbox_backend has them. */
 void front_kill(struct sandbox *s);
 void front_end(struct sandbox *s, struct sandbox_result *ret);
-/** As front_end(); @ret_object is what `run --result` wrote, to be given up, or NULL. */
-void front_end_with(struct sandbox *s, struct sandbox_result *ret, json_t **ret_object);
 
 #endif
