@@ -65,6 +65,7 @@ request = json.loads(sys.stdin.buffer.read())
 try:
     if "cwd" in request:
         os.chdir(os.path.expanduser(request["cwd"]))
+        os.environ["PWD"] = os.getcwd()
     give_input(request.get("stdin", ""))
     globals()[request["tool"]](request)
 except (OSError, ValueError) as error:

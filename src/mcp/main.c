@@ -17,7 +17,7 @@ static int make_sockets(struct mcp *mcp, struct appsilo_error *err)
 
 	if (strcmp(mcp->options.prompt, "client") != 0)
 		return 0;
-	if (runtime && *runtime == '/' && strlen(runtime) < 32) {
+	if (runtime && *runtime == '/' && strlen(runtime) < 50) {
 		snprintf(mcp->sockets, sizeof(mcp->sockets), "%s/appsilo-mcp-XXXXXX", runtime);
 		if (mkdtemp(mcp->sockets))
 			return 0;

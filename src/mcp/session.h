@@ -22,7 +22,7 @@ struct mcp {
 	char front[PATH_MAX];  /* the program `appsilo` */
 	char home[PATH_MAX];   /* the user's, without links */
 	char family[256];      /* whose runs these are */
-	char sockets[64];      /* folder for the runs' questions; empty: nobody is asked through us */
+	char sockets[72];      /* folder for the runs' questions; empty: nobody is asked through us */
 	json_t *tools;	       /* owned */
 };
 

@@ -394,8 +394,8 @@ class Http(McpCase):
         self.post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}, session=session)
         self.assertEqual([event for event in events if "result" in event], [])
         self.wait_until(lambda: not descendants(self.server.pid), "the run goes on")
-        for end in ("connection", "session"):
-            response = self.call(session, "run_python", 8, {"progressToken": 6}, code=ENDLESS)
+        for number, end in enumerate(("connection", "session"), 8):
+            response = self.call(session, "run_python", number, {"progressToken": 6}, code=ENDLESS)
             connection = self.connection
             next(self.events(response))
             if end == "connection":
