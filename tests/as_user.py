@@ -8,6 +8,7 @@ The programs and the tests are copied to a place the test user can reach, since 
 may lie in a private directory. `user` started by root drops to appsilo-test; a run that
 this account cannot do (root tests without root) exits 77, which meson counts as a skip.
 """
+import glob
 import os
 import pwd
 import shutil
@@ -40,7 +41,10 @@ def fill(place, build, test):
     here = os.path.dirname(os.path.abspath(__file__))
     os.makedirs(place + "/tools")
     shutil.copy(here + "/../tools/run.sh", place + "/tools/run.sh")
-    shutil.copytree(here, place + "/tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(here, place + "/tests", ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+    os.makedirs(place + "/node")
+    for bundle in glob.glob(os.path.join(build, "tests/node/*.mjs")):
+        shutil.copy(bundle, place + "/node/")
     shutil.copytree(here + "/../clients", place + "/clients", ignore=shutil.ignore_patterns("__pycache__"))
     for folder in ("hostile", "posix"):
         made = os.path.join(build, "tests", folder)

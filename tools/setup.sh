@@ -80,3 +80,18 @@ if [ "$(id -u)" -eq 0 ] && ! id appsilo-test >/dev/null 2>&1; then
 	echo "setup: making the user appsilo-test for the tests"
 	useradd -m -s /bin/bash appsilo-test
 fi
+
+# What npm has, as locked: for some tests and for the playground's editor. Without npm there are neither.
+npm_modules() {
+	[ ! -e "$1/node_modules/.package-lock.json" ] || [ "$1/package-lock.json" -nt "$1/node_modules/.package-lock.json" ] || return 0
+	echo "setup: installing npm modules of $1"
+	npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null &&
+		touch "$1/node_modules/.package-lock.json" ||
+		echo "setup: no npm modules; what needs them is left out" >&2
+}
+top=$(dirname "$(dirname "$(readlink -f "$0")")")
+if command -v npm >/dev/null; then
+	npm_modules "$top/tests/node"
+else
+	echo "setup: no npm: tests that need its modules are skipped" >&2
+fi
