@@ -51,6 +51,7 @@ def fill(place, build, test):
     for bundle in glob.glob(os.path.join(build, "tests/node/*.mjs")):
         shutil.copy(bundle, place + "/node/")
     shutil.copytree(here + "/../clients", place + "/clients", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(here + "/../data/nginx", place + "/data/nginx")
     for folder in ("hostile", "posix"):
         made = os.path.join(build, "tests", folder)
         for name in os.listdir(made) if os.path.isdir(made) else ():
