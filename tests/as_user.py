@@ -19,6 +19,8 @@ import tempfile
 PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool", "appsilo-net", "appsilo-server")
 GUESTS = ("appsilo-zygote-exec", "appsilo-zygote-python.so")
 TEST_USER = "appsilo-test"
+# npm modules are many files: only what a test uses is copied.
+MODULES = {"test_playground.py": ("axe-core", "playwright-core")}
 
 
 def workplace(account):
@@ -42,10 +44,14 @@ def fill(place, build, test):
     os.makedirs(place + "/tools")
     shutil.copy(here + "/../tools/run.sh", place + "/tools/run.sh")
     shutil.copytree(here, place + "/tests", ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+    for module in MODULES.get(os.path.basename(test), ()):
+        if os.path.isdir(f"{here}/node/node_modules/{module}"):
+            shutil.copytree(f"{here}/node/node_modules/{module}", f"{place}/tests/node/node_modules/{module}")
     os.makedirs(place + "/node")
     for bundle in glob.glob(os.path.join(build, "tests/node/*.mjs")):
         shutil.copy(bundle, place + "/node/")
     shutil.copytree(here + "/../clients", place + "/clients", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(here + "/../data/nginx", place + "/data/nginx")
     for folder in ("hostile", "posix"):
         made = os.path.join(build, "tests", folder)
         for name in os.listdir(made) if os.path.isdir(made) else ():
@@ -74,7 +80,7 @@ def main():
         "APPSILO": place + "/bin/appsilo",
         "TEST_PLACE": place,
     }
-    env |= {name: value for name, value in os.environ.items() if name.startswith("APPSILO_SOAK_")}
+    env |= {name: value for name, value in os.environ.items() if name.startswith(("APPSILO_SOAK_", "APPSILO_PICTURES"))}
     if account:
         subprocess.run(["chown", "-R", f"{account.pw_uid}:{account.pw_gid}", place], check=True)
         command = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}",

@@ -22,10 +22,12 @@ const struct route serve_routes[] = {
 	{"GET", "/healthz", ROUTE_OPEN, route_health},
 	{"GET", "/readyz", ROUTE_OPEN, route_ready},
 	{"GET", "/metrics", 0, route_metrics},
+	{"GET", "/v1/limits", ROUTE_OPEN, route_limits},
 	{"GET", "/openapi.json", ROUTE_OPEN, route_openapi},
 	{"GET", "/", ROUTE_OPEN, route_playground},
 	{"GET", "/playground.css", ROUTE_OPEN, route_playground_css},
 	{"GET", "/playground.js", ROUTE_OPEN, route_playground_js},
+	{"GET", "/editor.js", ROUTE_OPEN, route_playground_editor},
 	{NULL, NULL, 0, NULL},
 };
 

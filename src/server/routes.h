@@ -51,9 +51,11 @@ void route_health(struct exchange *x);
 void route_ready(struct exchange *x);
 void route_metrics(struct exchange *x);
 void route_openapi(struct exchange *x);
+void route_limits(struct exchange *x);
 /* route_playground.c */
 void route_playground(struct exchange *x);
 void route_playground_css(struct exchange *x);
 void route_playground_js(struct exchange *x);
+void route_playground_editor(struct exchange *x);
 
 #endif
