@@ -44,12 +44,13 @@ bool attempts_let_through(const struct attempts *attempts);
 bool attempts_knows(struct attempts *attempts, const char *path, enum consent_access access);
 
 /**
- * @source  as in run records; @allow the command that would allow it, or NULL
+ * @source  as in run records; @allow the command that would allow it
  * @ret_folder  set when true is returned: from now on all accesses like this one, in all of it, may
  *              be let through and need not be recorded
  */
 bool attempts_file(struct attempts *attempts, const struct consent_request *request, bool allowed,
 		   const char *source, const char *allow, char ret_folder[PATH_MAX]);
+/** @allow may be empty: nothing allows it. */
 void attempts_host(struct attempts *attempts, const struct consent_host_request *request,
 		   const char *operation, bool allowed, const char *source, const char *capability,
 		   const char *allow);

@@ -89,12 +89,13 @@ static void record_attempt(struct gate *g, const struct consent_host_request *wo
 			   bool allowed, const struct net_decision *decision)
 {
 	char allow[RECORDER_HOST_REMEDY_MAX];
-	bool can = recorder_host_remedy(g->config.recorder, words, decision, allow, sizeof(allow));
 
-	if (g->config.attempts)
-		attempts_host(g->config.attempts, words, call, allowed,
-			      recorder_host_source(decision, "no-rule"),
-			      needed_for_host(decision->place), can ? allow : NULL);
+	if (!g->config.attempts)
+		return;
+	if (!recorder_host_remedy(g->config.recorder, words, decision, allow, sizeof(allow)))
+		allow[0] = '\0';
+	attempts_host(g->config.attempts, words, call, allowed, recorder_host_source(decision, "no-rule"),
+		      needed_for_host(decision->place), allow);
 }
 
 /* Of a profiled run: what could have been asked about. A denial is recorded with its call. */

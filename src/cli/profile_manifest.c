@@ -53,14 +53,9 @@ int profile_manifest_read(struct profile_manifest *pm, const char *path, struct 
 	return 0;
 }
 
-static void close_new(struct new_file *file)
-{
-	new_file_done(file);
-}
-
 static int write_text(const char *path, const char *text, size_t size, struct appsilo_error *err)
 {
-	cleanup(close_new) struct new_file file = {.fd = -EBADF};
+	cleanup(new_file_done) struct new_file file = {.fd = -EBADF};
 	char shown[512];
 	int r = new_file_open(path, &file, err);
 

@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "broker/attempts.h"
 #include "cli/profile_manifest.h"
-#include "package/installed.h"
 #include "package/new_file.h"
 #include "profile/report.h"
 #include <dirent.h>
@@ -142,15 +141,10 @@ static int put_readme(const struct report *report, FILE *out)
 	return 0;
 }
 
-static void close_new(struct new_file *file)
-{
-	new_file_done(file);
-}
-
 static int write_file(const struct report *report, const char *folder, const char *name,
 		      int (*put)(const struct report *report, FILE *out), struct appsilo_error *err)
 {
-	cleanup(close_new) struct new_file file = {.fd = -EBADF};
+	cleanup(new_file_done) struct new_file file = {.fd = -EBADF};
 	char path[PATH_MAX], shown[512];
 	FILE *out;
 	int r = path_join(folder, name, path, sizeof(path));
