@@ -191,6 +191,20 @@ class Tools(McpCase):
             code = client.stop(None if end == "stdin" else end)
             self.assertEqual(code, -9 if end == signal.SIGKILL else 0)
             self.wait_until(lambda pids=below: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "a run is left")
+        # What a killed server has left is removed by the next.
+        runtime = PLACE + "/run"
+        os.makedirs(runtime + "/appsilo-mcp-other", mode=0o700)
+        write(runtime + "/appsilo-mcp-other/file", "not a socket")
+        client = self.client(env={"XDG_RUNTIME_DIR": runtime})
+        client.begin("tools/call", name="run_python", arguments={"code": ENDLESS})
+        self.wait_until(lambda: len(descendants(client.process.pid)) > 2, "no run")
+        client.kill()
+        held = self.client(env={"XDG_RUNTIME_DIR": runtime})
+        self.ended_cleanly(self.client(env={"XDG_RUNTIME_DIR": runtime}))
+        self.assertEqual(len(os.listdir(runtime)), 2)
+        self.assertEqual(held.said("read_file", path="/etc/hostname"), "appsilo\n")
+        self.ended_cleanly(held)
+        self.assertEqual(os.listdir(runtime), ["appsilo-mcp-other"])
 
 
 class Consent(McpCase):
