@@ -199,6 +199,9 @@ void mcp_call_run(struct mcp_call *call, struct mcp_sink *sink)
 	struct appsilo_error err;
 	json_t *result;
 
+	/* Cancelled before its transport gave it the descriptor to be ended by. */
+	if (atomic_load(&call->cancelled))
+		return;
 	if (check_arguments(call, &err) < 0)
 		result = outcome_failure(err.line);
 	else if (strcmp(name, "list_grants") == 0)

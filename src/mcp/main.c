@@ -39,6 +39,5 @@ int mcp_main(int argc, char **argv, struct appsilo_error *err)
 	if (r == 0)
 		r = mcp.options.http ? mcp_http_serve(&mcp, err) : mcp_stdio_serve(&mcp, err);
 	sockets_remove(&mcp.sockets);
-	json_decref(mcp.tools);
 	return r < 0 ? EXIT_FAILED : EXIT_OK;
 }

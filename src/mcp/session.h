@@ -24,7 +24,7 @@ struct mcp {
 	char home[PATH_MAX];   /* the user's, without links */
 	char family[256];      /* whose runs these are */
 	struct sockets sockets; /* for the runs' questions; no folder: nobody is asked through us */
-	json_t *tools;	       /* owned */
+	json_t *tools;	       /* to the process's end */
 };
 
 /* Where messages go that belong to a call: stdout, or the events of one request. */

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """`appsilo mcp`: the protocol, the tools, questions to the person, HTTP, and the official client."""
+import fcntl
 import http.client
 import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import unittest
 
@@ -174,6 +177,22 @@ class Tools(McpCase):
         self.assertEqual(client.call("ping")["result"], {})
         self.assertNotIn(number, client.waiting)
         self.ended_cleanly(client)
+
+    def test_a_client_that_takes_no_answers_does_not_keep_it(self):
+        server = subprocess.Popen([APPSILO, "mcp", "--prompt", "never"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  cwd=HOME)
+        hello = {"protocolVersion": VERSIONS[0], "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+        for number, (method, params) in enumerate([("initialize", hello), ("tools/call", {"name": "run_python", "arguments": {
+                "code": "print('x' * 300000)"}})]):
+            server.stdin.write(json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}).encode() + b"\n")
+            server.stdin.flush()
+        # The pipe is full: a call is about to answer, and nobody reads.
+        self.wait_until(lambda: struct.unpack("i", fcntl.ioctl(server.stdout, termios.FIONREAD, b"0000"))[0] > 60000, "no answer")
+        server.stdin.close()
+        self.assertEqual(server.wait(30), 1)
+        self.assertIn(b"takes no answers", server.stderr.read())
+        server.stdout.close()
+        server.stderr.close()
 
     def test_many_calls_at_once_each_get_their_own_answer(self):
         client = self.client("--prompt", "never")
