@@ -10,7 +10,7 @@
 #include <time.h>
 
 #define BLOCK_BYTES 65536
-#define LAST_CALLS_S 10
+#define LAST_CALLS_S 5
 
 struct wire {
 	struct mcp_sink sink;

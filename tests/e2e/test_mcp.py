@@ -16,6 +16,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import APPSILO, Case, HOME, PLACE, descendants, main, read, write  # noqa: E402
 from mcp_client import Client, VERSIONS, decide  # noqa: E402
+from packaged import install_tree  # noqa: E402
 
 SECRET = HOME + "/data/test.txt"
 SDK = PLACE + "/node/mcp_sdk.mjs"
@@ -131,6 +132,15 @@ class Tools(McpCase):
         self.assertEqual(client.said("run_command", command="cat kept; echo; test -w ~ && pwd | grep -c profiles"), "yes\n1\n")
         self.assertEqual(client.tool("run_command", argv=["no-such-program"])["structuredContent"]["exit_code"], 127)
         self.assertEqual(client.said("run_command", argv=["cat"], stdin="x" * 300000, cwd="/usr"), "x" * 300000 + "\n")
+        self.ended_cleanly(client)
+
+    def test_a_packages_identity_and_files(self):
+        self.tool("pack-command", "bash", "--stage", PLACE + "/stage")
+        family = install_tree(PLACE + "/stage", HOME + "/.local/share/appsilo", move=True)
+        client = self.client("-p", family)
+        self.assertEqual(client.tool("list_grants")["structuredContent"]["package"], family)
+        self.assertEqual(client.said("run_command", argv=["bash", "-c", "[[ $(< /proc/self/maps) == *appsilo-package* ]] && echo $HOME"]),
+                         f"{HOME}/.local/share/appsilo/profiles/{family}\n")
         self.ended_cleanly(client)
 
     def test_files_in_granted_places_and_no_others(self):
