@@ -349,4 +349,10 @@ MUTANTS = [
       ("src/server/stream.c", "\tif (!s->finished)\n\t\tjob_cancel(job);\n", "")], SERVE + "test_a_client_that_breaks_off", "user"),
     ("slow clients have all the time", "C12",
      [("src/server/clients.c", "(void)shutdown(one->fd, SHUT_RDWR);\n\t\tatomic_store", "atomic_store")], SERVE + "test_slow_clients", "user"),
+    ("an app's connection counts as its broker's", "U5",
+     [("src/mcp/attendant.c", " || peer.pid != d->a->run_pid)", ")")], "test_mcp_attacks.py:test_the_app_cannot_ask", "user"),
+    ("a form that was declined counts", "U8",
+     [("src/mcp/elicit.c", 'strcmp(member(result, "action"), "accept") != 0 || ', "")], "test_mcp.py:test_what_is_no_clear_yes", "user"),
+    ("a session of MCP is anybody's who knows its name", "C11",
+     [("src/mcp/http.c", "row->tenant == x->tenant && ", "")], "test_mcp.py:test_who_may_not_ask", "user"),
 ]

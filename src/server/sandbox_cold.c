@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define FILES_OPEN 1024
+
 static void make_words(struct front_words *w, const char *front, const struct sandbox_spec *spec)
 {
 	front_add(w, front);
@@ -73,7 +75,7 @@ static int cold_start(void *data, const struct sandbox_spec *spec, struct sandbo
 	if (r == 0) {
 		make_words(&argv, cold->front, spec);
 		make_environment(&env, spec);
-		r = front_start(&argv, &env, &run);
+		r = front_start(&argv, &env, FILES_OPEN, &run);
 	}
 	if (r < 0)
 		return error_set(err, r, "start a run");
