@@ -104,18 +104,20 @@ static void report_failure(int socket_fd, int code)
 	(void)!fd_write_all(socket_fd, &report, sizeof(report)); /* or nobody waits for it */
 }
 
-static void make(struct zygote *z, int socket_fd)
+/* @fds  its socket, then its control group's */
+static void make(struct zygote *z, const int fds[FD_PASS_MAX])
 {
 	struct slot *slot = NULL;
 	int r = take_slot(z, &slot);
 
 	if (r == 0)
-		r = zygote_child_make(z->guest, &z->nest, z->hot, socket_fd);
+		r = zygote_child_make(z->guest, &z->nest, z->hot, fds);
 	if (r < 0)
-		report_failure(socket_fd, r);
+		report_failure(fds[0], r);
 	else
 		slot->pid = r;
-	close(socket_fd);
+	for (size_t i = 0; i < FD_PASS_MAX; i++)
+		close_keep_errno(fds[i]);
 }
 
 /* What wait tells of is gone as a whole, with all that lived in its pid namespace. */
@@ -189,7 +191,7 @@ static void take_order(struct zygote *z)
 	if (fd_receive(ZYGOTE_FD, &m, sizeof(m), 0, fds) != sizeof(m) || m.kind != ZYGOTE_MAKE ||
 	    fds[0] < 0)
 		_exit(0);
-	make(z, fds[0]);
+	make(z, fds);
 }
 
 static void try_run(void *data)
