@@ -120,7 +120,10 @@ int run_warm(const struct sandbox_backend *warm, const char *tenant, const struc
 	spec.argv = command.words;
 	spec.files = r->files;
 	spec.n_files = r->n_files;
-	return run_step(&place, &spec, input, input_size, control, ret, &err) == 0;
+	if (run_step(&place, &spec, input, input_size, control, ret, &err) < 0)
+		return 0;
+	/* Its zygote has died. What it did, it did to its own sandbox, which is gone, too. */
+	return ret->result.reason != SANDBOX_FAILED || ret->output_bytes > 0;
 }
 
 struct sent {

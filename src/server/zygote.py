@@ -142,6 +142,8 @@ def start(payload):
 
 def failed(error):
     """What an interpreter does with an exception that nobody catches. Returns the exit code."""
+    while error.__traceback__ and error.__traceback__.tb_frame.f_code.co_filename == "<appsilo>":
+        error.__traceback__ = error.__traceback__.tb_next  # ours, which could not compile it
     if isinstance(error, SystemExit):
         if error.code is None:
             return 0

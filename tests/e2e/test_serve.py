@@ -340,16 +340,16 @@ class Strangers(ServeCase):
             done = self.server.run(code, limits=limits)
             self.assertNotEqual(done["reason"], "failed", (code, done))
             self.next_works()
-        self.wait_until(lambda: not self.server.children(), "a process is left")
+        self.wait_until(self.server.is_at_rest, "a process is left")
 
     def test_a_client_that_breaks_off_ends_its_run(self):
         for stream in (False, True):
             raw = self.server.socket()
             body = json.dumps({"code": "print('x', flush=True)\nimport time; time.sleep(60)", "stream": stream}).encode()
             raw.sendall(b"POST /v1/run HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-            self.wait_until(self.server.children, "it has not started")
+            self.wait_until(self.server.is_running, "it has not started")
             raw.close()
-            self.wait_until(lambda: not self.server.children(), "it goes on", 4)
+            self.wait_until(self.server.is_at_rest, "it goes on", 4)
         self.wait_until(lambda: self.server.metric('appsilo_runs_total{reason="cancelled"}') == 2, "not counted")
         self.next_works()
 
@@ -357,6 +357,11 @@ class Strangers(ServeCase):
         self.server.run("open('left', 'w').write('x')")
         self.assertFalse(os.path.exists("/mnt/0"))
         self.assertFalse(os.path.exists(HOME + "/.local/share/appsilo"))
+
+
+class StrangersCold(Strangers):
+    """Nothing waits: each run has a sandbox made for it."""
+    options = (*Strangers.options, "--pool", "0")
 
 
 class Packages(Case):
@@ -406,7 +411,7 @@ class Tokens(Case):
         connection.request("POST", "/v1/run", json.dumps({"code": "import time; time.sleep(60)", "stream": True}),
                            {"Content-Type": "application/json", **bearer(TOKEN)})
         response = connection.getresponse()
-        self.wait_until(server.children, "it has not started")
+        self.wait_until(lambda: server.is_running(bearer(OTHER)), "it has not started")
         path = "/v1/runs/" + response.getheader("X-Run-Id")
         self.assertEqual(server.send("DELETE", path, headers=bearer(OTHER))[0], 404)
         self.assertEqual(server.send("DELETE", path, headers=bearer(TOKEN))[0], 202)
@@ -463,7 +468,7 @@ class Service(Case):
         other = server.connect()
         other.request("GET", "/healthz")
         other.getresponse().read()
-        self.wait_until(server.children, "it has not started")
+        self.wait_until(server.is_running, "it has not started")
         server.process.send_signal(signal.SIGTERM)
         self.wait_until(lambda: any('"stop"' in line for line in server.log), "no word of it")
         other.request("POST", "/v1/run", json.dumps({"code": "1"}), {"Content-Type": "application/json"})
@@ -480,7 +485,7 @@ class Service(Case):
         server = self.start("--drain-time", "300ms")
         connection = server.connect()
         connection.request("POST", "/v1/run", json.dumps({"code": "import time; time.sleep(60)"}), {"Content-Type": "application/json"})
-        self.wait_until(server.children, "it has not started")
+        self.wait_until(server.is_running, "it has not started")
         server.process.send_signal(signal.SIGTERM)
         self.assertEqual(json.load(connection.getresponse())["reason"], "cancelled")
         connection.close()
@@ -490,7 +495,7 @@ class Service(Case):
         server = self.start()
         connection = server.connect()
         connection.request("POST", "/v1/run", json.dumps({"code": "import time; time.sleep(60)"}), {"Content-Type": "application/json"})
-        self.wait_until(lambda: len(server.children()) > 2, "it has not started")
+        self.wait_until(server.is_running, "it has not started")
         left = server.children()
         server.stop(signal.SIGKILL)
         self.wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in left), "a process is left")

@@ -527,6 +527,7 @@ class Manager(unittest.TestCase):
         below = descendants(front)
         os.kill(front, signal.SIGKILL)
         self.assertEqual(pool.end(run).reason, "failed")
+        pool.until(lambda s: s["zygotes"] == 2)
         self.assertEqual(pool.run("print('again')").out, "again\n")
         self.assertEqual(pool.state()["zygotes"], 2)
         self.gone(below)
