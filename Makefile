@@ -52,6 +52,7 @@ bench: build
 	@$(BUILD)/bench/bench-decide
 	@python3 bench/memory.py $(BUILD)
 	@$(BUILD)/bench/bench-pool $(BUILD)
+	@python3 bench/serve.py $(BUILD)
 
 fuzz:
 	@tools/setup.sh fuzz

@@ -35,7 +35,6 @@ struct pool_config {
 				   */
 	struct cgroup_tree *groups; /* where each sandbox gets a leaf; outlives the pool; NULL, or
 				       one that is empty: limits by rlimits */
-	bool own_network;	  /* a network namespace for each with its loopback up; slower */
 };
 
 struct pool_file {

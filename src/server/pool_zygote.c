@@ -83,7 +83,6 @@ static int spawn(struct pool *pool, int socket_fd, int log_fd, int null_fd, pid_
 static int configure(const struct pool *pool, int socket_fd)
 {
 	struct zygote_message m = {.kind = ZYGOTE_CONFIGURE,
-				   .own_network = pool->config.own_network,
 				   .disk_bytes = pool->config.disk_bytes,
 				   .files_bytes = pool->config.files_bytes};
 

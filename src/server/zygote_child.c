@@ -232,7 +232,7 @@ static void live_as_guest(const struct zygote_guest *guest)
 int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest,
 		      const struct hot_pages *hot, const int fds[FD_PASS_MAX])
 {
-	struct clone_request request = {.flags = nest_clone_flags(nest->own_network),
+	struct clone_request request = {.flags = NEST_CLONE_FLAGS,
 					.exit_signal = SIGCHLD};
 	static struct child child;
 	sigset_t all, old;

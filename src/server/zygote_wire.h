@@ -25,8 +25,7 @@ enum zygote_kind {
 
 struct zygote_message {
 	uint32_t kind;
-	uint32_t
-		own_network; /* CONFIGURE: a new network namespace, loopback up, for each sandbox */
+	uint32_t reserved;
 	uint64_t disk_bytes; /* CONFIGURE: of the private places together; 0: 64 MiB */
 	uint64_t files_bytes; /* CONFIGURE: of the files that a run leaves and that are sent back;
 				 0: none */

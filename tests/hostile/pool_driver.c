@@ -8,7 +8,7 @@
  *
  * usage: pool_driver FRONT GUEST INTERPRETER MIN MAX RUNS_PER_ZYGOTE [MODULE...]
  * INTERPRETER "-": the code is a shell's. POOL_PACKAGE: the package that the interpreter is of.
- * POOL_GROUPS: each has a control group. POOL_NETWORK: each sandbox has a loopback. POOL_FILES: so many bytes of files are given back.
+ * POOL_GROUPS: each has a control group. POOL_FILES: so many bytes of files are given back.
  */
 #include "base/fd.h"
 #include "isolation/cgroup_tree.h"
@@ -141,7 +141,6 @@ int main(int argc, char **argv)
 			fprintf(stderr, "no control groups: %s\n", err.line);
 		config.groups = &groups;
 	}
-	config.own_network = getenv("POOL_NETWORK");
 	config.files_bytes = getenv("POOL_FILES") ? strtoull(getenv("POOL_FILES"), NULL, 10) : 0;
 	config.min_ready = (unsigned int)atoi(argv[4]);
 	config.max_ready = (unsigned int)atoi(argv[5]);
