@@ -114,7 +114,7 @@ def available():
 
 def waiting(build, n):
     before = available()
-    server = Server(build, "--pool", str(n), "--min-pool", str(n))
+    server = Server(build, "--pool", f"{n}-{n}")
     server.wait_ready(n)
     took = (before - available()) / 1024
     pids = below(server.process.pid)

@@ -5,6 +5,7 @@
  */
 #include "server/pools.h"
 #include "server/request.h"
+#include <signal.h>
 #include <string.h>
 
 /* How long a run waits for one that is being made. */
@@ -154,6 +155,9 @@ static void warm_end(struct sandbox *s, struct sandbox_result *ret)
 				       .wall_ms = result.wall_ms,
 				       .cpu_ms = result.cpu_ms,
 				       .memory_bytes = result.memory_bytes};
+	/* What ended it at its time limit is not its own end. */
+	if (ret->reason == SANDBOX_TIMEOUT && ret->signal == SIGKILL)
+		ret->signal = 0;
 	snprintf(ret->text, sizeof(ret->text), "%s", result.text);
 	pool_result_done(&result);
 	pools_let_go(warm->pools, warm->home);

@@ -41,7 +41,7 @@ const struct option_row serve_option_table[] = {
 	{OPT_TOKEN_FILE, "--token-file", "FILE", "who may use it: a name, a token and quotas a line"},
 	{OPT_WORKERS, "--workers", "N", "runs at the same time"},
 	{OPT_QUEUE, "--queue", "N", "runs that may wait; more are refused"},
-	{OPT_POOL, "--pool", "N", "warm sandboxes that wait for runs, at most; 0: none"},
+	{OPT_POOL, "--pool", "[MIN-]N", "warm sandboxes that wait for runs, at most; 0: none"},
 	{OPT_PRELOAD, "--preload", "MODULES", "modules that they have loaded, with commas"},
 	{OPT_CONNECTIONS, "--connections", "N", "connections at the same time"},
 	{OPT_SESSIONS, "--sessions", "N", "sessions at the same time"},
@@ -81,6 +81,24 @@ static int take_net(struct serve_options *o, const char *value)
 	return net_parse_modes(value, &o->net_capabilities, &why);
 }
 
+/* "N" or "MIN-N"; 0 is a number, too. */
+static int take_pool(struct serve_options *o, const char *value)
+{
+	const char *dash = strchr(value, '-');
+	char least[24];
+
+	o->pool = o->pool_least = 0;
+	if (strcmp(value, "0") == 0)
+		return 0;
+	if (!dash)
+		return take_number(value, SERVE_POOL_MAX, &o->pool);
+	snprintf(least, sizeof(least), "%.*s", (int)(dash - value), value);
+	if (take_number(least, SERVE_POOL_MAX, &o->pool_least) < 0 ||
+	    take_number(dash + 1, SERVE_POOL_MAX, &o->pool) < 0)
+		return -EINVAL;
+	return o->pool_least <= o->pool ? 0 : -EINVAL;
+}
+
 static bool is_module(const char *name)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.");
@@ -112,8 +130,7 @@ static int take_value(struct serve_options *o, int id, const char *value)
 	case OPT_QUEUE:
 		return take_number(value, 100000, &o->queue);
 	case OPT_POOL:
-		return *value == '0' && !value[1] ? (int)(o->pool = 0)
-						  : take_number(value, SERVE_POOL_MAX, &o->pool);
+		return take_pool(o, value);
 	case OPT_PRELOAD:
 		return take_modules(o, value);
 	case OPT_CONNECTIONS:

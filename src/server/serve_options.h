@@ -23,7 +23,8 @@ struct serve_options {
 	const char *cors_origin;
 	const char *net;
 	unsigned int net_capabilities;
-	uint64_t workers, queue, connections, sessions, pool;
+	uint64_t workers, queue, connections, sessions;
+	uint64_t pool, pool_least; /* warm sandboxes at most, and at least */
 	uint64_t body_bytes, drain_ms, session_idle_ms;
 	struct sandbox_limits limits; /* a request may ask for less */
 	bool quiet, help;

@@ -135,6 +135,7 @@ static void start_pools(struct server *s)
 {
 	const struct pool_config config = {.front = s->front, .guest = s->zygote, .interpreter = "python3",
 					   .preload = s->options.preload,
+					   .min_ready = (unsigned int)s->options.pool_least,
 					   .max_ready = (unsigned int)s->options.pool,
 					   .disk_bytes = s->options.limits.disk_bytes};
 	struct appsilo_error err = {0};

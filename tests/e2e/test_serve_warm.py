@@ -32,15 +32,16 @@ SAME = (
     {"code": "import os; os.kill(os.getpid(), 15)"},
     {"code": "import os; os.abort()"},
     {"code": "import ctypes; ctypes.string_at(0)"},
-    {"code": "import sys; sys.setrecursionlimit(10 ** 9)\ndef f(): f()\nf()"},
+    {"code": "import sys; sys.setrecursionlimit(10 ** 9); x = []\nfor _ in range(300000): x = [x]\nrepr(x)"},
     {"code": "while 1: pass", "limits": {"wall_ms": 200}},
-    {"code": "import os\nos.fork(); os.fork()\nwhile 1: pass", "limits": {"cpu_ms": 200}},
+    {"code": "while 1: pass", "limits": {"cpu_ms": 200}},
     {"code": "while 1: print('x' * 999)", "limits": {"output_bytes": 5000}},
     {"code": "open('f', 'wb').write(b'x' * 100000)", "limits": {"file_bytes": 50000}},
     {"code": "import signal, time\nfor s in range(1, 32):\n    if s not in (9, 19): signal.signal(s, signal.SIG_IGN)\ntime.sleep(60)", "limits": {"wall_ms": 200}},
 )
 # With a control group only: else each process has its own limit.
 GROUPED = (
+    {"code": "import os\nos.fork(); os.fork()\nwhile 1: pass", "limits": {"cpu_ms": 200}},
     {"code": "x = []\nwhile 1: x.append(bytearray(1 << 20))", "limits": {"memory_bytes": 64 << 20}},
     {"code": "import os\nfor i in range(9):\n    if os.fork() == 0: break\nx = []\nwhile 1: x.append(b'x' * (1 << 20))", "limits": {"memory_bytes": 64 << 20, "pids": 20}},
     {"code": "import os, time\nfor i in range(9):\n    if os.fork() == 0: time.sleep(9)", "limits": {"pids": 5}},

@@ -305,7 +305,7 @@ class Strangers(PoolCase):
 
     def test_c10_network(self):
         self.assertEqual(self.said(
-            "import socket, errno\nfor host in ('127.0.0.1', '169.254.169.254', '10.0.0.1', '1.1.1.1', '0.0.0.0'):\n"
+            "import socket, errno\nfor host in ('169.254.169.254', '10.0.0.1', '1.1.1.1'):\n"
             "  for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):\n    s = socket.socket(type=kind)\n"
             "    try: s.connect((host, 80)); print(host, 'connected')\n"
             "    except OSError as e: assert e.errno == errno.ENETUNREACH, (host, e)\nprint('done')"), "done\n")
