@@ -99,12 +99,14 @@ def pss(pid):
         return int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M)[1])
 
 
-def below(pid):
-    found = []
+def memories(pid):
+    """Processes below @pid, but of a sandbox's two, which share their memory, only one: not who has nobody below."""
+    children = []
     for task in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{task}/children") as file:
-            found += [int(word) for word in file.read().split()]
-    return found + [child for one in found for child in below(one)]
+            children += [int(word) for word in file.read().split()]
+    below = [one for child in children for one in memories(child)]
+    return [pid] * bool(children) + below
 
 
 def available():
@@ -117,9 +119,8 @@ def waiting(build, n):
     server = Server(build, "--pool", f"{n}-{n}")
     server.wait_ready(n)
     took = (before - available()) / 1024
-    pids = below(server.process.pid)
-    each = sum(pss(pid) for pid in pids) / n / 1024
-    print(f"{n} wait: {each:.2f} MiB each (PSS), {took:.0f} MiB less are available; {len(pids)} processes")
+    each = sum(map(pss, memories(server.process.pid))) / n / 1024
+    print(f"{n} wait: {each:.2f} MiB each (PSS, with server and zygote), {took:.0f} MiB less are available")
     print("and run:", server.run(CODE)["stdout"].strip())
     server.stop()
 
