@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A run as a process of `appsilo run --prompt never`. What it keeps (profile, records) lies in
+ * A run as a process of `appsilo once` (front_main.c), that is `appsilo run --prompt never`. What it keeps (profile, records) lies in
  * a data directory of this run alone: two runs of one program are strangers.
  */
 #include "server/sandbox.h"
@@ -89,7 +89,7 @@ static void add_limits(struct words *w, const struct sandbox_limits *l)
 static void make_words(struct words *w, const char *front, const struct sandbox_spec *spec)
 {
 	add(w, front);
-	add(w, "run");
+	add(w, "once");
 	add_option(w, "--prompt", "never");
 	add(w, "--quiet");
 	add_option(w, "--result", "/proc/self/fd/3");
@@ -106,11 +106,6 @@ static void make_words(struct words *w, const char *front, const struct sandbox_
 		add_option(w, "--env", spec->env[i]);
 	add_limits(w, &spec->limits);
 	add(w, "--");
-	/* As an ordinary user we are in a user namespace, where root's files look like anybody's:
-	 * the front would take a digest of the whole program for its identity, at each run. Of
-	 * this one it is quick, and nothing is remembered of a run anyway. */
-	if (!spec->package && geteuid() != 0)
-		add(w, "env");
 	for (size_t i = 0; spec->argv[i]; i++)
 		add(w, spec->argv[i]);
 }

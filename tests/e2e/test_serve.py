@@ -363,6 +363,9 @@ class StrangersCold(Strangers):
     """Nothing waits: each run has a sandbox made for it."""
     options = (*Strangers.options, "--pool", "0")
 
+    def test_a_program_is_started_as_itself(self):
+        self.assertIn("/profiles/python3", self.server.run("import os; print(os.environ['HOME'])")["stdout"])
+
 
 class Packages(Case):
     def test_a_run_of_an_installed_package(self):
