@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """appsilo serve: a run in a warm sandbox comes out as in one that is made for it, and warm ones are strangers, too."""
+import concurrent.futures
 import json
 import os
 import re
@@ -26,7 +27,7 @@ SAME = (
     {"code": "import subprocess, sys; print(subprocess.run([sys.executable, '-c', 'print(1)'], capture_output=True).stdout)"},
     {"code": "import multiprocessing as m\nif __name__ == '__main__': print(m.get_context('fork').Pool(2).map(abs, [-1, -2]))"},
     {"code": "import socket\ns = socket.socket()\ntry: s.connect(('127.0.0.1', 1))\nexcept OSError as e: print(e.errno)"},
-    {"code": "import helper", "files": None},
+    {"code": "open('helper.py', 'w').close()\nimport helper"},
     {"files": [{"name": "a/main.py", "content": "import helper; print(open('data').read(), helper.X, __file__[-9:])"},
                {"name": "a/helper.py", "content": "X = 5"}, {"name": "data", "content": "AP8=", "content_base64": False}], "entry": "a/main.py", "argv": ["w"]},
     {"code": "import os; os.kill(os.getpid(), 15)"},
@@ -76,9 +77,9 @@ class Same(Case):
         self.addCleanup(cold.stop)
         self.wait_until(lambda: warm.metric("appsilo_sandboxes_waiting") >= 2, "nothing gets ready")
         bodies = [*SAME, *(GROUPED if grouped(warm) else ())]
+        threads = concurrent.futures.ThreadPoolExecutor(2)
         for body in bodies:
-            body = {k: v for k, v in body.items() if v is not None}
-            answers = [server.run(**body) for server in (warm, cold)]
+            answers = list(threads.map(lambda server, body=body: server.run(**body), (warm, cold)))
             self.assertEqual(*map(tell, answers), body)
             self.assertEqual({type(v) for v in answers[0].values()}, {type(v) for v in answers[1].values()})
         self.assertEqual(warm.metric("appsilo_runs_warm_total"), len(bodies))
