@@ -149,7 +149,7 @@ static void start_pools(struct server *s)
 		event_note("pool", "%s; runs start cold", err.line);
 }
 
-static int start_workers(struct server *s, struct appsilo_error *err)
+int server_start_workers(struct server *s, struct appsilo_error *err)
 {
 	pthread_attr_t attributes;
 	int r = 0;
@@ -193,7 +193,7 @@ int server_start(struct server *s, struct appsilo_error *err)
 	/* Who it is for is known already: the first run is to be a warm one. */
 	if (r == 0 && s->warm.start && s->tenants.open)
 		pools_let_go(&s->pools, pools_get(&s->pools, s->tenants.all[0].name, NULL));
-	return r < 0 ? r : start_workers(s, err);
+	return r < 0 ? r : server_start_workers(s, err);
 }
 
 void server_stop(struct server *s)
