@@ -310,7 +310,7 @@ static int run(char **argv, bool python)
 	} else if (strcmp(argv[1], "once") == 0) {
 		p.once = true;
 		r = run_server_mode(&p);
-	} else if (!p.options.prompt || strcmp(p.options.prompt, "never") != 0) {
+	} else if (run_needs_broker(&p.options)) {
 		r = run_asking(&p, argv);
 	} else {
 		r = run_server_mode(&p);

@@ -209,6 +209,8 @@ int prepare_options(char *const *words, bool python, struct prepared *ret,
 		return r;
 	if (python)
 		r = use_python(ret, err);
+	if (r == 0 && ret->options.profile && python)
+		r = error_say(err, -EINVAL, "python: --profile does not go with it; use appsilo profile start -- python3");
 	if (r == 0 && ret->options.package && python)
 		r = error_say(err, -EINVAL, "python: -p does not go with it; use appsilo run -p FAMILY");
 	if (r == 0)
