@@ -83,7 +83,8 @@ int cgroup_join_child(const int fds[CGROUP_PARTS_MAX]) must_check;
 /** Move process @pid, with all its threads. Returns 0; -errno. */
 int cgroup_add(const struct cgroup *cg, pid_t pid) must_check;
 
-/** SIGKILL to every process in it and in its leaves (cgroup_tree.h), until none is left. Returns 0; -errno; -EBUSY after a while. */
+/** SIGKILL to every process in it and in its leaves (cgroup_tree.h), until none is left.
+ * Returns 0; -errno; -EBUSY after a while. */
 int cgroup_kill(const struct cgroup *cg) must_check;
 
 /**

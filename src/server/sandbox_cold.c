@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A run as a process of `appsilo once` (front_main.c), that is `appsilo run --prompt never`. What it keeps (profile, records) lies in
- * a data directory of this run alone: two runs of one program are strangers.
+ * A run as a process of `appsilo once` (front_main.c), that is `appsilo run --prompt never`. What it
+ * keeps (profile, records) lies in a data directory of this run alone: two runs of one program are
+ * strangers.
  */
 #include "server/front.h"
 
