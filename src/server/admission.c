@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/admission.h"
 
+#include "server/handshake.h"
 #include "server/routes.h"
 #include <arpa/inet.h>
 #include <microhttpd.h>
@@ -110,6 +111,16 @@ static int check_body(struct exchange *x, unsigned long long announced)
 	return 0;
 }
 
+static struct tenant *find_tenant(struct exchange *x)
+{
+	const char *given = header(x, "Authorization");
+	char credentials[HANDSHAKE_CREDENTIALS_MAX];
+
+	if (!given && x->route->flags & ROUTE_SOCKET && handshake_credentials(x, credentials))
+		given = credentials;
+	return tenants_find(&x->server->tenants, given);
+}
+
 static int check(struct exchange *x, unsigned long long announced)
 {
 	if (!is_host_ours(x))
@@ -119,7 +130,7 @@ static int check(struct exchange *x, unsigned long long announced)
 		return api_error_set(&x->error, 403, "wrong-origin", "pages of this origin may not ask");
 	if (find_route(x) < 0)
 		return -EINVAL;
-	x->tenant = tenants_find(&x->server->tenants, header(x, "Authorization"));
+	x->tenant = find_tenant(x);
 	if (!x->tenant && !(x->route->flags & ROUTE_OPEN))
 		return api_error_set(&x->error, 401, "unauthorized", "a bearer token is needed");
 	return check_body(x, announced);

@@ -108,11 +108,11 @@ void client_idle(struct client *client, bool idle)
 	atomic_store(&client->idle, idle);
 }
 
-void clients_hang_up_idle(struct clients *c)
+void clients_hang_up(struct clients *c, bool all)
 {
 	pthread_mutex_lock(&c->lock);
 	for (struct client *one = c->first; one; one = one->after)
-		if (atomic_load(&one->idle))
+		if (all || atomic_load(&one->idle))
 			(void)shutdown(one->fd, SHUT_RDWR);
 	pthread_mutex_unlock(&c->lock);
 }

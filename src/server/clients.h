@@ -42,8 +42,8 @@ void client_deadline(struct client *client, int64_t ms);
 
 /** Between two requests (or before the first)? */
 void client_idle(struct client *client, bool idle);
-/** End the connections on which nothing is under way. */
-void clients_hang_up_idle(struct clients *c);
+/** End the connections on which nothing is under way, or all. */
+void clients_hang_up(struct clients *c, bool all);
 
 /** How many there are. */
 unsigned long long clients_count(struct clients *c);

@@ -81,7 +81,8 @@ void job_answer(struct job *job, json_t *object, const struct api_error *e)
 struct run_control job_control(struct job *job)
 {
 	struct run_control control = {.cancel_fd = job->cancel_fd, .client_fd = job->client_fd,
-				      .wake_fd = -EBADF};
+				      .wake_fd = -EBADF,
+				      .input_fd = job->input_fd >= 0 ? &job->input_fd : NULL};
 
 	if (job->stream)
 		stream_control(job->stream, &control);

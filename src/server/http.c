@@ -22,7 +22,6 @@
 	"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " \
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 #define DROP_BYTES ((size_t)64 << 20) /* of a refused body, and only as long as it has time */
-#define BODY_BUDGET ((unsigned long long)512 << 20) /* of all bodies together */
 
 static int64_t transfer_ms(size_t size)
 {
@@ -76,6 +75,10 @@ static void add_headers(struct exchange *x, struct MHD_Response *response)
 		(void)MHD_add_response_header(response, "Allow", x->allow);
 	if (x->status == 401)
 		(void)MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+	if (x->status == 426) {
+		(void)MHD_add_response_header(response, "Upgrade", "websocket");
+		(void)MHD_add_response_header(response, "Sec-WebSocket-Version", "13");
+	}
 	if (x->error.retry_after_s) {
 		snprintf(seconds, sizeof(seconds), "%u", x->error.retry_after_s);
 		(void)MHD_add_response_header(response, "Retry-After", seconds);
@@ -123,6 +126,21 @@ static enum MHD_Result answer_stream(struct exchange *x)
 	return send_answer(x, stream_response(x->job->stream));
 }
 
+static enum MHD_Result answer_upgrade(struct exchange *x)
+{
+	struct MHD_Response *response = websocket_response(x);
+	enum MHD_Result r;
+
+	if (!response)
+		return MHD_NO;
+	x->status = MHD_HTTP_SWITCHING_PROTOCOLS;
+	x->state = EXCHANGE_ANSWERED;
+	client_deadline(x->client, transfer_ms(0));
+	r = MHD_queue_response(x->connection, (unsigned int)x->status, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
 /* The worker watches the socket while the connection is asleep. */
 static void watch_client(struct exchange *x)
 {
@@ -168,6 +186,8 @@ static enum MHD_Result handle(struct exchange *x)
 		exchange_error(x, &x->error);
 	else
 		x->route->handle(x);
+	if (x->upgrade)
+		return answer_upgrade(x);
 	return x->job ? submit(x) : answer(x);
 }
 
@@ -208,13 +228,11 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t si
 		return MHD_YES;
 	}
 	capacity = need * 2 < x->server->options.body_bytes ? need * 2 : x->server->options.body_bytes;
-	if (atomic_fetch_add(&x->server->metrics.body_bytes, capacity - x->body_capacity) > BODY_BUDGET) {
-		atomic_fetch_sub(&x->server->metrics.body_bytes, capacity - x->body_capacity);
+	if (!metrics_hold_bytes(&x->server->metrics, &x->charged, capacity)) {
 		(void)api_error_set(&x->error, 429, "busy", "too many large requests at once");
 		x->error.retry_after_s = 5;
 		return drop(x, size);
 	}
-	x->charged = capacity;
 	bigger = realloc(x->body, capacity);
 	if (!bigger)
 		return MHD_NO;
@@ -320,7 +338,7 @@ int http_start(struct server *s, int listen_fd, struct MHD_Daemon **ret, struct 
 {
 	unsigned int threads = s->options.workers < 4 ? (unsigned int)s->options.workers : 4;
 	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-			     MHD_USE_ERROR_LOG;
+			     MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
 	struct MHD_OptionItem items[] = {
 		{MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->options.connections, NULL},

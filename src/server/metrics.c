@@ -5,6 +5,27 @@
 
 static const unsigned int bounds_ms[METRICS_BUCKETS] = {10, 25, 50, 100, 250, 500, 1000, 2500, 10000, 60000};
 
+/* Of all together. */
+#define BODY_BUDGET ((unsigned long long)512 << 20)
+
+bool metrics_hold_bytes(struct metrics *m, size_t *charged, size_t size)
+{
+	unsigned long long before;
+
+	if (size <= *charged) {
+		atomic_fetch_sub(&m->body_bytes, *charged - size);
+		*charged = size;
+		return true;
+	}
+	before = atomic_fetch_add(&m->body_bytes, size - *charged);
+	if (before > BODY_BUDGET) {
+		atomic_fetch_sub(&m->body_bytes, size - *charged);
+		return false;
+	}
+	*charged = size;
+	return true;
+}
+
 void metrics_request(struct metrics *m, unsigned int status)
 {
 	unsigned int class = status / 100;

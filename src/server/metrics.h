@@ -20,6 +20,12 @@ struct metrics {
 	atomic_ullong body_bytes;		/* of requests being received or worked on, now */
 };
 
+/**
+ * Of all bodies that are kept, one that had *charged bytes has @size now. False: together they
+ * would be too many, and it has what it had.
+ */
+bool metrics_hold_bytes(struct metrics *m, size_t *charged, size_t size);
+
 void metrics_request(struct metrics *m, unsigned int status);
 void metrics_run(struct metrics *m, const struct sandbox_result *r, bool warm);
 

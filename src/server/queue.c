@@ -18,7 +18,7 @@ struct job *job_new(struct tenant *tenant, void (*work)(struct job *, struct wor
 	atomic_init(&job->refs, 1);
 	job->tenant = tenant;
 	job->work = work;
-	job->client_fd = -EBADF;
+	job->client_fd = job->input_fd = -EBADF;
 	job->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (job->cancel_fd < 0 || job_id_make(job->id) < 0) {
 		job_unref(job);
@@ -41,6 +41,7 @@ void job_unref(struct job *job)
 	stream_free(job->stream);
 	close_keep_errno(job->cancel_fd);
 	close_keep_errno(job->client_fd);
+	close_keep_errno(job->input_fd);
 	free(job->reply);
 	free(job);
 }

@@ -33,6 +33,7 @@ struct job {
 	int cancel_fd;	       /* eventfd: readable when it should end; owned */
 	atomic_bool cancelled; /* by the client or the drain */
 	int client_fd;	       /* a copy of the connection's socket, or -EBADF; owned */
+	int input_fd;	       /* input that comes while it runs, or -EBADF; owned */
 	struct stream *stream; /* NULL: one reply; owned */
 	struct MHD_Connection *connection; /* resumed when done; NULL with a stream */
 	int status;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /v1/run: one run, answered whole or as events; DELETE /v1/runs/ID ends one. */
+/* POST /v1/run: one run, answered whole or as events, or over a websocket (/v1/run/ws); DELETE /v1/runs/ID ends one. */
+#include "server/handshake.h"
 #include "server/routes.h"
+#include "server/stream.h"
 
 static int decode(const struct exchange *x, struct run_request *ret, struct api_error *e)
 {
@@ -30,6 +32,26 @@ void route_run(struct exchange *x)
 	exchange_job(x, run, request, exchange_free_request);
 	if (x->job && stream)
 		exchange_stream(x);
+}
+
+static void run_socket(struct job *job, struct worker *worker)
+{
+	stream_event(job->stream, "start", json_pack("{s:s}", "id", job->id));
+	run(job, worker);
+}
+
+void route_run_socket(struct exchange *x)
+{
+	struct api_error e;
+
+	if (handshake_check(x, &e) < 0)
+		exchange_error(x, &e);
+	else if (atomic_load(&x->server->draining))
+		exchange_fail(x, 503, "draining", "the server is shutting down");
+	else if (websockets_full(&x->server->websockets))
+		exchange_fail(x, 429, "queue-full", "too many websockets are open");
+	else
+		x->upgrade = run_socket;
 }
 
 void route_cancel(struct exchange *x)

@@ -5,6 +5,7 @@
 
 const struct route serve_routes[] = {
 	{"POST", "/v1/run", ROUTE_BODY, route_run},
+	{"GET", "/v1/run/ws", ROUTE_SOCKET, route_run_socket},
 	{"DELETE", "/v1/runs/*", 0, route_cancel},
 	{"POST", "/v1/batch", ROUTE_BODY, route_batch},
 	{"POST", "/v1/sessions", ROUTE_BODY, route_session_open},

@@ -10,6 +10,7 @@ enum route_flags {
 	ROUTE_BODY = 2,	 /* takes a JSON body */
 	ROUTE_BYTES = 4, /* takes a body of any kind */
 	ROUTE_PISTON = 8, /* errors as {"message"} */
+	ROUTE_SOCKET = 16, /* becomes a websocket */
 };
 
 struct route {
@@ -30,6 +31,7 @@ const struct route *routes_find(struct exchange *x, const char **ret_allow);
 
 /* route_run.c */
 void route_run(struct exchange *x);
+void route_run_socket(struct exchange *x);
 void route_cancel(struct exchange *x);
 /* route_piston.c, route_snekbox.c, route_batch.c */
 void route_piston_execute(struct exchange *x);

@@ -24,6 +24,7 @@ struct run_step {
 	struct run_output out[2]; /* by channel */
 	struct run_output both;	  /* in the order it came, where that was asked for */
 	uint64_t output_bytes;	  /* wherever they went */
+	bool took_input;	  /* of what comes while it runs */
 };
 
 struct run_outcome {
@@ -45,6 +46,9 @@ struct run_control {
 	int wake_fd;		   /* eventfd, readable when it does again; -EBADF; borrowed */
 	void *data;
 	bool keep_both;
+	/* Input that comes while it runs, in place of what is given: a pipe, or NULL. Borrowed;
+	 * closed, and -EBADF, once the program reads no more. */
+	int *input_fd;
 };
 
 /* Where and by whom. */

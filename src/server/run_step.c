@@ -10,8 +10,9 @@
 #define BLOCK_BYTES 65536
 /* A sandbox that does not end by its own wall clock is ended by ours. */
 #define GRACE_MS 3000
+#define FEED_BYTES 16384
 
-enum { POLL_IN, POLL_OUT, POLL_ERR, POLL_END, POLL_CANCEL, POLL_CLIENT, POLL_WAKE, POLL_N };
+enum { POLL_IN, POLL_FEED, POLL_OUT, POLL_ERR, POLL_END, POLL_CANCEL, POLL_CLIENT, POLL_WAKE, POLL_N };
 
 struct pump {
 	const struct run_place *place;
@@ -20,6 +21,7 @@ struct pump {
 	struct run_step *step;
 	const char *input;
 	size_t input_left;
+	char feed[FEED_BYTES]; /* input that came while it runs */
 	uint64_t output_left;
 	int64_t end_ms;		    /* of our own clock; 0: none */
 	enum sandbox_reason killed; /* why we ended it; SANDBOX_FAILED: we did not */
@@ -78,6 +80,13 @@ static bool read_output(struct pump *p, int *fd, enum run_channel channel)
 	return false;
 }
 
+static void end_input(struct pump *p)
+{
+	close_keep_errno(TAKE_FD(p->sandbox->stdin_fd));
+	if (p->control->input_fd)
+		close_keep_errno(TAKE_FD(*p->control->input_fd));
+}
+
 static void write_input(struct pump *p)
 {
 	ssize_t n = p->input_left ? write(p->sandbox->stdin_fd, p->input, p->input_left) : 0;
@@ -85,10 +94,31 @@ static void write_input(struct pump *p)
 	if (n > 0) {
 		p->input += n;
 		p->input_left -= (size_t)n;
+		if (p->input_left || p->control->input_fd)
+			return;
 	}
 	/* All is written, or nobody reads any more. */
-	if (p->input_left == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		close_keep_errno(TAKE_FD(p->sandbox->stdin_fd));
+	if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+		end_input(p);
+}
+
+static void take_input(struct pump *p)
+{
+	ssize_t n = read(*p->control->input_fd, p->feed, sizeof(p->feed));
+
+	if (n > 0) {
+		p->input = p->feed;
+		p->input_left = (size_t)n;
+		p->step->took_input = true;
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		end_input(p);
+	}
+}
+
+/* More input is taken when all that came is written. */
+static bool wants_input(const struct pump *p)
+{
+	return p->control->input_fd && p->sandbox->stdin_fd >= 0 && !p->input_left;
 }
 
 static int time_left(const struct pump *p)
@@ -109,9 +139,11 @@ static bool takes_output(const struct pump *p)
 static bool turn(struct pump *p)
 {
 	struct sandbox *s = p->sandbox;
-	bool reads = takes_output(p), dying = p->killed != SANDBOX_FAILED;
+	bool reads = takes_output(p), dying = p->killed != SANDBOX_FAILED, feeds = wants_input(p);
 	struct pollfd fds[POLL_N] = {
-		[POLL_IN] = {.fd = s->stdin_fd, .events = POLLOUT},
+		/* Without events it only tells that nobody reads any more. */
+		[POLL_IN] = {.fd = s->stdin_fd, .events = feeds ? 0 : POLLOUT},
+		[POLL_FEED] = {.fd = feeds ? *p->control->input_fd : -1, .events = POLLIN},
 		[POLL_OUT] = {.fd = reads ? s->stdout_fd : -1, .events = POLLIN},
 		[POLL_ERR] = {.fd = reads ? s->stderr_fd : -1, .events = POLLIN},
 		[POLL_END] = {.fd = s->end_fd, .events = POLLIN},
@@ -135,6 +167,8 @@ static bool turn(struct pump *p)
 	}
 	if (fds[POLL_IN].revents)
 		write_input(p);
+	else if (fds[POLL_FEED].revents)
+		take_input(p);
 	if (fds[POLL_OUT].revents)
 		(void)read_output(p, &s->stdout_fd, RUN_STDOUT);
 	if (fds[POLL_ERR].revents)

@@ -10,6 +10,7 @@
 #include "server/request.h"
 #include "server/serve_options.h"
 #include "server/sessions.h"
+#include "server/websocket.h"
 #include "server/work_dir.h"
 #include <limits.h>
 
@@ -28,6 +29,7 @@ struct server {
 	struct queue queue;
 	struct metrics metrics;
 	struct clients clients;
+	struct websockets websockets;
 	struct sandbox_cold cold;
 	struct sandbox_backend backend, warm; /* warm.start NULL: there are no pools */
 	struct pools pools;

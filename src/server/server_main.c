@@ -66,8 +66,9 @@ static void drain(struct server *s, struct MHD_Daemon *daemon)
 		queue_cancel_all(&s->queue);
 		(void)queue_wait_idle(&s->queue, CANCEL_MS);
 	}
-	clients_hang_up_idle(&s->clients);
+	clients_hang_up(&s->clients, false);
 	wait_for_clients(s);
+	websockets_end(&s->websockets, &s->clients);
 }
 
 static int serve(struct server *s, struct appsilo_error *err)

@@ -14,14 +14,16 @@
 
 struct stream {
 	pthread_mutex_t lock; /* guards all below */
-	struct MHD_Connection *connection; /* NULL once the connection has let go */
-	struct client *client;		   /* as connection */
-	struct job *job;		   /* as connection; a reference */
+	struct MHD_Connection *connection; /* NULL once the connection has let go, and of a websocket */
+	struct client *client;		   /* NULL once the connection has let go */
+	struct job *job;		   /* as client; a reference */
 	char *buffer;			   /* owned */
 	size_t size, sent;
 	bool sleeping; /* the connection is suspended until something comes */
 	bool finished;
+	bool closed; /* a websocket's last frame is in the buffer */
 	int wake_fd; /* tells the worker that there is room; owned */
+	int take_fd; /* tells a websocket's thread that there is something; owned; else -EBADF */
 	/* The worker's alone: the begin of a character whose rest has not come. */
 	struct {
 		char bytes[TAIL_MAX];
@@ -29,7 +31,8 @@ struct stream {
 	} tail[2];
 };
 
-struct stream *stream_new(struct MHD_Connection *connection, struct client *client, struct job *job)
+static struct stream *make(struct MHD_Connection *connection, struct client *client, struct job *job,
+			   bool frames)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 
@@ -41,11 +44,22 @@ struct stream *stream_new(struct MHD_Connection *connection, struct client *clie
 	s->job = job;
 	job_ref(job);
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->wake_fd >= 0)
+	s->take_fd = frames ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -EBADF;
+	if (s->wake_fd >= 0 && (s->take_fd >= 0 || !frames))
 		return s;
 	job_unref(job);
 	stream_free(s);
 	return NULL;
+}
+
+struct stream *stream_new(struct MHD_Connection *connection, struct client *client, struct job *job)
+{
+	return make(connection, client, job, false);
+}
+
+struct stream *stream_new_frames(struct client *client, struct job *job)
+{
+	return make(NULL, client, job, true);
 }
 
 void stream_free(struct stream *s)
@@ -54,42 +68,51 @@ void stream_free(struct stream *s)
 		return;
 	pthread_mutex_destroy(&s->lock);
 	close_keep_errno(s->wake_fd);
+	close_keep_errno(s->take_fd);
 	free(s->buffer);
 	free(s);
 }
 
 static void wake_connection(struct stream *s)
 {
+	if (s->take_fd >= 0)
+		(void)!eventfd_write(s->take_fd, 1);
 	if (!s->sleeping || !s->connection)
 		return;
 	s->sleeping = false;
 	MHD_resume_connection(s->connection);
 }
 
-/* MHD_ContentReaderCallback: as much as there is. */
-static ssize_t read_some(void *data, uint64_t position, char *ret, size_t max)
+static size_t take(struct stream *s, char *ret, size_t max)
 {
-	struct stream *s = data;
-	ssize_t result;
-	size_t n;
+	size_t n = s->size - s->sent;
 
-	(void)position;
-	pthread_mutex_lock(&s->lock);
-	n = s->size - s->sent;
 	n = n < max ? n : max;
-	result = n > 0 || !s->finished ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
 	memcpy(ret, s->buffer ? s->buffer + s->sent : "", n);
 	s->sent += n;
 	if (s->sent == s->size)
 		s->sent = s->size = 0;
-	if (n > 0) {
+	if (n > 0)
 		(void)!eventfd_write(s->wake_fd, 1);
-	} else if (!s->finished) {
-		s->sleeping = true;
+	return n;
+}
+
+/* MHD_ContentReaderCallback: as much as there is. */
+static ssize_t read_some(void *data, uint64_t position, char *ret, size_t max)
+{
+	struct stream *s = data;
+	bool finished;
+	size_t n;
+
+	(void)position;
+	pthread_mutex_lock(&s->lock);
+	n = take(s, ret, max);
+	finished = s->finished;
+	s->sleeping = n == 0 && !finished;
+	if (s->sleeping)
 		MHD_suspend_connection(s->connection);
-	}
 	pthread_mutex_unlock(&s->lock);
-	return result;
+	return n == 0 && finished ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)n;
 }
 
 /* The response has been sent, or its client went away. */
@@ -129,7 +152,7 @@ static bool append(struct stream *s, const char *bytes, size_t size)
 {
 	char *bigger;
 
-	if (!s->connection)
+	if (!s->client || s->closed)
 		return true;
 	if (s->sent) {
 		memmove(s->buffer, s->buffer + s->sent, s->size - s->sent);
@@ -145,15 +168,78 @@ static bool append(struct stream *s, const char *bytes, size_t size)
 	return true;
 }
 
+static bool append_frame(struct stream *s, enum frames_opcode opcode, const void *payload, size_t size)
+{
+	unsigned char header[FRAMES_HEADER_MAX];
+	size_t n = frames_header(opcode, size, header);
+
+	return append(s, (const char *)header, n) && append(s, payload, size);
+}
+
+static bool append_event(struct stream *s, const char *name, const char *text)
+{
+	cleanup_free char *event = NULL;
+	int n;
+
+	if (s->take_fd >= 0)
+		return append_frame(s, FRAMES_TEXT, text, strlen(text));
+	n = asprintf(&event, "event: %s\ndata: %s\n\n", name, text);
+	return n >= 0 && append(s, event, (size_t)n);
+}
+
 void stream_event(struct stream *s, const char *name, json_t *object)
 {
-	cleanup_free char *text = reply_text(object);
-	cleanup_free char *event = NULL;
-	int n = text ? asprintf(&event, "event: %s\ndata: %s\n\n", name, text) : -1;
+	cleanup_free char *text = NULL;
+
+	if (s->take_fd >= 0 && object && json_object_set_new(object, "event", json_string(name)) < 0)
+		json_decref(TAKE_PTR(object));
+	text = reply_text(object);
+	pthread_mutex_lock(&s->lock);
+	if (!text || !append_event(s, name, text))
+		s->finished = true;
+	wake_connection(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+int stream_take_fd(const struct stream *s)
+{
+	return s->take_fd;
+}
+
+size_t stream_take(struct stream *s, char *ret, size_t max, bool *ret_finished)
+{
+	eventfd_t count;
+	size_t n;
 
 	pthread_mutex_lock(&s->lock);
-	if (n < 0 || !append(s, event, (size_t)n))
-		s->finished = true;
+	(void)!eventfd_read(s->take_fd, &count);
+	n = take(s, ret, max);
+	*ret_finished = n == 0 && (s->finished || s->closed);
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+bool stream_control_frame(struct stream *s, enum frames_opcode opcode, const void *payload, size_t size)
+{
+	bool room;
+
+	pthread_mutex_lock(&s->lock);
+	room = s->size - s->sent < STREAM_BUFFER_BYTES && append_frame(s, opcode, payload, size);
+	wake_connection(s);
+	pthread_mutex_unlock(&s->lock);
+	return room;
+}
+
+void stream_close(struct stream *s, unsigned int code, const char *why)
+{
+	char payload[FRAMES_CONTROL_MAX + 1];
+	int n = snprintf(payload, sizeof(payload), "%c%c%s", (char)(code >> 8), (char)code, why);
+
+	pthread_mutex_lock(&s->lock);
+	(void)append_frame(s, FRAMES_CLOSE, payload, (size_t)n);
+	s->closed = true;
+	if (!s->finished)
+		job_cancel(s->job);
 	wake_connection(s);
 	pthread_mutex_unlock(&s->lock);
 }
@@ -217,7 +303,7 @@ static bool has_room(void *data)
 	bool room;
 
 	pthread_mutex_lock(&s->lock);
-	room = s->size - s->sent < STREAM_BUFFER_BYTES || !s->connection;
+	room = s->size - s->sent < STREAM_BUFFER_BYTES || !s->client || s->closed;
 	pthread_mutex_unlock(&s->lock);
 	return room;
 }
