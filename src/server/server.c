@@ -187,7 +187,8 @@ int server_start(struct server *s, struct appsilo_error *err)
 	s->policy = (struct request_policy){s->options.limits, s->options.net_capabilities,
 					    &s->versions, has_package, s};
 	queue_init(&s->queue, &s->tenants, s->options.workers, s->options.queue);
-	websockets_init(&s->websockets, s->options.workers + s->options.queue);
+	/* As many as may run or wait, and as many again that have not asked yet, or say good-bye. */
+	websockets_init(&s->websockets, 2 * (s->options.workers + s->options.queue));
 	sessions_init(&s->sessions, s->options.sessions, (int64_t)s->options.session_idle_ms, s->base,
 		      &s->backend);
 	r = find_runtimes(s, err);

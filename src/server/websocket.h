@@ -25,7 +25,7 @@ struct websockets {
 };
 
 void websockets_init(struct websockets *all, uint64_t max);
-/** As many as may wait or run are there. */
+/** As many as there may be are there. */
 bool websockets_full(struct websockets *all);
 /** No more come; hang up on all of @clients, and wait until the last websocket has let go. */
 void websockets_end(struct websockets *all, struct clients *clients);

@@ -79,7 +79,9 @@ class Socket:
         """Read output until it ends like that."""
         seen = ""
         while not seen.endswith(text):
-            seen += self.event()["data"]
+            event = self.event()
+            assert event["event"] in ("stdout", "stderr"), event
+            seen += event["data"]
         return seen
 
     def rest(self):
@@ -88,6 +90,7 @@ class Socket:
         while not isinstance(event := self.event(), int):
             events.append(event)
         assert self.file.read(1) == b""
+        self.close()
         return events, event
 
 
@@ -267,8 +270,14 @@ class WebSocket(ServeCase):
             waiting.append(self.open())
             waiting[-1].send(code="print(1)")
         self.wait_until(lambda: self.server.metric("appsilo_runs_waiting") == 2, "they wait")
+        late = self.open()
+        late.send(code="print(1)")
+        events, code = late.rest()
+        self.assertEqual(([e["error"]["code"] for e in events], code), (["queue-full"], 1013))
+        # Nor are there ever more threads than for twice as many as may run and wait.
         with self.assertRaises(Refused) as refused:
-            Socket(self.server)
+            for _ in range(8):
+                self.open()
         self.assertEqual(refused.exception.args, (429, "queue-full"))
         for socket in busy:
             socket.send(cancel=True)
