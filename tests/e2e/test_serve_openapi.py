@@ -115,6 +115,7 @@ class OpenApi(ServeCase):
         self.check("POST", "/v1/batch", {"code": "1"}, 400)
         self.check("POST", "/api/v2/execute", {"language": "x"}, 400)
         self.check("POST", "/eval", {"x": 1}, 400)
+        self.check("GET", "/v1/run/ws", status=426)
         self.check("DELETE", "/v1/runs/none", status=404)
         self.check("DELETE", "/v1/sessions/none", status=404)
 
