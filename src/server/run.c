@@ -123,7 +123,7 @@ int run_warm(const struct sandbox_backend *warm, const char *tenant, const struc
 	if (run_step(&place, &spec, input, input_size, control, ret, &err) < 0)
 		return 0;
 	/* Its zygote has died. What it did, it did to its own sandbox, which is gone, too. */
-	return ret->result.reason != SANDBOX_FAILED || ret->output_bytes > 0 || ret->took_input;
+	return ret->result.reason != SANDBOX_FAILED || ret->output_bytes > 0 || ret->used_input;
 }
 
 struct sent {

@@ -24,7 +24,7 @@ struct run_step {
 	struct run_output out[2]; /* by channel */
 	struct run_output both;	  /* in the order it came, where that was asked for */
 	uint64_t output_bytes;	  /* wherever they went */
-	bool took_input;	  /* of what comes while it runs */
+	bool used_input;	  /* some of what comes while it runs, or its end: it comes once */
 };
 
 struct run_outcome {

@@ -83,8 +83,10 @@ static bool read_output(struct pump *p, int *fd, enum run_channel channel)
 static void end_input(struct pump *p)
 {
 	close_keep_errno(TAKE_FD(p->sandbox->stdin_fd));
-	if (p->control->input_fd)
-		close_keep_errno(TAKE_FD(*p->control->input_fd));
+	if (!p->control->input_fd)
+		return;
+	close_keep_errno(TAKE_FD(*p->control->input_fd));
+	p->step->used_input = true;
 }
 
 static void write_input(struct pump *p)
@@ -109,7 +111,7 @@ static void take_input(struct pump *p)
 	if (n > 0) {
 		p->input = p->feed;
 		p->input_left = (size_t)n;
-		p->step->took_input = true;
+		p->step->used_input = true;
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		end_input(p);
 	}

@@ -72,7 +72,7 @@ static bool enter(struct websockets *all)
 	bool may;
 
 	pthread_mutex_lock(&all->lock);
-	may = !all->closed;
+	may = !all->closed && all->n < all->max;
 	all->n += may;
 	pthread_mutex_unlock(&all->lock);
 	return may;
@@ -354,13 +354,13 @@ static void *attend(void *data)
 static int make_job(struct websocket *w)
 {
 	struct job *job = job_new(w->x->tenant, w->x->upgrade);
-	int pipe[2];
+	int ends[2];
 
 	w->x->job = job;
-	if (!job || pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (!job || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -ENOMEM;
-	job->input_fd = pipe[0];
-	w->input_fd = pipe[1];
+	job->input_fd = ends[0];
+	w->input_fd = ends[1];
 	w->stream = job->stream = stream_new_frames(w->x->client, job);
 	return w->stream ? 0 : -ENOMEM;
 }

@@ -283,6 +283,52 @@ class WebSocket(ServeCase):
             self.assertEqual((events[1]["data"], code), ("1\n", 1000))
 
 
+    def test_an_older_http_is_not_upgraded(self):
+        with self.server.socket() as socket:
+            socket.sendall(b"GET /v1/run/ws HTTP/1.0\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+            self.assertNotIn(b" 101 ", socket.recv(1000))
+
+
+class Leftovers(Case):
+    def test_many_leave_nothing(self):
+        server = Server("--workers", "2", "--pool", "0")  # whose sandboxes come and go
+        self.addCleanup(server.stop)
+
+        def held():
+            return [len(os.listdir(f"/proc/{server.process.pid}/{what}")) for what in ("fd", "task")]
+
+        def at_rest():
+            self.wait_until(lambda: server.metric("appsilo_connections") == 1, "a connection stays")
+            self.wait_until(lambda: not server.is_running() and server.is_at_rest(), "a run stays")
+
+        at_rest()
+        before = held()
+        for i in range(40):
+            socket = Socket(server)
+            if i % 2:
+                socket.send(code="print(input())")
+            if i % 4 == 1:
+                socket.event()
+            socket.close()
+            if i % 8 == 7:
+                at_rest()
+        self.wait_until(lambda: held() == before, before)
+
+
+class Slow(Case):
+    def test_a_client_that_does_not_read_stops_its_own_run_only(self):
+        server = Server("--workers", "1", "--wall-time", "2s", "--output", "64M")
+        self.addCleanup(server.stop)
+        socket = Socket(server)
+        self.addCleanup(socket.close)
+        socket.send(code="print('x' * 60000000)")
+        self.assertEqual(socket.event()["event"], "start")
+        self.assertEqual(server.run("print(1)")["stdout"], "1\n")  # on the one worker there is
+        events, code = socket.rest()
+        self.assertEqual((events[-1]["reason"], code), ("timeout", 1000))
+
+
 class Tokens(Case):
     def test_a_token_is_needed_and_a_page_can_send_it(self):
         path = os.path.join(PLACE, "tokens")
