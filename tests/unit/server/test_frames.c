@@ -128,7 +128,7 @@ static void test_sizes(void **state)
 
 static void test_what_a_client_may_not_send(void **state)
 {
-	static const char *const begins[] = {
+	static const char begins[][9] = {
 		"\x81\x05Hello",      /* not masked */
 		"\xc1\x80mask",	      /* reserved bits */
 		"\x83\x80mask",	      /* opcodes that mean nothing */
