@@ -16,6 +16,7 @@ import sys
 import tempfile
 
 PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool", "appsilo-net", "appsilo-server")
+OPTIONAL = ("appsilo-ui",)
 GUESTS = ("appsilo-zygote-exec", "appsilo-zygote-python.so")
 TEST_USER = "appsilo-test"
 
@@ -34,6 +35,9 @@ def fill(place, build, test):
     os.makedirs(place + "/home/data")
     for name in PROGRAMS:
         shutil.copy(os.path.join(build, "src/cli", name), place + "/bin/" + name)
+    for name in OPTIONAL:
+        if os.path.exists(os.path.join(build, "src/cli", name)):
+            shutil.copy(os.path.join(build, "src/cli", name), place + "/bin/" + name)
     for name in GUESTS:
         shutil.copy(os.path.join(build, "src/server", name), place + "/bin/" + name)
     shutil.copy(os.path.join(build, "tests/host-without"), place + "/bin/host-without")
@@ -49,6 +53,12 @@ def fill(place, build, test):
             if os.path.isfile(path) and os.access(path, os.X_OK):
                 shutil.copy(path, place + "/bin/" + name)
     return place + "/tests/" + os.path.relpath(os.path.abspath(test), here)
+
+
+def keep_pictures(place, build):
+    """Windows as they were, for people to look at."""
+    if os.path.isdir(place + "/pictures"):
+        shutil.copytree(place + "/pictures", os.path.join(build, "tests/pictures"), dirs_exist_ok=True)
 
 
 def main():
@@ -69,6 +79,7 @@ def main():
         "TERM": "xterm",
         "APPSILO": place + "/bin/appsilo",
         "TEST_PLACE": place,
+        "TEST_PICTURES": place + "/pictures",
     }
     env |= {name: value for name, value in os.environ.items() if name.startswith("APPSILO_SOAK_")}
     if account:
@@ -78,6 +89,7 @@ def main():
     try:
         return subprocess.run(command, env=env, cwd=place + "/home", check=False).returncode
     finally:
+        keep_pictures(place, build)
         subprocess.run(["chmod", "-R", "u+rwX", place], check=False)
         shutil.rmtree(place, ignore_errors=True)
 
