@@ -46,7 +46,12 @@ static GtkWidget *make_label(const char *text, const char *class)
 GtkWidget *shown_label(const char *text, const char *class)
 {
 	GtkWidget *label = make_label(text, class);
+	PangoAttrList *attributes = pango_attr_list_new();
 
+	/* No hyphen where a name is broken: it would look like a part of it. */
+	pango_attr_list_insert(attributes, pango_attr_insert_hyphens_new(FALSE));
+	gtk_label_set_attributes(GTK_LABEL(label), attributes);
+	pango_attr_list_unref(attributes);
 	gtk_label_set_wrap(GTK_LABEL(label), TRUE);
 	gtk_label_set_wrap_mode(GTK_LABEL(label), PANGO_WRAP_WORD_CHAR);
 	gtk_label_set_max_width_chars(GTK_LABEL(label), 52);
