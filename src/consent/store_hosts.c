@@ -37,7 +37,7 @@ static int make_table(struct consent_store *store)
 	return store_code(sqlite3_exec(store->db, schema, NULL, NULL, NULL));
 }
 
-static int insert(struct consent_store *store, const struct consent_host_rule *rule)
+int store_insert_host(struct consent_store *store, const struct consent_host_rule *rule)
 {
 	static const char sql[] =
 		"INSERT INTO hosts (family, host, verdict, source, time_ms)"
@@ -72,7 +72,7 @@ static int put(struct consent_store *store, const struct consent_host_rule *rule
 		return store_tell(store, r, "write", err);
 	r = make_table(store);
 	if (r == 0)
-		r = insert(store, rule);
+		r = store_insert_host(store, rule);
 	r = store_end_change(store, r);
 	if (r < 0)
 		return store_tell(store, r, "write", err);

@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 #include "ui/prompt_main.h"
+#include "ui/settings_main.h"
 #include <glib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@ int main(int argc, char **argv)
 	g_set_application_name("appsilo");
 	if (argc == 2 && strcmp(argv[1], "prompt") == 0)
 		return prompt_main();
+	if (argc == 2 && strcmp(argv[1], "settings") == 0)
+		return settings_main();
 	log_error("appsilo-ui is started by appsilo run and appsilo settings");
 	return 125;
 }
