@@ -12,8 +12,8 @@ struct rules_page {
 	RulesModel *model; /* ref */
 	char *family;	   /* owned; NULL: of every app */
 	enum rules_kind kind;
-	GtkWidget *stack; /* the list, or why it is empty */
-	AdwStatusPage *nothing;
+	GtkWidget *list;
+	AdwStatusPage *nothing; /* in its place: why it is empty */
 	bool searching, known;
 };
 
@@ -230,7 +230,6 @@ static void bind_row(GtkSignalListItemFactory *factory, GtkListItem *item, struc
 	g_free(facts);
 }
 
-/* Loopback ports are opened by a command of their own, and mean something else. */
 static void show_nothing(struct rules_page *p)
 {
 	bool empty = g_list_model_get_n_items(G_LIST_MODEL(p->model)) == 0;
@@ -241,7 +240,8 @@ static void show_nothing(struct rules_page *p)
 	adw_status_page_set_description(p->nothing, !p->known	  ? "The decisions cannot be read."
 						    : p->searching ? NULL
 								   : "Nothing was allowed or refused for good.");
-	gtk_stack_set_visible_child_name(GTK_STACK(p->stack), empty ? "nothing" : "list");
+	gtk_widget_set_visible(p->list, !empty);
+	gtk_widget_set_visible(GTK_WIDGET(p->nothing), empty);
 }
 
 static void show_snapshot(void *data, struct snapshot *snapshot)
@@ -288,13 +288,11 @@ static void on_add_file(struct rules_page *p)
 	settings_grant(p->settings, p->family, false);
 }
 
-static void add_button(GtkWidget *bar, const char *label, const char *class, void (*clicked)(struct rules_page *),
+static void add_button(GtkWidget *bar, const char *label, void (*clicked)(struct rules_page *),
 		       struct rules_page *p)
 {
 	GtkWidget *button = gtk_button_new_with_label(label);
 
-	if (class)
-		gtk_widget_add_css_class(button, class);
 	g_signal_connect_swapped(button, "clicked", G_CALLBACK(clicked), p);
 	gtk_box_append(GTK_BOX(bar), button);
 }
@@ -308,10 +306,10 @@ static GtkWidget *make_bar(struct rules_page *p)
 	g_signal_connect(search, "search-changed", G_CALLBACK(on_search), p);
 	gtk_box_append(GTK_BOX(bar), search);
 	if (p->kind != RULES_HOSTS) {
-		add_button(bar, "Add Folder…", NULL, on_add_folder, p);
-		add_button(bar, "Add File…", NULL, on_add_file, p);
+		add_button(bar, "Add Folder…", on_add_folder, p);
+		add_button(bar, "Add File…", on_add_file, p);
 	}
-	add_button(bar, p->family ? "Reset App…" : "Reset All…", "destructive-action", on_reset, p);
+	add_button(bar, p->family ? "Reset App…" : "Reset All…", on_reset, p);
 	return bar;
 }
 
@@ -339,15 +337,15 @@ void rules_page_init(struct page *ret, struct settings *settings, enum rules_kin
 	p->kind = kind;
 	p->family = g_strdup(family);
 	p->model = rules_model_new(kind, family);
-	p->stack = gtk_stack_new();
 	p->nothing = ADW_STATUS_PAGE(adw_status_page_new());
 	adw_status_page_set_icon_name(p->nothing, "security-medium-symbolic");
 	gtk_widget_add_css_class(GTK_WIDGET(p->nothing), "compact");
 	gtk_box_append(GTK_BOX(box), make_bar(p));
-	gtk_stack_add_named(GTK_STACK(p->stack), make_list(p), "list");
-	gtk_stack_add_named(GTK_STACK(p->stack), GTK_WIDGET(p->nothing), "nothing");
-	gtk_widget_set_vexpand(p->stack, TRUE);
-	gtk_box_append(GTK_BOX(box), p->stack);
+	p->list = make_list(p);
+	gtk_widget_set_vexpand(p->list, TRUE);
+	gtk_widget_set_vexpand(GTK_WIDGET(p->nothing), TRUE);
+	gtk_box_append(GTK_BOX(box), p->list);
+	gtk_box_append(GTK_BOX(box), GTK_WIDGET(p->nothing));
 	g_object_set_data_full(G_OBJECT(box), "page", p, page_free);
 	*ret = (struct page){box, show_snapshot, p};
 }

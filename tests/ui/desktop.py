@@ -8,7 +8,7 @@ import subprocess
 import time
 
 PROGRAMS = ("Xvfb", "openbox", "dbus-daemon", "xdotool", "import")
-SECONDS = 30
+SECONDS = 12
 MARK = "\u200e"  # before each name: it cannot turn the line round
 
 
@@ -166,6 +166,12 @@ class Desktop:
         """As assistive technology does."""
         until(lambda: self.has(node, "SENSITIVE"), "it never becomes live")
         assert node.get_action_iface().do_action(0)
+
+    def type_into(self, title, node, text):
+        """With the mouse and the keyboard."""
+        self.click(title, node)
+        until(lambda: self.has(node, "FOCUSED") or any(self.has(n, "FOCUSED") for n in self.all(node)), "no focus")
+        self.xdotool("type", "--delay", 5, text)
 
     def area(self, node):
         e = node.get_component_iface().get_extents(self.atspi.CoordType.WINDOW)
