@@ -101,7 +101,7 @@ static void on_uninstall(struct app_page *p)
 {
 	settings_confirm(p->settings, "Uninstall This App?",
 			 "Its decisions and its own directory, with all files in it, are removed as well.",
-			 "_Uninstall", carry_out_uninstall, p, NULL);
+			 "Uninstall", carry_out_uninstall, p, NULL);
 }
 
 static void add_uninstall(struct app_page *p, GtkWidget *list)

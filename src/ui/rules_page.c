@@ -136,13 +136,13 @@ static void on_change(struct row *row)
 	what = shown_text(r->what);
 	dialog = adw_message_dialog_new(settings_window(row->page->settings), "Change This Decision", what);
 	g_free(what);
-	adw_message_dialog_add_response(ADW_MESSAGE_DIALOG(dialog), "cancel", "_Cancel");
-	adw_message_dialog_add_response(ADW_MESSAGE_DIALOG(dialog), "deny", r->network ? "_Refuse" : "_No Access");
+	adw_message_dialog_add_response(ADW_MESSAGE_DIALOG(dialog), "cancel", "Cancel");
+	adw_message_dialog_add_response(ADW_MESSAGE_DIALOG(dialog), "deny", r->network ? "Refuse" : "No Access");
 	if (r->network) {
-		adw_message_dialog_add_response(ADW_MESSAGE_DIALOG(dialog), "allow", "_Allow");
+		adw_message_dialog_add_response(ADW_MESSAGE_DIALOG(dialog), "allow", "Allow");
 	} else {
-		adw_message_dialog_add_response(ADW_MESSAGE_DIALOG(dialog), "read", "_Read");
-		adw_message_dialog_add_response(ADW_MESSAGE_DIALOG(dialog), "write", "Read and _Change");
+		adw_message_dialog_add_response(ADW_MESSAGE_DIALOG(dialog), "read", "Read");
+		adw_message_dialog_add_response(ADW_MESSAGE_DIALOG(dialog), "write", "Read and Change");
 	}
 	adw_message_dialog_set_default_response(ADW_MESSAGE_DIALOG(dialog), "cancel");
 	adw_message_dialog_set_close_response(ADW_MESSAGE_DIALOG(dialog), "cancel");
@@ -275,7 +275,7 @@ static void on_reset(struct rules_page *p)
 	settings_confirm(p->settings, p->family ? "Reset This App?" : "Reset All Apps?",
 			 p->family ? "All its decisions are forgotten, and it asks again. What it has open stays open until it ends."
 				   : "All decisions of all apps are forgotten, grants too, and apps ask again. What they have open stays open until they end.",
-			 "_Reset", reset, p, NULL);
+			 "Reset", reset, p, NULL);
 }
 
 static void on_add_folder(struct rules_page *p)

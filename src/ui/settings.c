@@ -99,7 +99,7 @@ static void removed(void *data, const char *problem)
 		return;
 	}
 	toast = adw_toast_new("Decision removed; the app asks again at its next access");
-	adw_toast_set_button_label(toast, "_Undo");
+	adw_toast_set_button_label(toast, "Undo");
 	adw_toast_set_timeout(toast, 15);
 	g_signal_connect_data(toast, "button-clicked", G_CALLBACK(undo), r, removal_free, 0);
 	adw_toast_overlay_add_toast(r->settings->toasts, toast);
@@ -140,7 +140,7 @@ void settings_confirm(struct settings *s, const char *heading, const char *body,
 	struct confirmation *c = g_new0(struct confirmation, 1);
 
 	*c = (struct confirmation){yes, data, destroy};
-	adw_message_dialog_add_response(dialog, "no", "_Cancel");
+	adw_message_dialog_add_response(dialog, "no", "Cancel");
 	adw_message_dialog_add_response(dialog, "yes", verb);
 	adw_message_dialog_set_response_appearance(dialog, "yes", ADW_RESPONSE_DESTRUCTIVE);
 	adw_message_dialog_set_default_response(dialog, "no");
@@ -197,7 +197,7 @@ void settings_grant(struct settings *s, const char *family, bool folder)
 {
 	GtkFileChooserNative *chooser = gtk_file_chooser_native_new(
 		family ? "Let This App Use" : "Let Every App Use", s->window,
-		folder ? GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER : GTK_FILE_CHOOSER_ACTION_OPEN, "_Allow", "_Cancel");
+		folder ? GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER : GTK_FILE_CHOOSER_ACTION_OPEN, "Allow", "Cancel");
 	struct granting *g = g_new0(struct granting, 1);
 
 	g->settings = s;

@@ -35,7 +35,7 @@ static void on_remove(GtkButton *button, struct signer *signer)
 {
 	(void)button;
 	settings_confirm(signer->page->settings, "Trust This Signer No Longer?",
-			 "New packages of this signer are refused. What is installed stays.", "_Remove", take_out,
+			 "New packages of this signer are refused. What is installed stays.", "Remove", take_out,
 			 g_memdup2(signer, sizeof(*signer)), g_free);
 }
 
@@ -146,7 +146,7 @@ static void on_add(struct signers_page *p)
 {
 	GtkFileChooserNative *chooser =
 		gtk_file_chooser_native_new("Trust This Certificate", settings_window(p->settings),
-					    GTK_FILE_CHOOSER_ACTION_OPEN, "_Trust", "_Cancel");
+					    GTK_FILE_CHOOSER_ACTION_OPEN, "Trust", "Cancel");
 
 	g_signal_connect(chooser, "response", G_CALLBACK(on_chosen), p);
 	gtk_native_dialog_show(GTK_NATIVE_DIALOG(chooser));

@@ -118,12 +118,15 @@ class Decisions(SettingsCase):
         self.grant("--read", DATA)
         self.grant("--host", "example.org")
         window = self.open()
-        for verb, row in (("No Access", ("deny", "read")), ("Read and Change", ("allow", "write")),
-                          ("Read", ("allow", "read")), ("Cancel", ("allow", "read"))):
+        for verb, row, words in (("No Access", ("deny", "read"), "No access, "),
+                                 ("Read and Change", ("allow", "write"), "May read and change, "),
+                                 ("Read", ("allow", "read"), "May read, "),
+                                 ("Cancel", ("allow", "read"), "May read, ")):
             screen.press(screen.find(window, f"Change {DATA}", "push button"))
             self.say(verb)
             self.until_rules([(APP, DATA, *row, "grant"), (APP, "example.org", "allow", None, "grant")])
             desk.until(lambda: len(screen.windows()) == 1, "the dialog stays")
+            self.shows(window, words)
         self.page(window, "Network")
         screen.press(screen.find(window, "Change example.org", "push button"))
         self.say("Refuse")
