@@ -96,7 +96,9 @@ int consent_store_replace_host(struct consent_store *store, const struct consent
 	r = begin(store, err);
 	if (r < 0)
 		return r;
-	r = delete_host(store, old, &count);
+	r = store_has_hosts(store);
+	if (r > 0)
+		r = delete_host(store, old, &count);
 	if (r == 0 && count > 0 && new)
 		r = store_insert_host(store, new);
 	return end(store, r, count, err);

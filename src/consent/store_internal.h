@@ -74,6 +74,9 @@ int store_end_change(struct consent_store *store, int r) must_check;
 /** Write @rule, in the caller's transaction if there is one. Under the lock. Returns 0; -errno. */
 int store_insert(struct consent_store *store, const struct consent_rule *rule) must_check;
 
+/** Is there a table of hosts? Under the lock. Returns 1; 0; -errno. */
+int store_has_hosts(struct consent_store *store) must_check;
+
 /** As store_insert(), where there is a table of hosts. */
 int store_insert_host(struct consent_store *store, const struct consent_host_rule *rule) must_check;
 
