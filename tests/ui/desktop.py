@@ -8,7 +8,7 @@ import subprocess
 import time
 
 PROGRAMS = ("Xvfb", "openbox", "dbus-daemon", "xdotool", "import")
-SECONDS = 20
+SECONDS = 30
 MARK = "\u200e"  # before each name: it cannot turn the line round
 
 
