@@ -3,8 +3,10 @@
 """The network of a sandbox side by side: throughput, round trips, connections, to a server on a
 made-up public address in a network namespace of its own. No packet leaves this machine.
 
-usage: net.py BUILD_DIR [ROUNDS]    (root; slirp4netns and pasta are optional)
+usage: net.py BUILD_DIR [ROUNDS]    (root; slirp4netns and pasta are optional, and so is SRT, the path of
+the program of npm's @anthropic-ai/sandbox-runtime, which has an HTTP proxy and therefore no UDP)
 """
+import json
 import os
 import platform
 import shlex
@@ -16,6 +18,7 @@ import tempfile
 
 ADDRESS, PORT, CONNECTIONS = "1.2.3.4", 5001, 10000
 COLUMNS = ("down MB/s", "up MB/s", "trip us", "connect us", "udp trip us", "opened/s")
+SRT_CONNECTIONS = "200"
 LIMIT_S = 150
 LOAD = os.path.abspath(sys.argv[1] + "/bench/bench-net-load")
 
@@ -59,6 +62,25 @@ def command(*words):
     return run
 
 
+# What the client needs of a proxy's address in the environment.
+SRT_CLIENT = """
+import base64, os, sys, urllib.parse
+proxy = urllib.parse.urlsplit(os.environ["http_proxy"])
+user = f"{urllib.parse.unquote(proxy.username)}:{urllib.parse.unquote(proxy.password)}"
+os.execv(sys.argv[1], [*sys.argv[1:], str(proxy.port), base64.b64encode(user.encode()).decode()])
+"""
+
+
+def srt(program, place):
+    """With two processes for each connection 10,000 at once are not tried."""
+    settings = place + "/srt.json"
+    with open(settings, "w") as file:
+        json.dump({"network": {"allowedDomains": [ADDRESS], "deniedDomains": []},
+                   "filesystem": {"denyRead": [], "allowWrite": [], "denyWrite": []}}, file)
+    run = command(program, "--settings", settings, "-c")
+    return lambda client: run([shlex.join(["python3", "-c", SRT_CLIENT, *client[:-1], SRT_CONNECTIONS])])
+
+
 def main():
     if "INSIDE" not in os.environ:
         os.environ["INSIDE"] = "1"
@@ -79,6 +101,8 @@ def main():
     if shutil.which("pasta"):
         # As root it becomes "nobody", who has no rights in this namespace, and its command never starts.
         ways["pasta"] = command("pasta", "--runas", "0:0", "--netns-only", "--config-net", "--quiet", "--")
+    if "SRT" in os.environ:
+        ways["srt"] = srt(os.environ["SRT"], place)
     rows, failed = {name: [] for name in ways}, {}
     for _ in range(rounds):
         for name, way in ways.items():
@@ -95,7 +119,7 @@ def main():
     print(f"{'':14}" + "".join(f"{column:>13}" for column in COLUMNS))
     for name, values in rows.items():
         columns = [[row[i] for row in values if i < len(row)] for i in range(len(COLUMNS))]
-        print(f"{name:14}" + "".join(f"{statistics.median(column):13.0f}" if column else f"{'-':>13}" for column in columns))
+        print(f"{name:14}" + "".join(f"{statistics.median(column):13.0f}" if column and column[0] == column[0] else f"{'-':>13}" for column in columns))
         if name in failed:
             print(f"{'':14}{name}: not all of it in each round, the last time: {failed[name]}")
 

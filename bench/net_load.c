@@ -3,12 +3,15 @@
  * Load for bench/net.py: a server that answers by the first byte of a connection, and a client that
  * measures.
  *
- * usage: net_load serve PORT | net_load ADDRESS PORT CONNECTIONS
+ * usage: net_load serve PORT | net_load ADDRESS PORT CONNECTIONS [PROXY-PORT CREDENTIALS]
+ * With a port of an HTTP proxy on the loopback, every connection goes through it (CONNECT, basic
+ * authorization), and there is no UDP.
  * The client prints: MB/s down, MB/s up, round trip, socket and connect together (median), UDP round trip
  * (all in microseconds), and how many connections a second it opened until CONNECTIONS were open at once.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +28,8 @@
 #define FDS_MAX 65536
 
 static char block[MEGABYTE];
-static struct sockaddr_in where;
+static struct sockaddr_in where; /* connections lead to */
+static char through[512];	 /* what a proxy is asked; empty: there is none */
 
 static void check(int ok, const char *what)
 {
@@ -52,18 +56,26 @@ static void raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* One connection's turn: 'd' sends all it has and ends, 'u' reads all and says so, 'r' echoes. */
-static int take(int fd, char *kind)
+struct peer {
+	char kind;
+	size_t bytes;
+};
+
+/* One connection's turn: 'd' sends all it has and ends, 'u' reads as much and says so, 'r' echoes. */
+static int take(int fd, struct peer *p)
 {
-	ssize_t n = *kind ? recv(fd, block, sizeof(block), MSG_DONTWAIT) : recv(fd, kind, 1, MSG_DONTWAIT);
+	int begins = !p->kind;
+	ssize_t n = begins ? recv(fd, &p->kind, 1, MSG_DONTWAIT) : recv(fd, block, sizeof(block), MSG_DONTWAIT);
 
 	if (n < 0 && errno == EAGAIN)
 		return 1;
-	if (n == 0 && *kind == 'u')
-		(void)!write(fd, "k", 1);
 	if (n <= 0)
 		return 0;
-	if (*kind == 'd') {
+	p->bytes += begins ? 0 : (size_t)n;
+	/* Not all ways know half a close. */
+	if (p->kind == 'u' && p->bytes == (size_t)MEGABYTES * MEGABYTE)
+		return write(fd, "k", 1) == 1;
+	if (p->kind == 'd') {
 		for (int i = 0; i < MEGABYTES; i++)
 			for (size_t at = 0; at < sizeof(block);) {
 				n = write(fd, block + at, sizeof(block) - at);
@@ -73,12 +85,12 @@ static int take(int fd, char *kind)
 			}
 		return 0;
 	}
-	return *kind != 'r' || n > 1 || block[0] != 'x' || write(fd, "x", 1) == 1;
+	return p->kind != 'r' || begins || write(fd, block, (size_t)n) == n;
 }
 
 static void serve(void)
 {
-	static char kinds[FDS_MAX];
+	static struct peer peers[FDS_MAX];
 	int tcp = socket(AF_INET, SOCK_STREAM, 0), udp = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
 	int set = epoll_create1(0);
 	struct epoll_event event = {.events = EPOLLIN};
@@ -100,7 +112,7 @@ static void serve(void)
 			fd = accept(tcp, NULL, NULL);
 			if (fd < 0 || fd >= FDS_MAX)
 				continue;
-			kinds[fd] = 0;
+			peers[fd] = (struct peer){0};
 			event = (struct epoll_event){.events = EPOLLIN, .data.fd = fd};
 			epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
 		} else if (fd == udp) {
@@ -109,10 +121,26 @@ static void serve(void)
 			ssize_t n = recvfrom(udp, block, sizeof(block), 0, (struct sockaddr *)&from, &size);
 
 			(void)!sendto(udp, block, n < 0 ? 0 : (size_t)n, 0, (struct sockaddr *)&from, size);
-		} else if (!take(fd, &kinds[fd])) {
+		} else if (!take(fd, &peers[fd])) {
 			close(fd);
 		}
 	}
+}
+
+/* The proxy's answer ends with an empty line, and nothing follows before we have spoken. */
+static void pass_proxy(int fd)
+{
+	char answer[1024] = "";
+	size_t n = 0;
+
+	check(write(fd, through, strlen(through)) > 0, "write to the proxy");
+	while (!strstr(answer, "\r\n\r\n")) {
+		ssize_t more = read(fd, answer + n, sizeof(answer) - 1 - n);
+
+		check(more > 0, "read from the proxy");
+		n += (size_t)more;
+	}
+	check(strncmp(answer, "HTTP/1.1 200", 12) == 0, answer);
 }
 
 static int opened(char kind)
@@ -120,6 +148,8 @@ static int opened(char kind)
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	check(connect(fd, (struct sockaddr *)&where, sizeof(where)) == 0, "connect");
+	if (*through)
+		pass_proxy(fd);
 	if (kind)
 		check(write(fd, &kind, 1) == 1, "write");
 	return fd;
@@ -149,7 +179,6 @@ static double up(void)
 			check(n > 0, "write");
 			at += (size_t)n;
 		}
-	shutdown(fd, SHUT_WR);
 	check(read(fd, block, 1) == 1, "read");
 	close(fd);
 	return (double)MEGABYTES * MEGABYTE / (now_us() - start);
@@ -208,11 +237,22 @@ static double many(int connections)
 	return connections / (now_us() - start) * 1e6;
 }
 
+static void use_proxy(const char *address, const char *port, const char *proxy_port, const char *credentials)
+{
+	int n = snprintf(through, sizeof(through),
+			 "CONNECT %s:%s HTTP/1.1\r\nHost: %s:%s\r\nProxy-Authorization: Basic %s\r\n\r\n", address,
+			 port, address, port, credentials);
+
+	check(n < (int)sizeof(through), "credentials");
+	where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	where.sin_port = htons((uint16_t)atoi(proxy_port));
+}
+
 int main(int argc, char **argv)
 {
 	int serves = argc == 3 && strcmp(argv[1], "serve") == 0;
 
-	if (argc != 4 && !serves)
+	if (argc != 4 && argc != 6 && !serves)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
 	raise_limit();
@@ -222,7 +262,9 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	check(inet_pton(AF_INET, argv[1], &where.sin_addr) == 1, argv[1]);
-	printf("%f %f %f %f %f", down(), up(), trip(SOCK_STREAM), first(), trip(SOCK_DGRAM));
+	if (argc == 6)
+		use_proxy(argv[1], argv[2], argv[4], argv[5]);
+	printf("%f %f %f %f %f", down(), up(), trip(SOCK_STREAM), first(), *through ? NAN : trip(SOCK_DGRAM));
 	fflush(stdout);
 	printf(" %f\n", many(atoi(argv[3])));
 	return 0;

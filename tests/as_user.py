@@ -8,6 +8,7 @@ The programs and the tests are copied to a place the test user can reach, since 
 may lie in a private directory. `user` started by root drops to appsilo-test; a run that
 this account cannot do (root tests without root) exits 77, which meson counts as a skip.
 """
+import glob
 import os
 import pwd
 import shutil
@@ -19,6 +20,8 @@ PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool", "appsilo-net", "appsilo
 OPTIONAL = ("appsilo-ui",)
 GUESTS = ("appsilo-zygote-exec", "appsilo-zygote-python.so")
 TEST_USER = "appsilo-test"
+# npm modules are many files: only what a test uses is copied.
+MODULES = {"test_playground.py": ("axe-core", "playwright-core")}
 
 
 def workplace(account):
@@ -44,8 +47,15 @@ def fill(place, build, test):
     here = os.path.dirname(os.path.abspath(__file__))
     os.makedirs(place + "/tools")
     shutil.copy(here + "/../tools/run.sh", place + "/tools/run.sh")
-    shutil.copytree(here, place + "/tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(here, place + "/tests", ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+    for module in MODULES.get(os.path.basename(test), ()):
+        if os.path.isdir(f"{here}/node/node_modules/{module}"):
+            shutil.copytree(f"{here}/node/node_modules/{module}", f"{place}/tests/node/node_modules/{module}")
+    os.makedirs(place + "/node")
+    for bundle in glob.glob(os.path.join(build, "tests/node/*.mjs")):
+        shutil.copy(bundle, place + "/node/")
     shutil.copytree(here + "/../clients", place + "/clients", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(here + "/../data/nginx", place + "/data/nginx")
     for folder in ("hostile", "posix"):
         made = os.path.join(build, "tests", folder)
         for name in os.listdir(made) if os.path.isdir(made) else ():
@@ -81,7 +91,7 @@ def main():
         "TEST_PLACE": place,
         "TEST_PICTURES": place + "/pictures",
     }
-    env |= {name: value for name, value in os.environ.items() if name.startswith("APPSILO_SOAK_")}
+    env |= {name: value for name, value in os.environ.items() if name.startswith(("APPSILO_SOAK_", "APPSILO_PICTURES"))}
     if account:
         subprocess.run(["chown", "-R", f"{account.pw_uid}:{account.pw_gid}", place], check=True)
         command = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}",

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A file as a C array: NAME and NAME_size, from the file's name."""
+"""A file as a C array: NAME and NAME_size, by the second argument or the file's name."""
 import os
 import re
 import sys
 
 with open(sys.argv[1], "rb") as file:
     data = file.read()
-name = re.sub(r"\W", "_", os.path.basename(sys.argv[1]))
+name = sys.argv[2] if len(sys.argv) > 2 else re.sub(r"\W", "_", os.path.basename(sys.argv[1]))
 print("/* Made by tools/embed.py. */\n#include <stddef.h>\n")
 print(f"static const size_t {name}_size = {len(data)};")
 print(f"static const char {name}[] = {{")

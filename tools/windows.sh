@@ -7,6 +7,8 @@ top=$(dirname "$(dirname "$(readlink -f "$0")")")
 for test in prompt settings; do
 	python3 "$top/tests/as_user.py" user "$1" "$top/tests/ui/test_$test.py" Pictures
 done
-for name in prompt-write-light settings-files-dark; do
-	convert "$1/tests/pictures/$name.png" -strip -colors 48 -define png:compression-level=9 "$top/docs/${name%-*}.png"
-done
+small() {
+	convert "$1" -strip +dither -colors 48 -define png:compression-level=9 "$2"
+}
+small "$1/tests/pictures/prompt-write-light.png" "$top/docs/prompt.png"
+small "$1/tests/pictures/settings-files-dark.png" "$top/docs/settings-files.png"

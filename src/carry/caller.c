@@ -12,6 +12,7 @@
 /* Looking through more would take longer than the fast path saves. */
 #define DESCRIPTORS_MAX 1024
 #define TWINS_MAX 64
+#define GAPS_MAX 4
 #define EPOLL_LINK "anon_inode:[eventpoll]"
 
 int caller_read(pid_t tid, uint64_t address, void *ret, size_t size)
@@ -33,35 +34,66 @@ static int open_caller(pid_t tid)
 	return r < 0 ? -errno : (int)r;
 }
 
+void caller_done(struct caller *last)
+{
+	close_keep_errno(TAKE_FD(last->pidfd));
+	close_keep_errno(TAKE_FD(last->info_fd));
+}
+
+/* Another caller, or one that has gone and left its number to this one. */
+static int change_to(struct caller *last, pid_t tid)
+{
+	caller_done(last);
+	last->tid = tid;
+	last->pidfd = open_caller(tid);
+	return last->pidfd < 0 ? last->pidfd : 0;
+}
+
 int caller_take_fd(struct caller *last, pid_t tid, int fd)
 {
 	long r = last->tid == tid && last->pidfd >= 0 ? syscall(K_PIDFD_GETFD, last->pidfd, fd, 0) : -1;
 
-	/* Another caller, or one that has gone and left its number to this one. */
 	if (r < 0) {
-		close_keep_errno(TAKE_FD(last->pidfd));
-		last->tid = tid;
-		last->pidfd = open_caller(tid);
-		if (last->pidfd < 0)
-			return last->pidfd;
+		int r_change = change_to(last, tid);
+
+		if (r_change < 0)
+			return r_change;
 		r = syscall(K_PIDFD_GETFD, last->pidfd, fd, 0);
 	}
 	return r < 0 ? -errno : (int)r;
 }
 
-int caller_fd_flags(pid_t tid, int fd, struct caller_fd_flags *ret)
+/* Opening the file costs as much as all else there is to know about a call; a program that connects
+ * again and again does it with the same number. It tells about what has the number when it is read. */
+static ssize_t read_info(struct caller *last, pid_t tid, int fd, char *ret, size_t size)
 {
-	char path[64], text[256];
+	ssize_t n = last->tid == tid && last->info_of == fd && last->info_fd >= 0
+			    ? pread(last->info_fd, ret, size, 0)
+			    : -1;
+	char path[64];
+
+	if (n > 0)
+		return n;
+	if (last->tid != tid)
+		caller_done(last);
+	close_keep_errno(TAKE_FD(last->info_fd));
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)tid, fd);
+	last->tid = tid;
+	last->info_of = fd;
+	last->info_fd = k_openat2(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	n = last->info_fd < 0 ? -1 : pread(last->info_fd, ret, size, 0);
+	return n < 0 ? -errno : n;
+}
+
+int caller_fd_flags(struct caller *last, pid_t tid, int fd, struct caller_fd_flags *ret)
+{
+	char text[256];
+	ssize_t n = read_info(last, tid, fd, text, sizeof(text) - 1);
 	const char *line;
 	unsigned int flags;
-	ssize_t n;
-	cleanup_close int info_fd = -EBADF;
 
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)tid, fd);
-	info_fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = info_fd < 0 ? -1 : read(info_fd, text, sizeof(text) - 1);
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	text[n] = '\0';
 	line = strstr(text, "flags:");
 	if (!line || sscanf(line, "flags: %o", &flags) != 1)
@@ -122,25 +154,41 @@ int caller_is_watched(pid_t tid, int fd, int epoll_fd)
 	return errno == ENOENT ? 0 : -errno; /* the set has nothing under this number */
 }
 
+static bool are_twins(pid_t tid, int fd, int other, bool *ret_open)
+{
+	long r = syscall(SYS_kcmp, tid, tid, K_KCMP_FILE, fd, other);
+
+	*ret_open = r >= 0 || errno != EBADF;
+	return r == 0 && other != fd;
+}
+
 static int visit_twin(void *data, int dir_fd, const char *name, unsigned char type)
 {
 	struct search *s = data;
-	int other = atoi(name);
+	bool open;
 
 	(void)dir_fd;
 	(void)type;
-	return other != s->fd && syscall(SYS_kcmp, s->tid, s->tid, K_KCMP_FILE, s->fd, other) == 0;
+	return are_twins(s->tid, s->fd, atoi(name), &open);
 }
 
 bool caller_has_twin(pid_t tid, int fd)
 {
 	struct search s = {.tid = tid, .fd = fd};
+	int seen = 0;
 	char path[32];
 	struct stat st;
+	bool open;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)tid);
 	/* The size is how many there are (Linux 6.2). */
 	if (stat(path, &st) < 0 || st.st_size > TWINS_MAX)
 		return false;
-	return each_descriptor(tid, visit_twin, &s) == 1;
+	/* Numbers are given out from below: without large gaps there is no need to list them. */
+	for (int other = 0; seen < st.st_size && other < st.st_size + GAPS_MAX; other++) {
+		if (are_twins(tid, fd, other, &open))
+			return true;
+		seen += open;
+	}
+	return seen < st.st_size && each_descriptor(tid, visit_twin, &s) == 1;
 }

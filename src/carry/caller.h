@@ -2,7 +2,7 @@
 /*
  * The process behind a notification of the app's seccomp filter: its memory, its descriptors.
  * What is read here may be somebody else's if the caller has gone meanwhile: whoever uses it
- * asks first whether the notification still stands. Thread-safe: no state.
+ * asks first whether the notification still stands. Thread-safe with a struct caller of one's own.
  */
 #ifndef APPSILO_CARRY_CALLER_H
 #define APPSILO_CARRY_CALLER_H
@@ -22,9 +22,12 @@ int caller_read(pid_t tid, uint64_t address, void *ret, size_t size) must_check;
 struct caller {
 	pid_t tid;
 	int pidfd; /* owned; -EBADF: nobody yet */
+	int info_fd, info_of; /* what /proc says about its descriptor of this number; owned; -EBADF: none */
 };
 
-#define CALLER_NONE ((struct caller){.pidfd = -EBADF})
+#define CALLER_NONE ((struct caller){.pidfd = -EBADF, .info_fd = -EBADF})
+
+void caller_done(struct caller *last);
 
 /** A descriptor of our own for the open file behind @tid's descriptor @fd. Returns it; -EBADF; -errno. */
 int caller_take_fd(struct caller *last, pid_t tid, int fd) must_check;
@@ -34,7 +37,7 @@ struct caller_fd_flags {
 };
 
 /** The flags of @tid's descriptor @fd. Returns 0; -errno. */
-int caller_fd_flags(pid_t tid, int fd, struct caller_fd_flags *ret) must_check;
+int caller_fd_flags(struct caller *last, pid_t tid, int fd, struct caller_fd_flags *ret) must_check;
 
 /**
  * Find the epoll(7) descriptors of @tid.

@@ -201,12 +201,11 @@ static int put_in_place(const struct carry *c, const struct call *call, int sock
 /* Connected at once, as near peers are, or not yet. */
 static int begin_connection(int socket_fd, const struct call *call, bool blocking)
 {
-	struct pollfd pfd = {.fd = socket_fd, .events = POLLOUT};
 	int r = call_connect(socket_fd, call, false);
 
-	if (r == -EINPROGRESS && blocking && poll(&pfd, 1, 0) == 1)
+	if (r == -EINPROGRESS && blocking)
 		r = call_connect(socket_fd, call, false);
-	return r;
+	return r == -EALREADY ? -EINPROGRESS : r;
 }
 
 /*
@@ -311,9 +310,10 @@ static bool would_be_seen(struct carry *c, const struct call *call)
 static void *go_on(void *data)
 {
 	struct carry_asked *a = data;
+	cleanup(caller_done) struct caller caller = CALLER_NONE;
 	struct caller_fd_flags flags;
 	cleanup_close int fd = -EBADF;
-	int r = a->verdict == CONSENT_ALLOW ? caller_fd_flags(a->call.tid, a->call.fd, &flags) : -EACCES;
+	int r = a->verdict == CONSENT_ALLOW ? caller_fd_flags(&caller, a->call.tid, a->call.fd, &flags) : -EACCES;
 
 	a->call.judged = a->verdict == CONSENT_ALLOW;
 	if (r == 0)
@@ -388,7 +388,7 @@ static void connect_tcp(struct carry *c, struct call *call)
 				 .family = (uint16_t)call->target.family,
 				 .port = call->port};
 	struct caller_fd_flags flags;
-	int r = caller_fd_flags(call->tid, call->fd, &flags);
+	int r = caller_fd_flags(&c->last, call->tid, call->fd, &flags);
 
 	if (r < 0) {
 		reply(c, call, r);

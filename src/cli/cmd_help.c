@@ -3,6 +3,7 @@
 #include "cli/command.h"
 
 #include "base/text.h"
+#include "mcp/options.h"
 #include "server/serve_options.h"
 #include "config.h"
 #include <string.h>
@@ -127,4 +128,7 @@ const struct command command_python = {
 	run_elsewhere};
 const struct command command_serve = {
 	"serve", "[OPTIONS]", "run strangers' programs, sent over HTTP, in sandboxes", serve_option_table,
+	run_elsewhere};
+const struct command command_mcp = {
+	"mcp", "[OPTIONS]", "let a language model run programs and use files, in sandboxes (MCP)", mcp_option_table,
 	run_elsewhere};

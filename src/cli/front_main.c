@@ -338,7 +338,7 @@ int main(int argc, char **argv)
 		_exit(run_zygote(argv + 2));
 	if (argc > 1 && strncmp(argv[1], "--alias=", 8) == 0)
 		return run_alias(argc, argv);
-	if (argc > 1 && strcmp(argv[1], "serve") == 0)
+	if (argc > 1 && (strcmp(argv[1], "serve") == 0 || strcmp(argv[1], "mcp") == 0))
 		return complain(&err, programs_exec("appsilo-server", argv, &err));
 	return complain(&err, programs_exec_tool(argv, &err));
 }

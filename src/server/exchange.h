@@ -37,6 +37,7 @@ struct exchange {
 	const char *fixed_reply;	   /* in place of it; static, of fixed_size */
 	size_t reply_size, fixed_size;
 	const char *allow;		   /* of 405 */
+	char session_id[JOB_ID_SIZE];	   /* for Mcp-Session-Id; empty: none */
 	bool is_page;			   /* what a browser shows: with a strict policy */
 	struct job *job;		   /* a reference; NULL: none */
 };

@@ -82,6 +82,8 @@ static void add_headers(struct exchange *x, struct MHD_Response *response)
 	}
 	if (x->job)
 		(void)MHD_add_response_header(response, "X-Run-Id", x->job->id);
+	if (*x->session_id)
+		(void)MHD_add_response_header(response, "Mcp-Session-Id", x->session_id);
 	if (atomic_load(&x->server->draining))
 		(void)MHD_add_response_header(response, "Connection", "close");
 	admission_headers(x, response);

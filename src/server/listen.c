@@ -88,7 +88,7 @@ static int passed_fd(void)
 	return FIRST_PASSED_FD;
 }
 
-static int open_own(const char *text, const union address *a, socklen_t size, struct appsilo_error *err)
+static int open_own(const char *option, const char *text, const union address *a, socklen_t size, struct appsilo_error *err)
 {
 	cleanup_close int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const int on = 1;
@@ -97,11 +97,11 @@ static int open_own(const char *text, const union address *a, socklen_t size, st
 	text_show(text, shown, sizeof(shown));
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    bind(fd, &a->any, size) < 0 || listen(fd, BACKLOG) < 0)
-		return error_set(err, -errno, "serve: listen on %s; choose another with --listen", shown);
+		return error_set(err, -errno, "%s %s: cannot listen there; choose another", option, shown);
 	return TAKE_FD(fd);
 }
 
-int listen_open(const char *address, bool open, char ret_shown[LISTEN_SHOWN_MAX],
+int listen_open(const char *option, const char *address, bool open, char ret_shown[LISTEN_SHOWN_MAX],
 		struct appsilo_error *err)
 {
 	cleanup_close int fd = passed_fd();
@@ -112,23 +112,23 @@ int listen_open(const char *address, bool open, char ret_shown[LISTEN_SHOWN_MAX]
 
 	text_show(address, shown, sizeof(shown));
 	if (fd == -ENOTSOCK)
-		return error_say(err, fd, "serve: LISTEN_FDS: descriptor 3 is no listening socket");
+		return error_say(err, fd, "LISTEN_FDS: descriptor 3 is no listening socket");
 	if (fd < 0 && parse(address, &a, &size) < 0)
 		return error_say(err, -EINVAL,
-				 "serve: --listen %s: not ADDRESS:PORT with a numeric address", shown);
+				 "%s %s: not ADDRESS:PORT with a numeric address", option, shown);
 	if (fd < 0 && open && !is_loopback(&a))
-		return error_say(err, -EPERM, "serve: --listen %s: others could run programs here; "
-				 "give a --token-file", shown);
+		return error_say(err, -EPERM, "%s %s: others could run programs here; "
+				 "give a --token-file", option, shown);
 	if (fd < 0) {
-		fd = open_own(address, &a, size, err);
+		fd = open_own(option, address, &a, size, err);
 		if (fd < 0)
 			return fd;
 	}
 	r = show(fd, &a, ret_shown);
 	if (r < 0)
-		return error_set(err, r, "serve: the listening socket");
+		return error_set(err, r, "the listening socket");
 	if (open && !is_loopback(&a))
-		return error_say(err, -EPERM, "serve: the socket of the service manager is not on a "
+		return error_say(err, -EPERM, "the socket of the service manager is not on a "
 				 "loopback address: others could run programs here; give a --token-file");
 	return TAKE_FD(fd);
 }

@@ -9,12 +9,13 @@
 #define LISTEN_SHOWN_MAX 80
 
 /**
+ * @option     for errors: "serve: --listen"
  * @address    ADDRESS:PORT or [ADDRESS]:PORT, numeric; not used when systemd gave a socket
  * @open       nobody needs a token: then only a loopback address is taken
  * @ret_shown  "http://ADDRESS:PORT" as it really is
  * Returns a descriptor; -errno with the line.
  */
-int listen_open(const char *address, bool open, char ret_shown[LISTEN_SHOWN_MAX],
+int listen_open(const char *option, const char *address, bool open, char ret_shown[LISTEN_SHOWN_MAX],
 		struct appsilo_error *err) must_check;
 
 /** Tell a service manager that waits for it (sd_notify(3)). */

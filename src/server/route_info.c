@@ -35,6 +35,23 @@ void route_metrics(struct exchange *x)
 		      metrics_text(&s->metrics, &now));
 }
 
+/* Zero is not limited. */
+static json_t *limit(uint64_t value)
+{
+	return value ? json_integer((json_int_t)value) : json_null();
+}
+
+void route_limits(struct exchange *x)
+{
+	const struct sandbox_limits *l = &x->server->options.limits;
+
+	exchange_json(x, 200, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "wall_ms", limit(l->wall_ms), "cpu_ms",
+					limit(l->cpu_ms), "memory_bytes", limit(l->memory_bytes), "pids",
+					limit(l->pids), "disk_bytes", limit(l->disk_bytes), "file_bytes",
+					limit(l->file_bytes), "output_bytes", limit(l->output_bytes), "network",
+					x->server->options.net));
+}
+
 void route_openapi(struct exchange *x)
 {
 	x->status = 200;

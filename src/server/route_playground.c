@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The playground: three files that are part of the program. */
+/* The playground: four files that are part of the program. */
 #include "server/routes.h"
 
+#include "editor_js.h"
 #include "index_html.h"
 #include "playground_css.h"
 #include "playground_js.h"
@@ -28,4 +29,9 @@ void route_playground_css(struct exchange *x)
 void route_playground_js(struct exchange *x)
 {
 	send_fixed(x, "text/javascript; charset=utf-8", playground_js, playground_js_size);
+}
+
+void route_playground_editor(struct exchange *x)
+{
+	send_fixed(x, "text/javascript; charset=utf-8", editor_js, editor_js_size);
 }

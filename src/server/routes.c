@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const struct route table[] = {
+const struct route serve_routes[] = {
 	{"POST", "/v1/run", ROUTE_BODY, route_run},
 	{"DELETE", "/v1/runs/*", 0, route_cancel},
 	{"POST", "/v1/batch", ROUTE_BODY, route_batch},
@@ -22,10 +22,13 @@ static const struct route table[] = {
 	{"GET", "/healthz", ROUTE_OPEN, route_health},
 	{"GET", "/readyz", ROUTE_OPEN, route_ready},
 	{"GET", "/metrics", 0, route_metrics},
+	{"GET", "/v1/limits", ROUTE_OPEN, route_limits},
 	{"GET", "/openapi.json", ROUTE_OPEN, route_openapi},
 	{"GET", "/", ROUTE_OPEN, route_playground},
 	{"GET", "/playground.css", ROUTE_OPEN, route_playground_css},
 	{"GET", "/playground.js", ROUTE_OPEN, route_playground_js},
+	{"GET", "/editor.js", ROUTE_OPEN, route_playground_editor},
+	{NULL, NULL, 0, NULL},
 };
 
 /* Does @path fit? What stands for stars goes to @ret. */
@@ -75,9 +78,7 @@ const struct route *routes_find(struct exchange *x, const char **ret_allow)
 	bool get = false, post = false, put = false, delete = false;
 
 	*ret_allow = NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		const struct route *row = &table[i];
-
+	for (const struct route *row = x->server->routes; row->method; row++) {
 		if (!fits(row->path, x->path, x->segment))
 			continue;
 		if (is_method(row->method, x->method))

@@ -19,8 +19,11 @@ struct route {
 	void (*handle)(struct exchange *x);
 };
 
+/* Those of `serve`; a table ends with a row of NULLs. */
+extern const struct route serve_routes[];
+
 /**
- * Find the row. @x's segments are filled.
+ * Find the row of @x's server. @x's segments are filled.
  * NULL with *ret_allow the methods there are for this path, or NULL when there is no such path.
  */
 const struct route *routes_find(struct exchange *x, const char **ret_allow);
@@ -48,9 +51,11 @@ void route_health(struct exchange *x);
 void route_ready(struct exchange *x);
 void route_metrics(struct exchange *x);
 void route_openapi(struct exchange *x);
+void route_limits(struct exchange *x);
 /* route_playground.c */
 void route_playground(struct exchange *x);
 void route_playground_css(struct exchange *x);
 void route_playground_js(struct exchange *x);
+void route_playground_editor(struct exchange *x);
 
 #endif

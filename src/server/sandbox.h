@@ -51,6 +51,7 @@ struct sandbox_result {
 	int signal;    /* 0: none */
 	int64_t wall_ms, cpu_ms, memory_bytes;
 	char text[ERROR_LINE_MAX]; /* of SANDBOX_FAILED */
+	char family[128];	   /* whose run it was; empty: not known */
 };
 
 /* A backend puts this at the head of its own struct. */

@@ -3,207 +3,49 @@
  * A run as a process of `appsilo run --prompt never`. What it keeps (profile, records) lies in
  * a data directory of this run alone: two runs of one program are strangers.
  */
-#include "server/sandbox.h"
+#include "server/front.h"
 
-#include "base/fd.h"
-#include "isolation/kernel.h"
-#include <fcntl.h>
-#include <inttypes.h>
-#include <jansson.h>
 #include <limits.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
-#define WORDS_MAX 1024
-#define RESULT_FD 3
-#define RESULT_BYTES_MAX (1024 * 1024)
-#define FILES_OPEN 1024
-
-struct cold_run {
-	struct sandbox base;
-	pid_t pid;
-	int result_fd; /* a memory file; owned */
-};
-
-/* Words for exec: what we make of them is owned, the rest borrowed. */
-struct words {
-	const char *all[WORDS_MAX + 1];
-	char *owned[WORDS_MAX];
-	size_t n, n_owned;
-	bool full;
-};
-
-static void words_done(struct words *w)
+static void make_words(struct front_words *w, const char *front, const struct sandbox_spec *spec)
 {
-	for (size_t i = 0; i < w->n_owned; i++)
-		free(w->owned[i]);
-}
-
-static void add(struct words *w, const char *word)
-{
-	if (w->n == WORDS_MAX)
-		w->full = true;
-	else
-		w->all[w->n++] = word;
-}
-
-/* OPTION=VALUE: a value can then not be taken for an option (CVE-2024-32462). */
-static void add_option(struct words *w, const char *option, const char *value)
-{
-	char *word;
-
-	if (w->n_owned == WORDS_MAX || asprintf(&word, "%s=%s", option, value) < 0) {
-		w->full = true;
-		return;
-	}
-	w->owned[w->n_owned++] = word;
-	add(w, word);
-}
-
-static void add_number(struct words *w, const char *option, uint64_t value, const char *unit)
-{
-	char text[32];
-
-	if (!value)
-		return;
-	snprintf(text, sizeof(text), "%" PRIu64 "%s", value, unit);
-	add_option(w, option, text);
-}
-
-static void add_limits(struct words *w, const struct sandbox_limits *l)
-{
-	add_number(w, "--wall-time", l->wall_ms, "ms");
-	add_number(w, "--time", l->cpu_ms, "ms");
-	add_number(w, "--memory", l->memory_bytes, "");
-	add_number(w, "--pids", l->pids, "");
-	add_number(w, "--disk", l->disk_bytes, "");
-	add_number(w, "--file-size", l->file_bytes, "");
-}
-
-static void make_words(struct words *w, const char *front, const struct sandbox_spec *spec)
-{
-	add(w, front);
-	add(w, "run");
-	add_option(w, "--prompt", "never");
-	add(w, "--quiet");
-	add_option(w, "--result", "/proc/self/fd/3");
-	add_option(w, "--cwd", spec->work_dir);
-	add_option(w, "--allow-write", spec->work_dir);
+	front_add(w, front);
+	front_add(w, "run");
+	front_add_option(w, "--prompt", "never");
+	front_add(w, "--quiet");
+	front_add_option(w, "--result", FRONT_RESULT_PATH);
+	front_add_option(w, "--cwd", spec->work_dir);
+	front_add_option(w, "--allow-write", spec->work_dir);
 	if (spec->read_dir)
-		add_option(w, "--allow-read", spec->read_dir);
+		front_add_option(w, "--allow-read", spec->read_dir);
 	if (spec->package)
-		add_option(w, "-p", spec->package);
-	add_option(w, "--net", spec->net);
+		front_add_option(w, "-p", spec->package);
+	front_add_option(w, "--net", spec->net);
 	for (size_t i = 0; spec->hosts && spec->hosts[i]; i++)
-		add_option(w, "--allow-host", spec->hosts[i]);
+		front_add_option(w, "--allow-host", spec->hosts[i]);
 	for (size_t i = 0; spec->env && spec->env[i]; i++)
-		add_option(w, "--env", spec->env[i]);
-	add_limits(w, &spec->limits);
-	add(w, "--");
+		front_add_option(w, "--env", spec->env[i]);
+	front_add_limits(w, &spec->limits);
+	front_add(w, "--");
 	/* As an ordinary user we are in a user namespace, where root's files look like anybody's:
 	 * the front would take a digest of the whole program for its identity, at each run. Of
 	 * this one it is quick, and nothing is remembered of a run anyway. */
 	if (!spec->package && geteuid() != 0)
-		add(w, "env");
+		front_add(w, "env");
 	for (size_t i = 0; spec->argv[i]; i++)
-		add(w, spec->argv[i]);
+		front_add(w, spec->argv[i]);
 }
 
 /* Nothing of the server's own environment. */
-static void make_environment(struct words *w, const struct sandbox_spec *spec)
+static void make_environment(struct front_words *w, const struct sandbox_spec *spec)
 {
-	add(w, "PATH=/usr/local/bin:/usr/bin:/bin");
-	add(w, "LANG=C.UTF-8");
-	add(w, "USER=user");
-	add_option(w, "HOME", spec->data_dir);
-	add_option(w, "XDG_DATA_HOME", spec->data_dir);
-}
-
-struct ends {
-	int in[2], out[2], err[2];
-};
-
-static void close_pair(int pair[2])
-{
-	close_keep_errno(TAKE_FD(pair[0]));
-	close_keep_errno(TAKE_FD(pair[1]));
-}
-
-static void ends_done(struct ends *e)
-{
-	close_pair(e->in);
-	close_pair(e->out);
-	close_pair(e->err);
-}
-
-/* Ours do not block; the program's do, as it expects. */
-static int make_ends(struct ends *e)
-{
-	if (pipe2(e->in, O_CLOEXEC) < 0 || pipe2(e->out, O_CLOEXEC) < 0 ||
-	    pipe2(e->err, O_CLOEXEC) < 0)
-		return -errno;
-	if (fcntl(e->in[1], F_SETFL, O_NONBLOCK) < 0 || fcntl(e->out[0], F_SETFL, O_NONBLOCK) < 0 ||
-	    fcntl(e->err[0], F_SETFL, O_NONBLOCK) < 0)
-		return -errno;
-	return 0;
-}
-
-static void put_child(int from, int to)
-{
-	if (from == to)
-		(void)fcntl(to, F_SETFD, 0);
-	else
-		(void)dup2(from, to);
-}
-
-/* In the child of a vfork: it shares our memory, and only makes system calls. */
-static _Noreturn void become_front_child(const struct ends *e, int result_fd, pid_t parent,
-					 const struct words *argv, const struct words *env)
-{
-	static const struct rlimit files = {FILES_OPEN, FILES_OPEN}, no_core = {0, 0};
-	sigset_t none;
-	int fds[4];
-
-	sigemptyset(&none);
-	setsid();
-	/* Above what they become, so that none is overwritten before it is used. */
-	fds[0] = fcntl(e->in[0], F_DUPFD_CLOEXEC, 8);
-	fds[1] = fcntl(e->out[1], F_DUPFD_CLOEXEC, 8);
-	fds[2] = fcntl(e->err[1], F_DUPFD_CLOEXEC, 8);
-	fds[RESULT_FD] = fcntl(result_fd, F_DUPFD_CLOEXEC, 8);
-	for (int i = 0; i < 4; i++)
-		put_child(fds[i], i);
-	k_close_range(RESULT_FD + 1, ~0u, 0);
-	setrlimit(RLIMIT_NOFILE, &files);
-	setrlimit(RLIMIT_CORE, &no_core);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(125);
-	signal(SIGPIPE, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	execve(argv->all[0], (char *const *)argv->all, (char *const *)env->all);
-	_exit(125);
-}
-
-static pid_t spawn(const struct ends *e, int result_fd, const struct words *argv,
-		   const struct words *env)
-{
-	pid_t parent = getpid(), pid;
-	sigset_t all, old;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = vfork();
-	if (pid == 0)
-		become_front_child(e, result_fd, parent, argv, env);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return pid < 0 ? -errno : pid;
+	front_add(w, "PATH=/usr/local/bin:/usr/bin:/bin");
+	front_add(w, "LANG=C.UTF-8");
+	front_add(w, "USER=user");
+	front_add_option(w, "HOME", spec->data_dir);
+	front_add_option(w, "XDG_DATA_HOME", spec->data_dir);
 }
 
 /* The run's own data directory sees the user's packages. */
@@ -219,130 +61,27 @@ static int link_packages(const char *data_dir, const char *packages)
 	return symlink(packages, path) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int start_process(struct cold_run *run, const char *front, const struct sandbox_spec *spec,
-			 struct ends *ends)
-{
-	cleanup(words_done) struct words argv = {0};
-	cleanup(words_done) struct words env = {0};
-
-	make_words(&argv, front, spec);
-	make_environment(&env, spec);
-	if (argv.full || env.full)
-		return -E2BIG;
-	run->pid = spawn(ends, run->result_fd, &argv, &env);
-	if (run->pid < 0)
-		return run->pid;
-	run->base.end_fd = (int)syscall(K_PIDFD_OPEN, run->pid, 0);
-	if (run->base.end_fd < 0) {
-		int r = -errno;
-
-		(void)kill(run->pid, SIGKILL);
-		(void)waitpid(run->pid, NULL, 0);
-		return r;
-	}
-	return 0;
-}
-
-static void cold_free(struct cold_run *run)
-{
-	if (!run)
-		return;
-	close_keep_errno(run->base.stdin_fd);
-	close_keep_errno(run->base.stdout_fd);
-	close_keep_errno(run->base.stderr_fd);
-	close_keep_errno(run->base.end_fd);
-	close_keep_errno(run->result_fd);
-	free(run);
-}
-
-DEFINE_CLEANUP(struct cold_run *, cold_free)
-
 static int cold_start(void *data, const struct sandbox_spec *spec, struct sandbox **ret,
 		      struct appsilo_error *err)
 {
 	const struct sandbox_cold *cold = data;
-	cleanup(ends_done) struct ends ends = {{-EBADF, -EBADF}, {-EBADF, -EBADF}, {-EBADF, -EBADF}};
-	cleanup(cold_freep) struct cold_run *run = calloc(1, sizeof(*run));
-	int r = run ? 0 : -ENOMEM;
+	cleanup(front_words_done) struct front_words argv = {0};
+	cleanup(front_words_done) struct front_words env = {0};
+	struct front_run *run;
+	int r = spec->package ? link_packages(spec->data_dir, cold->packages) : 0;
 
 	if (r == 0) {
-		run->base = (struct sandbox){-EBADF, -EBADF, -EBADF, -EBADF};
-		run->result_fd = memfd_create("result", MFD_CLOEXEC);
-		r = run->result_fd < 0 ? -errno : make_ends(&ends);
+		make_words(&argv, cold->front, spec);
+		make_environment(&env, spec);
+		r = front_start(&argv, &env, &run);
 	}
-	if (r == 0 && spec->package)
-		r = link_packages(spec->data_dir, cold->packages);
-	if (r == 0)
-		r = start_process(run, cold->front, spec, &ends);
 	if (r < 0)
 		return error_set(err, r, "start a run");
-	run->base.stdin_fd = TAKE_FD(ends.in[1]);
-	run->base.stdout_fd = TAKE_FD(ends.out[0]);
-	run->base.stderr_fd = TAKE_FD(ends.err[0]);
-	*ret = &TAKE_PTR(run)->base;
+	*ret = &run->base;
 	return 0;
-}
-
-static void cold_kill(struct sandbox *s)
-{
-	(void)syscall(SYS_pidfd_send_signal, s->end_fd, SIGKILL, NULL, 0);
-}
-
-static int64_t number(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static void take_result(const json_t *object, struct sandbox_result *ret)
-{
-	const char *reason = json_string_value(json_object_get(object, "reason"));
-	const char *text = json_string_value(json_object_get(object, "error"));
-
-	ret->reason = reason ? sandbox_reason_parse(reason) : SANDBOX_FAILED;
-	ret->exit_code = (int)number(object, "exit_code");
-	ret->signal = (int)number(object, "signal");
-	ret->wall_ms = number(object, "wall_ms");
-	ret->cpu_ms = number(object, "cpu_ms");
-	ret->memory_bytes = number(object, "memory_bytes");
-	snprintf(ret->text, sizeof(ret->text), "%s", text ? text : "");
-}
-
-/* What appsilo run has written, if it came to that. */
-static json_t *read_result(int fd)
-{
-	struct stat st;
-	json_t *object = NULL;
-	void *text;
-
-	if (fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > RESULT_BYTES_MAX)
-		return NULL;
-	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (text == MAP_FAILED)
-		return NULL;
-	object = json_loadb(text, (size_t)st.st_size, 0, NULL);
-	munmap(text, (size_t)st.st_size);
-	return object;
-}
-
-static void cold_end(struct sandbox *s, struct sandbox_result *ret)
-{
-	cleanup(cold_freep) struct cold_run *run = (struct cold_run *)s;
-	int status = 0;
-	json_t *object;
-
-	if (!run)
-		return;
-	*ret = (struct sandbox_result){.reason = SANDBOX_FAILED, .exit_code = 125};
-	(void)waitpid(run->pid, &status, 0);
-	object = read_result(run->result_fd);
-	if (object)
-		take_result(object, ret);
-	else if (WIFEXITED(status))
-		ret->exit_code = WEXITSTATUS(status);
-	json_decref(object);
 }
 
 struct sandbox_backend sandbox_cold_backend(struct sandbox_cold *cold)
 {
-	return (struct sandbox_backend){cold_start, cold_kill, cold_end, cold};
+	return (struct sandbox_backend){cold_start, front_kill, front_end, cold};
 }

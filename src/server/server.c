@@ -130,7 +130,7 @@ static int find_places(struct server *s, struct appsilo_error *err)
 				       "folder that holds neither appsilo nor its data");
 }
 
-static int start_workers(struct server *s, struct appsilo_error *err)
+int server_start_workers(struct server *s, struct appsilo_error *err)
 {
 	pthread_attr_t attributes;
 	int r = 0;
@@ -170,7 +170,7 @@ int server_start(struct server *s, struct appsilo_error *err)
 	sessions_init(&s->sessions, s->options.sessions, (int64_t)s->options.session_idle_ms, s->base,
 		      &s->backend);
 	r = find_runtimes(s, err);
-	return r < 0 ? r : start_workers(s, err);
+	return r < 0 ? r : server_start_workers(s, err);
 }
 
 void server_stop(struct server *s)

@@ -12,6 +12,8 @@
 #include "server/work_dir.h"
 #include <limits.h>
 
+struct route;
+
 struct worker {
 	struct server *server; /* borrowed */
 	pthread_t thread;
@@ -20,6 +22,7 @@ struct worker {
 
 struct server {
 	struct serve_options options;
+	const struct route *routes; /* what there is to ask for; borrowed */
 	struct tenants tenants;
 	struct queue queue;
 	struct metrics metrics;
@@ -40,6 +43,8 @@ struct server {
 
 /** Find programs and places, prove that a run works, start the workers. 0; -errno, line. */
 int server_start(struct server *s, struct appsilo_error *err) must_check;
+/** The workers alone, which carry out jobs. Part of server_start(). 0; -errno, line. */
+int server_start_workers(struct server *s, struct appsilo_error *err) must_check;
 /** After the last request: stop the workers and free everything. */
 void server_stop(struct server *s);
 

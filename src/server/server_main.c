@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* appsilo-server: `serve`. Started by the front in its own place. */
+/* appsilo-server: `serve` and `mcp`. Started by the front in its own place. */
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/programs.h"
+#include "mcp/main.h"
 #include "server/event_log.h"
 #include "server/http.h"
 #include "server/listen.h"
+#include "server/routes.h"
 #include <signal.h>
 #include <string.h>
 
@@ -72,9 +74,9 @@ static int serve(struct server *s, struct appsilo_error *err)
 	struct MHD_Daemon *daemon;
 	int fd, r;
 
-	block_signals();
+	s->routes = serve_routes;
 	fd_raise_limit();
-	fd = listen_open(s->options.listen, !s->options.token_file, shown, err);
+	fd = listen_open("serve: --listen", s->options.listen, !s->options.token_file, shown, err);
 	if (fd < 0)
 		return EXIT_FAILED;
 	r = server_start(s, err);
@@ -111,10 +113,13 @@ int main(int argc, char **argv)
 	struct appsilo_error err = {0};
 	int code = EXIT_USAGE;
 
+	block_signals();
 	if (argc > 1 && strcmp(argv[1], "serve") == 0)
 		code = run_serve(argc - 1, argv + 1, &err);
+	else if (argc > 1 && strcmp(argv[1], "mcp") == 0)
+		code = mcp_main(argc - 1, argv + 1, &err);
 	else
-		error_say(&err, -EINVAL, "appsilo-server: start it as appsilo serve");
+		error_say(&err, -EINVAL, "appsilo-server: start it as appsilo serve or appsilo mcp");
 	if (code != EXIT_OK && err.line[0])
 		log_error("%s", err.line);
 	return code;

@@ -126,13 +126,13 @@ int tenants_load(const char *path, struct tenants *ret, struct appsilo_error *er
 		struct tenant anonymous = {.name = "anonymous"};
 		int r = add_tenant(ret, &anonymous);
 
-		return r < 0 ? error_set(err, r, "serve") : 0;
+		return r < 0 ? error_set(err, r, "tokens") : 0;
 	}
 	file = fopen(path, "re");
 	if (!file || fstat(fileno(file), &st) < 0)
-		return error_set(err, -errno, "serve: --token-file %s", path);
+		return error_set(err, -errno, "--token-file %s", path);
 	if (st.st_mode & (S_IROTH | S_IWOTH | S_IWGRP))
-		return error_say(err, -EPERM, "serve: --token-file %s: others may read or change it; "
+		return error_say(err, -EPERM, "--token-file %s: others may read or change it; "
 				 "chmod 600 it", path);
 	return read_file(file, path, ret, err);
 }

@@ -292,6 +292,7 @@ static bool turn(struct net *n)
 	struct pollfd mine[RESOLVER_POLL_MAX + RELAY_POLL_MAX], *fds;
 	size_t n_names = resolver_poll(n->resolver, mine, now_ms, &timeout_ms), n_fds;
 	size_t n_mine = n_names + relays_poll(n->relays, mine + n_names);
+	short tunnel, news;
 	int r;
 
 	fds = link_poll(n->link, FIXED_OTHERS + n_mine, &n_fds, &timeout_ms);
@@ -304,12 +305,17 @@ static bool turn(struct net *n)
 	if (r < 0 && errno != EINTR)
 		return false;
 	now_ms = clock_monotonic_ms();
+	tunnel = r > 0 ? fds[FIXED_TUNNEL].revents : 0;
+	news = r > 0 ? fds[FIXED_JUDGE].revents : 0;
 	link_step(n->link, r < 0);
 	memcpy(mine, fds + FIXED_OTHERS, n_mine * sizeof(*mine));
 	resolver_step(n->resolver, mine, now_ms);
 	relays_step(n->relays, mine + n_names);
-	take_answers(n, now_ms);
-	return !(fds[FIXED_TUNNEL].revents & POLLERR) && take_packets(n, now_ms);
+	if (tunnel & POLLERR)
+		return false;
+	if (news || judge_has_news(&n->judge))
+		take_answers(n, now_ms);
+	return !tunnel || take_packets(n, now_ms);
 }
 
 static int prepare(struct net *n, struct appsilo_error *err)

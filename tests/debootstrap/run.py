@@ -57,14 +57,16 @@ class Tree:
 
     def install(self, prefix):
         library = f"/usr/lib/python{sys.version_info[0]}.{sys.version_info[1]}"
-        extra = [library + "/test"] + [f"{library}/lib-dynload/{name}" for name in
-                                       os.listdir(library + "/lib-dynload") if "_test" in name]
+        tests = ["test", "ctypes/test"]
+        tests += ["lib-dynload/" + name for name in os.listdir(library + "/lib-dynload") if "_test" in name]
         stage = self.path + "/root/stage"
         for old in (stage, self.path + "/root/.local"):
             shutil.rmtree(old, ignore_errors=True)
-        words = [word for path in extra for word in ("--module", path)]
-        subprocess.run([self.programs + "/appsilo", "pack-python", "--from", prefix, *words,
-                        "--stage", stage], check=True)
+        subprocess.run([self.programs + "/appsilo", "pack-python", "--from", prefix, "--stage", stage], check=True)
+        # A package has no tests. Some of them want to lie where the standard library is.
+        for name in tests:
+            copy = shutil.copytree if os.path.isdir(f"{library}/{name}") else shutil.copy
+            copy(f"{library}/{name}", f"{stage}/VFS{library}/{name}")
         self.family = install_tree(stage, self.path + "/root/.local/share/appsilo", move=True)
 
     def run(self, *words):

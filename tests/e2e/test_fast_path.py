@@ -63,11 +63,12 @@ class FastPath(Case):
         self.inside("s = socket.socket(); s.bind(('0.0.0.0', 0)); s.connect(A); print(way(s), echoes(s))\n"
                     "s = socket.socket(); t = s.dup(); s.connect(A); print(way(s), echoes(t), t.getpeername() == A)\n"
                     "hole = os.dup(0); s = socket.socket(); os.close(hole); t = s.dup(); s.connect(A); print(way(s), echoes(t))\n"
+                    "import fcntl; s = socket.socket(); t = fcntl.fcntl(s, fcntl.F_DUPFD, 300); s.connect(A); print(way(s), echoes(s))\n"
                     "e = select.epoll(); s = socket.socket(); e.register(s, select.EPOLLIN); s.connect(A)\n"
                     "s.sendall(b'echo'); s.sendall(b'x'); print(way(s), e.poll(20) == [(s.fileno(), select.EPOLLIN)])\n"
                     "e2 = select.epoll(); s = socket.socket(); e2.register(s, select.EPOLLIN); s.connect(A); print(way(s))\n"
                     "s = socket.create_connection(A); print(way(s))\n",
-                    ["packets", "True", "packets", "True", "True", "packets", "True", "packets", "True", "packets", "fast"])
+                    ["packets", "True", "packets", "True", "True", "packets", "True", "packets", "True", "packets", "True", "packets", "fast"])
 
     def test_options_stay(self):
         code = ("OPTIONS = ((1, 9, 1), (6, 1, 1), (6, 4, 77), (6, 5, 7), (6, 6, 3), (6, 18, 5000), (1, 2, 1), (1, 10, 1),\n"
@@ -84,12 +85,15 @@ class FastPath(Case):
         self.inside(code, ["fast", "True", "True"])
 
     def test_descriptor_flags_stay(self):
-        self.inside("for inheritable in (False, True):\n"
+        """Also where one number means sockets with other flags, one after the other."""
+        self.inside("s = None\n"
+                    "for inheritable in (False, True, False):\n"
+                    "    if s: s.close()\n"
                     "    s = socket.socket(); s.set_inheritable(inheritable); s.connect(A)\n"
                     "    print(way(s), s.get_inheritable(), subprocess.run(['test', '-e', f'/proc/self/fd/{s.fileno()}'], close_fds=False).returncode)\n"
                     "s = socket.socket(); s.setblocking(False); print(s.connect_ex(A) == errno.EINPROGRESS, os.get_blocking(s.fileno()))\n"
                     "select.select([], [s], []); print(s.getsockopt(1, 4), way(s)); s.setblocking(True); print(echoes(s))\n",
-                    ["fast", "False", "1", "fast", "True", "0", "True", "False", "0", "fast", "True"])
+                    ["fast", "False", "1", "fast", "True", "0", "fast", "False", "1", "True", "False", "0", "fast", "True"])
 
     def test_connecting_again(self):
         self.inside("s = socket.create_connection(A); print(error(s.connect, A))\n"

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """clients/python: the appsilo package against a real server."""
 import asyncio
+import collections
 import os
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -117,6 +119,47 @@ class Token(Case):
             with self.assertRaises(appsilo.Overloaded) as caught:
                 client.run("1")
             self.assertGreater(caught.exception.retry_after, 0)
+
+
+class Example(ServeCase):
+    """clients/python/examples/code_executor.py, in the three shapes that agents want."""
+
+    def setUp(self):
+        super().setUp()
+        sys.path.append(os.path.dirname(HERE) + "/clients/python/examples")
+        import code_executor
+        self.url = f"http://127.0.0.1:{self.server.port}"
+        self.executor = code_executor.CodeExecutor(self.url, limits={"wall_ms": 5000})
+        self.addCleanup(self.executor.close)
+
+    def test_a_kept_interpreter(self):
+        self.assertEqual(self.executor.execute("x = 6").exit_code, 0)
+        self.assertEqual(self.executor.execute("x * 7").output, "42\n")
+        failed = self.executor.execute("open('/etc/shadow')")
+        self.assertEqual((failed.exit_code, "Error: " in failed.output), (1, True))
+        ended = self.executor.execute("import os; os._exit(0)")
+        self.assertIn("the interpreter has ended", ended.output)
+        self.executor.upload({"a.txt": "given"})
+        self.assertEqual(self.executor.execute("open('b.txt', 'w').write(open('a.txt').read())").exit_code, 0)
+        self.assertEqual(self.executor.download("b.txt"), b"given")
+
+    def test_a_function_that_a_model_calls(self):
+        self.assertEqual(self.executor.call('{"code": "print(1)"}'), "1\n")
+        for wrong in ("", "[]", "{}", '{"code": 1}', "null"):
+            self.assertTrue(self.executor.call(wrong).startswith("error: "), wrong)
+        self.assertIn("code", self.executor.TOOL["parameters"]["required"])
+
+    def test_blocks_of_an_answer(self):
+        block = collections.namedtuple("Block", "language code")
+        done = self.executor.execute_code_blocks([block("python", "print('a')"), block("sh", "echo b"), block("py", "1/0"), block("py", "print('never')")])
+        self.assertTrue(done.output.startswith("a\nb\nTraceback"), done)
+        self.assertEqual((done.exit_code, "never" in done.output), (1, False))
+        self.assertEqual(self.executor.execute_code_blocks([block("cobol", "")]).exit_code, 1)
+
+    def test_it_runs_as_a_program(self):
+        done = subprocess.run([sys.executable, os.path.dirname(HERE) + "/clients/python/examples/code_executor.py", self.url], capture_output=True,
+                              text=True, check=True, env={**os.environ, "PYTHONPATH": os.path.dirname(HERE) + "/clients/python"})
+        self.assertTrue(done.stdout.endswith("area 28.27\n"), done.stdout)
 
 
 main()

@@ -85,7 +85,7 @@ class OpenApi(ServeCase):
         return answer
 
     def test_every_answer_is_as_described(self):
-        for path in ("/healthz", "/readyz", "/openapi.json", "/v1/sessions", "/api/v2/runtimes"):
+        for path in ("/healthz", "/readyz", "/v1/limits", "/openapi.json", "/v1/sessions", "/api/v2/runtimes"):
             self.check("GET", path)
         run = {"code": "import os, sys; os.write(1, b'\\xff'); open('f', 'wb').write(b'\\xff'); print(sys.stdin.read())", "argv": ["a"],
                "stdin": "QQ==", "stdin_base64": True, "env": {"A": "b"}, "limits": {"wall_ms": 4000}, "network": "none", "return": ["files", "pictures"]}

@@ -97,6 +97,17 @@ async function languages() {
   at("language").replaceChildren(...rows.map((row) => new Option(`${row.language} ${row.version}`, row.language)));
 }
 
+async function limits() {
+  const response = await fetch("/v1/limits");
+  if (!response.ok) return;
+  const most = await response.json();
+  const mib = (bytes) => `${Math.round(bytes / 1048576)} MiB`;
+  at("limits").textContent = "A run has at most " + [
+    most.wall_ms && `${most.wall_ms / 1000} s`, most.memory_bytes && `${mib(most.memory_bytes)} of memory`, most.disk_bytes && `${mib(most.disk_bytes)} of files`,
+    most.output_bytes && `${mib(most.output_bytes)} of output`, most.pids && `${most.pids} processes`,
+    most.network === "none" ? "no network" : `network ${most.network}`].filter(Boolean).join(", ") + ".";
+}
+
 at("form").addEventListener("submit", (event) => {
   event.preventDefault();
   run();
@@ -105,6 +116,8 @@ at("stop").addEventListener("click", stop);
 at("token").addEventListener("change", languages);
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) run();
-  else if (event.key === "Escape") stop();
+  // In the program it is the way out of the editor.
+  else if (event.key === "Escape" && !event.composedPath().some((place) => place.id === "editor")) stop();
 });
 languages();
+limits();
