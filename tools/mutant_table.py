@@ -2,7 +2,7 @@
 """The defences that are switched off one by one: (name, threat item, edits, test, who).
 
 An edit is (file, exact text, replacement); the text must be there exactly once. Where two
-layers cover each other, both are switched off. `test` is "file:case" below tests/hostile or tests/e2e.
+layers cover each other, both are switched off. `test` is "file:case" below tests/hostile, tests/e2e or tests/ui.
 The bombs of C12 are not set off without their limit: that would take the host down.
 """
 PATHS, NAMES, LAUNCHER = "test_paths.py:", "test_names.py:", "test_launcher.py:"
@@ -346,4 +346,16 @@ MUTANTS = [
       ("src/server/stream.c", "\tif (!s->finished)\n\t\tjob_cancel(job);\n", "")], SERVE + "test_a_client_that_breaks_off", "user"),
     ("slow clients have all the time", "C12",
      [("src/server/clients.c", "(void)shutdown(one->fd, SHUT_RDWR);\n\t\tatomic_store", "atomic_store")], SERVE + "test_slow_clients", "user"),
+    ("the prompt window is live at once", "U2",
+     [("src/ui/prompt_window.c", "#define ARM_MS 500", "#define ARM_MS 0")],
+     "test_prompt.py:test_a_click_that_comes_too_soon", "user"),
+    ("keys that were down before answer in the prompt window", "U2",
+     [("src/ui/prompt_window.c", "if (!fresh || !w->armed)", "if (!w->armed)")],
+     "test_prompt.py:test_keys_held_down", "user"),
+    ("the prompt window stays live without the focus", "U2",
+     [("src/ui/prompt_window.c", "\t(void)spec;\n\tdisarm(w);\n", "\t(void)spec;\n\tif (!w->armed)\n\t\tdisarm(w);\n")],
+     "test_prompt.py:test_another_window_in_between", "user"),
+    ("the prompt window keeps rights it inherits", "U5",
+     [("src/ui/prompt_main.c", "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0", "0")],
+     "test_prompt.py:test_has_no_rights", "user"),
 ]

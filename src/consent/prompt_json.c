@@ -49,7 +49,6 @@ static void write_context(struct json_writer *w, const struct prompt_question *q
 	if (!q->host) {
 		jsonw_bool(w, "may_widen", q->offer_folder);
 		jsonw_bool(w, "folder_has_git", q->folder_has_git);
-		jsonw_int(w, "siblings", q->siblings);
 	}
 	jsonw_int(w, "waiting", q->waiting);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The prompt window, on a display of its own: each choice leads to the right rule and the right
-behaviour of the app, and nothing answers by accident. Items U5 to U12 of the threats are its."""
+behaviour of the app, and nothing answers by accident. A run of it is a walk through items U5 to U14 of the threats."""
 import json
 import os
 import signal
@@ -82,6 +82,8 @@ class WindowCase(Case):
 
 
 class Choices(WindowCase):
+    """U6, U7, U8, U14: what may be chosen, and that it is kept as chosen: the app does it twice."""
+
     def check(self, answer, choices, rules, out, code=CAT, **more):
         with self.subTest(answer=answer, choices=choices):
             self.tool("reset", "--all")
@@ -116,6 +118,17 @@ class Choices(WindowCase):
         self.assertFalse(os.path.exists(DATA + "/new"))
         self.check("Yes", (), [(DATA, "folder", "read", "allow", "prompt")], "second.txt\ntest.txt\n", f"ls {DATA}")
         self.check("No", (), [(DATA, "file", "read", "deny", "prompt")], "", f"ls {DATA} 2>/dev/null")
+
+    def test_careful_places(self):
+        """U13: marked, and never a whole folder."""
+        write(DATA + "/.env", "secret\n")
+        self.sh(f"cat {DATA}/.env")
+        window = screen.window("Careful: files like this often hold passwords or keys.")
+        self.assertFalse(screen.find(window, "What: This folder and all in it", wait=False))
+        self.answer("Yes")
+        self.assertEqual(self.end()[0], "secret\n")
+        self.assertEqual(self.rules(), [(DATA + "/.env", "file", "read", "allow", "prompt")])
+        os.unlink(DATA + "/.env")
 
     def test_hosts(self):
         code = "import socket\ntry: socket.socket().connect(('93.184.215.14', 9))\nexcept PermissionError: print('denied')"
@@ -179,6 +192,8 @@ class Choices(WindowCase):
 
 
 class Chosen(WindowCase):
+    """U12: never without somebody who could answer."""
+
     def test_by_itself_without_a_terminal(self):
         self.sh(CAT, prompt=())
         self.answer("Yes")
@@ -212,6 +227,8 @@ class Chosen(WindowCase):
 
 
 class Process(WindowCase):
+    """U5, U8, U9: a process without rights, whose end is No, and which ends with who asked."""
+
     def test_has_no_rights(self):
         self.sh(CAT)
         screen.window("wants to")
@@ -250,6 +267,8 @@ class Process(WindowCase):
 
 
 class Queue(WindowCase):
+    """U9, U10."""
+
     def test_one_window_for_many(self):
         for i in range(4):
             write(f"{DATA}/{i}", f"{i}\n")
