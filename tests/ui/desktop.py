@@ -31,7 +31,12 @@ def until(find, message, seconds=SECONDS):
     """What @find returns, once it is true."""
     end = time.monotonic() + seconds
     while True:
-        found = find()
+        try:
+            found = find()
+        except Exception as error:
+            if type(error).__name__ not in ("GError", "Error"):
+                raise
+            found = None  # a widget that has just gone, or a window that is too busy to answer
         if found:
             return found
         if time.monotonic() > end:

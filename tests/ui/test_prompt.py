@@ -382,12 +382,14 @@ class Spoofing(WindowCase):
     )
 
     def test_names(self):
-        for i, (name, shown) in enumerate(self.NAMES):
+        paths = [f"{DATA}/{name}" for name, _ in self.NAMES]
+        for path in paths:
+            write(path, "it\n")
+        self.begin("cat", *paths)
+        for i, (_, shown) in enumerate(self.NAMES):
             with self.subTest(shown):
-                self.tool("reset", "--all")
-                write(f"{DATA}/{name}", "it\n")
-                self.begin("cat", f"{DATA}/{name}")
                 window = screen.window("wants to")
+                desk.until(lambda shown=shown: shown in screen.texts(window), lambda: f"{screen.texts(window)}")
                 labels = [desk.clean(n.get_name()) for n in screen.all(window) if n.get_role_name() == "label"]
                 self.assertEqual(labels.count(shown), 1, labels)
                 self.assertIn(DATA + "/", labels)
@@ -397,9 +399,10 @@ class Spoofing(WindowCase):
                 _, y, _, height = screen.area(screen.find(window, "Yes", "push button"))
                 self.assertLess(y + height, 1000, "the answers are off the screen")
                 screen.picture(f"prompt-name-{i}")
-                self.answer("Yes")
-                self.assertEqual(self.end()[0], "it\n")
-                os.unlink(f"{DATA}/{name}")
+                screen.press(screen.find(window, "Yes", "push button"))
+        self.assertEqual(self.end()[0], "it\n" * len(paths))
+        for path in paths:
+            os.unlink(path)
 
     def test_a_program_with_a_lying_name(self):
         program = write(HOME + "/bin/<i>appsilo</i> Verified", "#!/bin/sh\n" + CAT)
