@@ -140,6 +140,8 @@ static gboolean on_key(GtkEventControllerKey *controller, guint keyval, guint ke
 	(void)state;
 	if (keycode < HELD_KEYS_MAX)
 		w->held.down[keycode] = true;
+	if (fresh && !w->armed)
+		disarm(w); /* whoever goes on typing has not seen the question */
 	if (!fresh || !w->armed)
 		return TRUE;
 	if (keyval != GDK_KEY_Escape)

@@ -148,7 +148,14 @@ class Desktop:
 
     def texts(self, window):
         """Everything a screen reader could read there, as whole texts."""
-        return [clean(n.get_name()) for n in self.all(window) if n.get_name() and is_showing(self.atspi, n)]
+        found = []
+        for node in self.all(window):
+            try:
+                if node.get_name() and is_showing(self.atspi, node):
+                    found.append(clean(node.get_name()))
+            except Exception:  # it has just gone
+                continue
+        return found
 
     def shows(self, window, text):
         return any(text in t for t in self.texts(window))
