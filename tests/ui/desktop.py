@@ -175,6 +175,12 @@ class Desktop:
     def has(self, node, state):
         return node.get_state_set().contains(getattr(self.atspi.StateType, state))
 
+    def is_live(self, node):
+        try:
+            return self.has(node, "SENSITIVE")
+        except Exception:  # it has gone
+            return False
+
     def press(self, node):
         """As assistive technology does."""
         until(lambda: self.has(node, "SENSITIVE"), "it never becomes live")
