@@ -51,7 +51,9 @@ bench: build
 	@python3 bench/files.py $(BUILD)
 	@$(BUILD)/bench/bench-decide
 	@python3 bench/memory.py $(BUILD)
+	@python3 bench/profile.py $(BUILD)
 	@$(BUILD)/bench/bench-pool $(BUILD)
+	@python3 bench/serve.py $(BUILD)
 
 fuzz:
 	@tools/setup.sh fuzz

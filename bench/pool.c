@@ -212,7 +212,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	snprintf(front, sizeof(front), "%s/src/cli/appsilo", argv[1]);
-	snprintf(guest, sizeof(guest), "%s/src/server/appsilo-zygote-python.so", argv[1]);
+	snprintf(guest, sizeof(guest), "%s/src/cli/appsilo-zygote-python.so", argv[1]);
 	config.front = front;
 	config.guest = guest;
 	config.preload = preload;

@@ -16,9 +16,9 @@ import subprocess
 import sys
 import tempfile
 
-PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool", "appsilo-net", "appsilo-server")
+PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool", "appsilo-net", "appsilo-server", "appsilo-zygote-exec",
+            "appsilo-zygote-python.so")
 OPTIONAL = ("appsilo-ui",)
-GUESTS = ("appsilo-zygote-exec", "appsilo-zygote-python.so")
 TEST_USER = "appsilo-test"
 # npm modules are many files: only what a test uses is copied.
 MODULES = {"test_playground.py": ("axe-core", "playwright-core")}
@@ -41,8 +41,6 @@ def fill(place, build, test):
     for name in OPTIONAL:
         if os.path.exists(os.path.join(build, "src/cli", name)):
             shutil.copy(os.path.join(build, "src/cli", name), place + "/bin/" + name)
-    for name in GUESTS:
-        shutil.copy(os.path.join(build, "src/server", name), place + "/bin/" + name)
     shutil.copy(os.path.join(build, "tests/host-without"), place + "/bin/host-without")
     here = os.path.dirname(os.path.abspath(__file__))
     os.makedirs(place + "/tools")

@@ -8,7 +8,15 @@ import socket
 import subprocess
 import threading
 
-from common import APPSILO, Case, HOME, descendants
+from common import APPSILO, Case, HOME, descendants, read
+
+
+def fact(pid, name):
+    """A file of its own in /proc; "" when it has gone."""
+    try:
+        return read(f"/proc/{pid}/{name}")
+    except OSError:
+        return ""
 
 
 class Server:
@@ -18,6 +26,7 @@ class Server:
         words = [*command, APPSILO, "serve", "--listen", "127.0.0.1:0", *options]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         cwd=HOME, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL)
+        self.has_pool = "--pool" not in options and "--token-file" not in options  # from the start
         self.log = []
         self.first = self.process.stdout.readline()
         if not self.first:
@@ -60,6 +69,15 @@ class Server:
 
     def children(self):
         return descendants(self.process.pid)
+
+    def is_running(self, headers=None):
+        return self.metric("appsilo_runs_running", headers) > 0
+
+    def is_at_rest(self, headers=None):
+        """Nothing lives but what keeps its groups, its zygote (with launcher and init), and what waits (two each)."""
+        alive = [pid for pid in self.children() if fact(pid, "comm") != "appsilo-cgroup\n"]
+        waiting = self.metric("appsilo_sandboxes_waiting", headers)
+        return len(alive) == (3 + 2 * waiting if waiting or self.has_pool else 0)
 
     def stop(self, how=signal.SIGTERM, timeout=60):
         if self.process.poll() is None:

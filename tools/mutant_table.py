@@ -11,7 +11,7 @@ HOSTS, NETWORK, NAME_SERVERS = "test_hosts.py:", "test_network.py:", "test_name_
 CARRIED = "test_carried_sockets.py:"
 NETWORK_CONSENT = "test_network_consent.py:"
 BROKER, SERVER_MODE, LIMITS = "test_broker.py:", "test_server_mode.py:", "test_limits.py:"
-SERVE, SESSIONS = "test_serve.py:", "test_serve_sessions.py:"
+SERVE, SESSIONS, WARM = "test_serve.py:", "test_serve_sessions.py:", "test_serve_warm.py:"
 NO_LINKS = "K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);"
 
 MUTANTS = [
@@ -30,6 +30,9 @@ MUTANTS = [
      PATHS + "test_p5", "user"),
     ("a file once opened is open for everything", "P5",
      [("src/broker/fs/open.c", "is_writing(fi->flags) ? CONSENT_WRITE : CONSENT_READ", "CONSENT_READ")], PATHS + "test_p5", "user"),
+    ("a profiled run lets through what is refused", "C6",
+     [("src/broker/gate_file.c", "\tif (decision.verdict == CONSENT_ASK && g->config.attempts)\n", "\tif (g->config.attempts)\n")],
+     "test_profile.py:test_never_list", "user"),
     ("grants may be links", "P1", [("src/isolation/tree.c", NO_LINKS, "0);")], PATHS + "test_p1_granted_folder", "user"),
     ("profile may be a link", "P1",
      [("src/cli/places.c", "fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW", "fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY")],
@@ -276,7 +279,7 @@ MUTANTS = [
     ("file sizes have no limit", "C12", [("src/isolation/confine.c", "\t\tr = set_limit(RLIMIT_FSIZE, limits->file_size_bytes);\n", "\t\tr = 0;\n")], RESOURCES + "test_c12_sparse", "user"),
     ("the app is not put into its cgroup", "C12", [("src/isolation/reaper.c", "if (cgroup_join_child(plan->cgroup_fds) < 0)", "if (0)")], LIMITS + "test_a_program_that", "root"),
     ("a cgroup outlives its launcher", "C12", [("src/isolation/cgroup_keeper.c", "if (cgroup_remove(cg, 0) < 0) {", "if (0) {")], LIMITS + "test_the_launcher_is_killed", "root"),
-    ("a lost cgroup is not swept", "C12", [("src/isolation/cgroup.c", "if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)\n", "if (0)\n")], LIMITS + "test_the_next_run", "root"),
+    ("a lost cgroup is not swept", "C12", [("src/isolation/cgroup.c", "if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && ", "if (0 && ")], LIMITS + "test_the_next_run", "root"),
     ("output is not counted", "C12", [("src/isolation/output.c", "if (!budget->limited)", "if (true)")], LIMITS + "test_every_byte", "user"),
     ("a terminal's output is not counted", "C12", [("src/isolation/pty.c", "output_budget_take(relay->budget, (size_t)n)", "(size_t)n")], LIMITS + "test_a_terminal", "user"),
     ("private places have no limit", "C12", [("src/isolation/root.c", '{"mode", "0755", "size", size, NULL}', '{"mode", "0755", "size", "64M", NULL}')], RESOURCES + "test_c12_private", "user"),
@@ -346,6 +349,22 @@ MUTANTS = [
       ("src/server/stream.c", "\tif (!s->finished)\n\t\tjob_cancel(job);\n", "")], SERVE + "test_a_client_that_breaks_off", "user"),
     ("slow clients have all the time", "C12",
      [("src/server/clients.c", "(void)shutdown(one->fd, SHUT_RDWR);\n\t\tatomic_store", "atomic_store")], SERVE + "test_slow_clients", "user"),
+    ("an app's connection counts as its broker's", "U5",
+     [("src/mcp/attendant.c", " || peer.pid != d->a->run_pid)", ")")], "test_mcp_attacks.py:test_the_app_cannot_ask", "user"),
+    ("a form that was declined counts", "U8",
+     [("src/mcp/elicit.c", 'strcmp(member(result, "action"), "accept") != 0 || ', "")], "test_mcp.py:test_what_is_no_clear_yes", "user"),
+    ("a session of MCP is anybody's who knows its name", "C11",
+     [("src/mcp/http.c", "row->tenant == x->tenant && ", "")], "test_mcp.py:test_who_may_not_ask", "user"),
+    ("one tenant's warm sandboxes are another's", "C10",
+     [("src/server/pools.c", "strcmp(one->tenant, tenant) == 0 && ", "")], WARM + "test_tenants_share", "user"),
+    ("a warm sandbox is in no cgroup", "C12",
+     [("src/server/zygote_child.c", "in_group = enter_group(fds + 1, FD_PASS_MAX - 1);", "in_group = true;")],
+     WARM + "test_warm_and_cold", "root"),
+    ("the cgroup of a warm sandbox stays", "C12",
+     [("src/server/pool.c", "\tpool_groups_remove(pool, now_ms);\n\tdrop_stuck", "\tdrop_stuck")], WARM + "test_groups_go", "root"),
+    ("a network with packets in it is used again", "C12",
+     [("src/server/zygote.c", "slot->unused && digest_counters() == slot->unused", "slot->unused")],
+     "test_pool.py:test_networks_are_used_again", "user"),
     ("the prompt window is live at once", "U2",
      [("src/ui/prompt_window.c", "#define ARM_MS 500", "#define ARM_MS 0")],
      "test_prompt.py:test_a_click_that_comes_too_soon", "user"),

@@ -29,8 +29,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COPIED = ("src", "tests", "clients", "tools", "data", "docs", "bench", "fuzz", "meson.build", "meson_options.txt")
 TARGETS = ("src/cli/appsilo", "src/cli/appsilo-broker", "src/cli/appsilo-tool", "src/cli/appsilo-net", "src/cli/appsilo-server", "src/cli/appsilo-ui",
            "tests/host-without",
-           "src/server/appsilo-zygote-exec",
-           "src/server/appsilo-zygote-python.so")
+           "src/cli/appsilo-zygote-exec",
+           "src/cli/appsilo-zygote-python.so")
 PROGRAMS = [name[:-2] for name in sorted(os.listdir(ROOT + "/tests/hostile")) if name.endswith(".c")]
 TEST_TIMEOUT_S = 420
 

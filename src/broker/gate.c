@@ -48,6 +48,8 @@ const char *gate_why_denied(struct gate *g)
 {
 	const char *why;
 
+	if (g->config.attempts)
+		return "profile";
 	pthread_mutex_lock(&g->lock);
 	why = g->deny_all ? "denied-all" : g->no_prompter ? "no-prompter" : "prompt";
 	pthread_mutex_unlock(&g->lock);

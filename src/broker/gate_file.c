@@ -14,13 +14,58 @@ static bool is_probe(const struct consent_request *r)
 	return strcmp(r->operation, "stat") == 0 || strcmp(r->operation, "access") == 0;
 }
 
+/* As if a person had said yes to the folder and all in it, until the program ends. */
+static void open_whole(struct gate *g, const char *folder, enum consent_access access)
+{
+	struct consent_rule rule = {.family = g->config.decider.family,
+				    .path = folder,
+				    .target = CONSENT_FOLDER,
+				    .access = access,
+				    .verdict = CONSENT_ALLOW,
+				    .scope = CONSENT_SESSION,
+				    .source = CONSENT_FROM_COMMAND_LINE,
+				    .time_ms = clock_realtime_ms()};
+
+	/* Without it, each access goes on to be let through by itself. */
+	if (session_put(g->config.decider.session, &rule) == 0)
+		gate_used(g, folder);
+}
+
+/* Of a profiled run: what could have been asked about. A denial is recorded with its call. */
+static enum consent_verdict let_through(struct gate *g, const struct consent_request *request)
+{
+	char allow[RECORDER_REMEDY_MAX], folder[PATH_MAX];
+
+	if (!attempts_let_through(g->config.attempts))
+		return CONSENT_DENY;
+	gate_count(g, true);
+	recorder_audit(g->config.recorder, request, true, "profile", NULL);
+	recorder_remedy(g->config.recorder, request, false, shell_quote_shown, allow);
+	if (attempts_file(g->config.attempts, request, true, "no-rule", allow, folder))
+		open_whole(g, folder, request->access);
+	return CONSENT_ALLOW;
+}
+
+/* Attributes show as they would if the question had been answered as it was decided here. */
+static enum consent_verdict decide_probe(struct gate *g, const struct consent_request *request,
+					 enum consent_verdict verdict)
+{
+	bool seen = verdict == CONSENT_ASK && g->config.attempts &&
+		    attempts_let_through(g->config.attempts) &&
+		    attempts_knows(g->config.attempts, request->path, request->access);
+
+	return seen ? CONSENT_ALLOW : verdict;
+}
+
 enum consent_verdict gate_decide(struct gate *g, const struct consent_request *request)
 {
 	struct decision decision;
 
 	decide(&g->config.decider, request->path, request->access, &decision);
 	if (is_probe(request))
-		return decision.verdict;
+		return decide_probe(g, request, decision.verdict);
+	if (decision.verdict == CONSENT_ASK && g->config.attempts)
+		return let_through(g, request);
 	if (decision.verdict == CONSENT_ALLOW) {
 		gate_count(g, true);
 		recorder_audit(g->config.recorder, request, true, "rule", &decision);
@@ -44,6 +89,7 @@ void gate_used(struct gate *g, const char *folder)
 static void record_denial(struct gate *g, const struct consent_request *request, const char *call,
 			  int code)
 {
+	char allow[RECORDER_REMEDY_MAX], folder[PATH_MAX];
 	struct decision decision;
 	const char *source;
 
@@ -52,6 +98,11 @@ static void record_denial(struct gate *g, const struct consent_request *request,
 		 : decision.by_rule && decision.verdict == CONSENT_DENY ? "rule"
 									: gate_why_denied(g);
 	recorder_denial(g->config.recorder, request, call, code, source, &decision);
+	if (!g->config.attempts)
+		return;
+	recorder_remedy(g->config.recorder, request, decision.by_never_list, shell_quote_shown, allow);
+	(void)attempts_file(g->config.attempts, request, false,
+		      decision.verdict == CONSENT_ASK ? "no-rule" : source, allow, folder);
 }
 
 void gate_record_denial(struct gate *g, const struct consent_request *request, const char *call,

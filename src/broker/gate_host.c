@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "consent/host_rules.h"
 #include "consent/host_words.h"
+#include "manifest/needed.h"
 #include <string.h>
 
 struct gate_host {
@@ -21,6 +22,11 @@ static bool host_init(struct gate_host *h, const struct net_target *t, pid_t pid
 {
 	*h = (struct gate_host){.pid = pid};
 	return host_words_init(&h->what, t);
+}
+
+static const char *call_of(const struct gate_host *h)
+{
+	return host_words_is_lookup(&h->what.target) ? "look up" : "connect";
 }
 
 static struct consent_host_request words_of(const struct gate_host *h)
@@ -79,6 +85,33 @@ static void count_host(struct gate *g, const struct gate_host *h, bool allowed)
 	pthread_mutex_unlock(&g->lock);
 }
 
+static void record_attempt(struct gate *g, const struct consent_host_request *words, const char *call,
+			   bool allowed, const struct net_decision *decision)
+{
+	char allow[RECORDER_HOST_REMEDY_MAX];
+
+	if (!g->config.attempts)
+		return;
+	if (!recorder_host_remedy(g->config.recorder, words, decision, allow, sizeof(allow)))
+		allow[0] = '\0';
+	attempts_host(g->config.attempts, words, call, allowed, recorder_host_source(decision, "no-rule"),
+		      needed_for_host(decision->place), allow);
+}
+
+/* Of a profiled run: what could have been asked about. A denial is recorded with its call. */
+static enum consent_verdict let_through(struct gate *g, const struct gate_host *h,
+					const struct net_decision *decision)
+{
+	struct consent_host_request words = words_of(h);
+
+	if (!attempts_let_through(g->config.attempts))
+		return CONSENT_DENY;
+	count_host(g, h, true);
+	recorder_audit_host(g->config.recorder, &words, decision);
+	record_attempt(g, &words, call_of(h), true, decision);
+	return CONSENT_ALLOW;
+}
+
 enum consent_verdict gate_decide_host(struct gate *g, const struct net_target *target, pid_t pid)
 {
 	struct net_decision decision;
@@ -93,6 +126,8 @@ enum consent_verdict gate_decide_host(struct gate *g, const struct net_target *t
 		count_host(g, &h, true);
 		recorder_audit_host(g->config.recorder, &words, &decision);
 	}
+	if (decision.verdict == CONSENT_ASK && g->config.attempts)
+		return let_through(g, &h, &decision);
 	if (decision.verdict == CONSENT_ASK && gate_is_mute(g))
 		return CONSENT_DENY;
 	return decision.verdict;
@@ -116,6 +151,7 @@ static void record_denial(struct gate *g, const struct gate_host *h, const char 
 	if (decision.verdict == CONSENT_ASK || decision.verdict == CONSENT_ALLOW)
 		decision = (struct net_decision){.verdict = CONSENT_ASK};
 	recorder_denial_host(g->config.recorder, &words, call, code, gate_why_denied(g), &decision);
+	record_attempt(g, &words, call, false, &decision);
 }
 
 void gate_record_host_denial(struct gate *g, const struct net_target *target, pid_t pid,
@@ -257,7 +293,7 @@ static void record(struct gate *g, const struct gate_question *q, bool allowed)
 	if (allowed)
 		recorder_audit_host(g->config.recorder, &words, NULL);
 	else
-		record_denial(g, q->host, host_words_is_lookup(&q->host->what.target) ? "look up" : "connect", -EACCES);
+		record_denial(g, q->host, call_of(q->host), -EACCES);
 }
 
 static void count(struct gate *g, const struct gate_question *q, bool allowed)

@@ -78,7 +78,7 @@ void gate_count(struct gate *gate, bool allowed);
 /** Can nobody be asked (any more)? */
 bool gate_is_mute(struct gate *gate);
 
-/** Why what no rule speaks about was denied: "denied-all", "no-prompter", "prompt". */
+/** Why what no rule speaks about was denied: "profile", "denied-all", "no-prompter", "prompt". */
 const char *gate_why_denied(struct gate *gate);
 
 #endif

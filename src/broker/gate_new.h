@@ -3,6 +3,7 @@
 #ifndef APPSILO_BROKER_GATE_NEW_H
 #define APPSILO_BROKER_GATE_NEW_H
 
+#include "broker/attempts.h"
 #include "broker/gate.h"
 #include "broker/record.h"
 #include "consent/decide.h"
@@ -17,6 +18,7 @@ struct gate_config {
 	struct prompter *(*make_prompter)(void *data);
 	bool quiet;
 	struct recorder *recorder; /* borrowed */
+	struct attempts *attempts; /* borrowed; of a profiled run, which asks nobody; else NULL */
 	/* Rules about @path (NULL: any) changed. Called without locks. */
 	void (*on_change)(void *data, const char *path);
 	/* Stored rules about hosts changed: whatever was decided about any may not hold any more.

@@ -136,7 +136,7 @@ static void add_reason(struct json_writer *w, const char *source, const struct d
 	}
 }
 
-static const char *host_source(const struct net_decision *d, const char *unasked)
+const char *recorder_host_source(const struct net_decision *d, const char *unasked)
 {
 	static const char *const words[] = {
 		[NET_BY_NOTHING] = "no-rule",	[NET_BY_RULE] = "rule",
@@ -223,25 +223,6 @@ void recorder_audit(struct recorder *r, const struct consent_request *q, bool al
 	free(line);
 }
 
-/* Paths in a command line for a shell: single quotes, each ' as '\''. */
-static void quote(const char *path, char *ret, size_t size)
-{
-	size_t used = 0;
-
-	if (used + 1 < size)
-		ret[used++] = '\'';
-	for (; *path && used + 6 < size; path++) {
-		if (*path == '\'') {
-			memcpy(ret + used, "'\\''", 4);
-			used += 4;
-		} else {
-			ret[used++] = *path;
-		}
-	}
-	ret[used++] = '\'';
-	ret[used] = '\0';
-}
-
 static void add_call(struct json_writer *w, const char *call, int code)
 {
 	static const struct {
@@ -272,19 +253,28 @@ static void put_denial(struct recorder *r, struct json_writer *w, const char *li
 	pthread_mutex_unlock(&r->lock);
 }
 
+void recorder_remedy(const struct recorder *r, const struct consent_request *q, bool never_listed,
+		     int (*quote)(const char *word, char *ret, size_t size), char ret[RECORDER_REMEDY_MAX])
+{
+	char quoted[SHELL_QUOTED_SIZE(PATH_MAX)];
+
+	if (quote(q->path, quoted, sizeof(quoted)) < 0)
+		quoted[0] = '\0';
+	snprintf(ret, RECORDER_REMEDY_MAX, "appsilo grant -p %s %s%s %s", r->family,
+		 never_listed ? "--override-never " : "",
+		 q->access == CONSENT_WRITE ? "--write" : "--read", quoted);
+}
+
 void recorder_denial(struct recorder *r, const struct consent_request *q, const char *call,
 		     int code, const char *source, const struct decision *decision)
 {
-	char quoted[4 * PATH_MAX], allow[4 * PATH_MAX + 256];
+	char allow[RECORDER_REMEDY_MAX];
 	char *line = malloc(LINE_MAX_BYTES);
 	struct json_writer w;
 
 	if (!line)
 		return;
-	quote(q->path, quoted, sizeof(quoted));
-	snprintf(allow, sizeof(allow), "appsilo grant -p %s %s%s %s", r->family,
-		 strcmp(source, "never-list") == 0 ? "--override-never " : "",
-		 q->access == CONSENT_WRITE ? "--write" : "--read", quoted);
+	recorder_remedy(r, q, strcmp(source, "never-list") == 0, shell_quote, allow);
 	begin_file(r, q, &w, line);
 	add_call(&w, call, code);
 	add_reason(&w, source, decision);
@@ -303,7 +293,7 @@ void recorder_audit_host(struct recorder *r, const struct consent_host_request *
 		return;
 	begin_host(r, q, &w, line);
 	jsonw_string(&w, "decision", "allow");
-	add_host_reason(&w, decision ? host_source(decision, "") : "prompt", decision);
+	add_host_reason(&w, decision ? recorder_host_source(decision, "profile") : "prompt", decision);
 	jsonw_close(&w, '}');
 	pthread_mutex_lock(&r->lock);
 	put_audit(r, line, jsonw_finish(&w));
@@ -311,8 +301,8 @@ void recorder_audit_host(struct recorder *r, const struct consent_host_request *
 }
 
 /* The command that would allow it; nothing allows what is never reached. */
-static bool host_remedy(const struct recorder *r, const struct consent_host_request *q,
-			const struct net_decision *d, char *ret, size_t size)
+bool recorder_host_remedy(const struct recorder *r, const struct consent_host_request *q,
+			  const struct net_decision *d, char *ret, size_t size)
 {
 	bool six = false;
 	char port[8] = "";
@@ -350,14 +340,14 @@ static bool host_remedy(const struct recorder *r, const struct consent_host_requ
 void recorder_denial_host(struct recorder *r, const struct consent_host_request *q, const char *call,
 			  int code, const char *unasked, const struct net_decision *decision)
 {
-	char line[HOST_LINE_MAX_BYTES], allow[CONSENT_FAMILY_MAX + HOST_TEXT_MAX + 64];
+	char line[HOST_LINE_MAX_BYTES], allow[RECORDER_HOST_REMEDY_MAX];
 	struct json_writer w;
 
 	begin_host(r, q, &w, line);
 	add_call(&w, call, code);
-	add_host_reason(&w, host_source(decision, unasked), decision);
+	add_host_reason(&w, recorder_host_source(decision, unasked), decision);
 	jsonw_string(&w, "allow",
-		     host_remedy(r, q, decision, allow, sizeof(allow)) ? allow : NULL);
+		     recorder_host_remedy(r, q, decision, allow, sizeof(allow)) ? allow : NULL);
 	put_denial(r, &w, line);
 }
 

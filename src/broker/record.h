@@ -8,8 +8,14 @@
 #define APPSILO_BROKER_RECORD_H
 
 #include "base/error.h"
+#include "base/shell.h"
 #include "consent/decide.h"
 #include "network/account.h"
+#include <limits.h>
+
+/* Bytes of the command that would allow something. */
+#define RECORDER_REMEDY_MAX (CONSENT_FAMILY_MAX + SHELL_QUOTED_SIZE(PATH_MAX) + 64)
+#define RECORDER_HOST_REMEDY_MAX (CONSENT_FAMILY_MAX + HOST_TEXT_MAX + 64)
 
 struct recorder;
 
@@ -33,7 +39,19 @@ void recorder_denial(struct recorder *recorder, const struct consent_request *re
 		     const char *call, int code, const char *source,
 		     const struct decision *decision);
 
-/** That a host may be reached. @decision why, NULL: somebody was asked. */
+/** The command that would allow it. @quote of base/shell.h */
+void recorder_remedy(const struct recorder *recorder, const struct consent_request *request, bool never_listed,
+		     int (*quote)(const char *word, char *ret, size_t size), char ret[RECORDER_REMEDY_MAX]);
+
+/** The same for a host. Returns false where nothing allows it. */
+bool recorder_host_remedy(const struct recorder *recorder, const struct consent_host_request *request,
+			  const struct net_decision *decision, char *ret, size_t size);
+
+/** Why, as the records say it. @unasked where no rule says so. */
+const char *recorder_host_source(const struct net_decision *decision, const char *unasked);
+
+/** That a host may be reached. @decision why (undecided: let through in a profiled run), NULL:
+ * somebody was asked. */
 void recorder_audit_host(struct recorder *recorder, const struct consent_host_request *request,
 			 const struct net_decision *decision);
 

@@ -43,6 +43,7 @@ struct broker {
 	struct network *net; /* NULL: none is served */
 	struct decider decider;
 	struct recorder *recorder;
+	struct attempts *attempts; /* NULL: not profiled */
 	struct gate *gate;
 	struct attach *attach;
 	struct carry *carry; /* NULL: no network */
@@ -203,6 +204,22 @@ static int serve_network(struct broker *b, struct appsilo_error *err)
 	return r < 0 ? error_set(err, r, "run: serve the network") : 0;
 }
 
+static int start_profile(struct broker *b, struct appsilo_error *err)
+{
+	struct attempts_config config = {
+		.data_dir = b->places.data_dir,
+		.family = b->handoff.facts[HANDOFF_FAMILY],
+		.app = b->handoff.facts[HANDOFF_APP],
+		.run = recorder_run_id(b->recorder),
+		.cwd = b->handoff.facts[HANDOFF_CWD],
+		.home = b->places.home,
+		.words = b->handoff.words,
+		.let_through = b->options.profile && strcmp(b->options.profile, "allow") == 0,
+	};
+
+	return b->options.profile ? attempts_open(&config, &b->attempts, err) : 0;
+}
+
 static int start_services(struct broker *b, struct appsilo_error *err)
 {
 	struct gate_config gate = {
@@ -230,6 +247,8 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 	int r = recorder_open(b->places.data_dir, b->options.audit, b->handoff.facts[HANDOFF_FAMILY],
 			      b->handoff.facts[HANDOFF_APP], &b->recorder, err);
 
+	if (r == 0)
+		r = start_profile(b, err);
 	if (r < 0)
 		return r;
 	if (geteuid() != 0)
@@ -239,6 +258,7 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 	if (r < 0)
 		return error_set(err, r, "run: attach helper");
 	gate.recorder = b->recorder;
+	gate.attempts = b->attempts;
 	r = gate_new(&gate, &b->gate, err);
 	if (r < 0)
 		return r;
@@ -263,11 +283,16 @@ static struct consent_request cwd_request(const struct broker *b)
 static enum consent_verdict judge_cwd(struct broker *b)
 {
 	struct consent_request request = cwd_request(b);
+	enum consent_verdict verdict;
 
 	if (strcmp(request.path, "/") == 0 ||
 	    (view_is_virtual(request.path) && !view_needs_place(request.path)))
 		return CONSENT_DENY;
-	return gate_decide(b->gate, &request);
+	/* That a program starts there does not mean that it needs it: a profile knows when it does. */
+	if (b->attempts)
+		request.operation = "stat";
+	verdict = gate_decide(b->gate, &request);
+	return b->attempts && verdict == CONSENT_ASK ? CONSENT_DENY : verdict;
 }
 
 /* A program that may write where it works makes many calls that write: reporting each would
@@ -290,7 +315,8 @@ static bool works_where_it_may_write(struct broker *b, enum consent_verdict cwd)
  * finds its own directory native. In root runs only the helper can map ids. */
 static void plan_start(struct broker *b, enum consent_verdict cwd)
 {
-	b->report = !works_where_it_may_write(b, cwd);
+	/* What is let through in a profiled run is no rule that a read-only mount could follow. */
+	b->report = !b->attempts && !works_where_it_may_write(b, cwd);
 	attach_allow_read_only(b->attach, b->report);
 	if (geteuid() == 0)
 		return;

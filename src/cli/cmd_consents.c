@@ -15,10 +15,16 @@ enum {
 	OPT_FAMILY,
 	OPT_JSON,
 	OPT_ALL,
+	OPT_ACCESS,
+	OPT_DECISION,
+	OPT_KIND,
 };
 
 static const struct option_row consents_options[] = {
 	{OPT_FAMILY, "-p", "FAMILY", "only this app's"},
+	{OPT_ACCESS, "--access", "ACCESS", "only about reading (read) or changing (write)"},
+	{OPT_DECISION, "--decision", "DECISION", "only what is allowed (allow) or refused (deny)"},
+	{OPT_KIND, "--kind", "KIND", "only about files (file) or hosts (network)"},
 	{OPT_JSON, "--json", NULL, "as a JSON array"},
 	{0, NULL, NULL, NULL},
 };
@@ -32,6 +38,7 @@ static const struct option_row reset_options[] = {
 struct listing {
 	const char *family;
 	const char *path; /* NULL, or: at and below it */
+	const char *access, *decision, *kind; /* NULL: any */
 	bool json, all;
 	size_t n, hosts;
 };
@@ -42,6 +49,12 @@ static int take(void *data, const struct option_row *row, const char *value)
 
 	if (row->id == OPT_FAMILY)
 		l->family = value;
+	if (row->id == OPT_ACCESS)
+		l->access = value;
+	if (row->id == OPT_DECISION)
+		l->decision = value;
+	if (row->id == OPT_KIND)
+		l->kind = value;
 	l->json = l->json || row->id == OPT_JSON;
 	l->all = l->all || row->id == OPT_ALL;
 	return l->family && l->all ? -EINVAL : 0;
@@ -82,13 +95,20 @@ static int print_json(struct listing *l, const struct consent_rule *rule)
 	return 0;
 }
 
+static bool is_wanted(const char *wanted, const char *word)
+{
+	return !wanted || strcmp(wanted, word) == 0;
+}
+
 static int print_rule(void *data, const struct consent_rule *rule)
 {
 	struct listing *l = data;
 	char shown[4 * PATH_MAX], time_text[32];
 	int r = 0;
 
-	if (l->path && !path_is_under(rule->path, l->path))
+	if ((l->path && !path_is_under(rule->path, l->path)) ||
+	    !is_wanted(l->access, words_access(rule->access)) ||
+	    !is_wanted(l->decision, words_verdict(rule->verdict)))
 		return 0;
 	if (l->json) {
 		r = print_json(l, rule);
@@ -138,6 +158,8 @@ static int print_host(void *data, const struct consent_host_rule *rule)
 	char time_text[32];
 	int r = 0;
 
+	if (!is_wanted(l->decision, words_verdict(rule->verdict)))
+		return 0;
 	if (l->json) {
 		r = print_host_json(l, rule);
 	} else {
@@ -155,6 +177,19 @@ static int print_host(void *data, const struct consent_host_rule *rule)
 	return r;
 }
 
+static int check_filters(const struct listing *l, struct appsilo_error *err)
+{
+	enum consent_access access;
+	enum consent_verdict verdict;
+
+	if ((l->access && words_read_access(l->access, &access) < 0) ||
+	    (l->decision && words_read_verdict(l->decision, &verdict) < 0) ||
+	    !(is_wanted(l->kind, "file") || is_wanted(l->kind, "network")))
+		return error_say(err, -EINVAL, "consents: use --access read|write, --decision allow|deny, "
+					       "--kind file|network");
+	return 0;
+}
+
 static int run_consents(int argc, char **argv, struct appsilo_error *err)
 {
 	cleanup(consent_store_closep) struct consent_store *store = NULL;
@@ -165,7 +200,7 @@ static int run_consents(int argc, char **argv, struct appsilo_error *err)
 
 	if (words > 1)
 		words = error_say(err, -EINVAL, "consents: one PATH at most");
-	if (words < 0)
+	if (words < 0 || check_filters(&l, err) < 0)
 		return EXIT_USAGE;
 	if (words == 1 && command_path(argv[1], path, err) < 0)
 		return EXIT_FAILED;
@@ -174,13 +209,14 @@ static int run_consents(int argc, char **argv, struct appsilo_error *err)
 		return EXIT_FAILED;
 	if (l.json)
 		printf("[");
-	if (consent_store_each(store, l.family, print_rule, &l, err) < 0 ||
-	    (!l.path && consent_store_each_host(store, l.family, print_host, &l, err) < 0))
+	if ((is_wanted(l.kind, "file") && consent_store_each(store, l.family, print_rule, &l, err) < 0) ||
+	    (is_wanted(l.kind, "network") && !l.path && !l.access && consent_store_each_host(store, l.family, print_host, &l, err) < 0))
 		return EXIT_FAILED;
 	if (l.json)
 		printf("%s]\n", l.n ? "\n" : "");
 	else if (l.n == 0)
-		printf("no decisions%s%s\n", l.family ? " for this app" : "", l.path ? " there" : "");
+		printf("no %sdecisions%s%s\n", l.access || l.decision || l.kind ? "such " : "",
+		       l.family ? " for this app" : "", l.path ? " there" : "");
 	return EXIT_OK;
 }
 
@@ -210,7 +246,7 @@ static int run_reset(int argc, char **argv, struct appsilo_error *err)
 	return EXIT_OK;
 }
 
-const struct command command_consents = {"consents", "[-p FAMILY] [--json] [PATH]",
+const struct command command_consents = {"consents", "[OPTIONS] [PATH]",
 					 "list every remembered decision", consents_options,
 					 run_consents};
 

@@ -291,6 +291,9 @@ static int run_asking(struct prepared *p, char **argv)
 	return complain(&err, 125);
 }
 
+/* `appsilo once OPTIONS -- PROGRAM...` is how a server starts a run: server mode, with a data directory
+ * for this run alone. As an ordinary user the server is in a user namespace, where root's files
+ * look like anybody's, so that a digest of the program would be taken each time. */
 static int run(char **argv, bool python)
 {
 	static struct prepared p; /* large; zeroed */
@@ -304,7 +307,10 @@ static int run(char **argv, bool python)
 	} else if (p.options.help) {
 		r = programs_exec_tool((char *[]){argv[0], (char *)"help", argv[1], NULL}, &err);
 		return complain(&err, r);
-	} else if (!p.options.prompt || strcmp(p.options.prompt, "never") != 0) {
+	} else if (strcmp(argv[1], "once") == 0) {
+		p.once = true;
+		r = run_server_mode(&p);
+	} else if (run_needs_broker(&p.options)) {
 		r = run_asking(&p, argv);
 	} else {
 		r = run_server_mode(&p);
@@ -332,7 +338,7 @@ int main(int argc, char **argv)
 
 	if (getenv("APPSILO_DEBUG"))
 		log_setup(LOG_LEVEL_DEBUG, STDERR_FILENO);
-	if (argc > 1 && (strcmp(argv[1], "run") == 0 || strcmp(argv[1], "python") == 0))
+	if (argc > 1 && (strcmp(argv[1], "run") == 0 || strcmp(argv[1], "python") == 0 || strcmp(argv[1], "once") == 0))
 		return run(argv, argv[1][0] == 'p');
 	if (argc > 1 && strcmp(argv[1], "zygote") == 0)
 		_exit(run_zygote(argv + 2));

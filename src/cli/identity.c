@@ -5,7 +5,6 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -85,13 +84,13 @@ static void make_name(const char *base, char ret[IDENTITY_NAME_MAX])
 		snprintf(ret, IDENTITY_NAME_MAX, "app");
 }
 
-static int derive(struct identity *id, struct appsilo_error *err)
+static int derive(struct identity *id, bool once, struct appsilo_error *err)
 {
 	unsigned char digest[SHA256_SIZE];
 	char digits[14];
 	struct sha256 hash;
-	bool root_only;
-	int r = only_root_writes(id->real, &root_only);
+	bool root_only = once;
+	int r = once ? 0 : only_root_writes(id->real, &root_only);
 
 	sha256_init(&hash);
 	sha256_add(&hash, id->real, strlen(id->real) + 1);
@@ -107,8 +106,8 @@ static int derive(struct identity *id, struct appsilo_error *err)
 	return 0;
 }
 
-int identity_find(const char *command, const char *path, const char *cwd, struct identity *ret,
-		  struct appsilo_error *err)
+int identity_find(const char *command, const char *path, const char *cwd, bool once,
+		  struct identity *ret, struct appsilo_error *err)
 {
 	char shown[256];
 	int r;
@@ -129,5 +128,5 @@ int identity_find(const char *command, const char *path, const char *cwd, struct
 		return error_say(err, -ENOENT, "run: %s: command not found", shown);
 	if (!realpath(ret->exe, ret->real))
 		return error_set(err, -errno, "run: %s", shown);
-	return derive(ret, err);
+	return derive(ret, once, err);
 }

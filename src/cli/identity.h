@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include <limits.h>
+#include <stdbool.h>
 
 #define IDENTITY_NAME_MAX 64
 
@@ -21,9 +22,10 @@ struct identity {
 /**
  * Find @command the way execvp would, in @path, and derive its identity.
  * @cwd    for relative names
+ * @once   nothing is kept or looked up under it: the path is enough, whoever may write there
  * Returns 0; -ENOENT (exit 127), -EACCES (exit 126) or another -errno, with the line.
  */
-int identity_find(const char *command, const char *path, const char *cwd, struct identity *ret,
-		  struct appsilo_error *err) must_check;
+int identity_find(const char *command, const char *path, const char *cwd, bool once,
+		  struct identity *ret, struct appsilo_error *err) must_check;
 
 #endif

@@ -20,7 +20,7 @@ bool network_asks(const struct run_options *o)
 {
 	bool none = o->net && !o->net_capabilities;
 
-	return !none && !(o->prompt && strcmp(o->prompt, "never") == 0);
+	return !none && run_needs_broker(o);
 }
 
 static int add_hosts(const struct run_options *o, struct net_policy *policy,

@@ -9,7 +9,7 @@
 /** Do the words themselves open a host? */
 bool network_wanted(const struct run_options *options);
 
-/** Does this run ask about hosts? Not in server mode, and not where --net says "none". */
+/** Does this run ask (or, profiled, record) what hosts? Not in server mode, and not where --net says "none". */
 bool network_asks(const struct run_options *options);
 
 /**

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/package_start.h"
 
+#include "base/fd.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "broker/attempts.h"
 #include "manifest/names.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -127,6 +129,21 @@ static int add_network(struct package_start *start)
 	return *joined ? add_word(start, "--net", joined) : 0;
 }
 
+/* Marked by `profile start`. */
+static int add_profile(struct package_start *start, const struct places *places)
+{
+	char path[PATH_MAX], mode[16];
+	ssize_t n = snprintf(path, sizeof(path), "%s/" ATTEMPTS_FOLDER "/%s/" ATTEMPTS_MARK, places->data_dir,
+			     start->package.identity.family);
+
+	if (n >= (ssize_t)sizeof(path))
+		return -ENAMETOOLONG;
+	n = fd_read_file(AT_FDCWD, path, mode, sizeof(mode));
+	if (n == -ENOENT || n == -ENOTDIR)
+		return 0;
+	return n < 0 ? (int)n : add_word(start, "--profile", mode);
+}
+
 /* The package's own words first: what a person writes comes after them and wins. */
 static int make_words(struct package_start *start, const struct places *places, char *const *given,
 		      struct appsilo_error *err)
@@ -140,6 +157,8 @@ static int make_words(struct package_start *start, const struct places *places, 
 	if (!start->words)
 		return error_set(err, -ENOMEM, "run");
 	r = add_network(start);
+	if (r == 0)
+		r = add_profile(start, places);
 	for (size_t i = 0; r == 0 && i < start->record.n; i++)
 		r = add_line(start, places, &start->record.lines[i]);
 	if (r < 0)

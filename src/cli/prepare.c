@@ -100,15 +100,16 @@ static int fill_environment(struct prepared *p, struct appsilo_error *err)
 static int find_identity(struct prepared *p, char *const *command, int *ret_exit_code,
 			 struct appsilo_error *err)
 {
+	bool once = p->once || p->zygote;
 	int r;
 
 	environment_system_path(getenv("PATH"), p->system_path, sizeof(p->system_path));
 	if (p->package.active &&
 	    package_start_find(&p->package, command[0], p->system_path, &p->identity) == 0)
 		return 0;
-	r = identity_find(command[0], p->system_path, p->cwd, &p->identity, err);
+	r = identity_find(command[0], p->system_path, p->cwd, once, &p->identity, err);
 	if (r == -ENOENT && !strchr(command[0], '/'))
-		r = identity_find(command[0], getenv("PATH"), p->cwd, &p->identity, err);
+		r = identity_find(command[0], getenv("PATH"), p->cwd, once, &p->identity, err);
 	if (r == 0 && p->package.active)
 		snprintf(p->identity.family, sizeof(p->identity.family), "%s",
 			 p->package.package.identity.family);
@@ -208,6 +209,8 @@ int prepare_options(char *const *words, bool python, struct prepared *ret,
 		return r;
 	if (python)
 		r = use_python(ret, err);
+	if (r == 0 && ret->options.profile && python)
+		r = error_say(err, -EINVAL, "python: --profile does not go with it; use appsilo profile start -- python3");
 	if (r == 0 && ret->options.package && python)
 		r = error_say(err, -EINVAL, "python: -p does not go with it; use appsilo run -p FAMILY");
 	if (r == 0)

@@ -28,6 +28,7 @@ struct prepared {
 	char cwd[PATH_MAX];
 	char home[PATH_MAX]; /* profile directory */
 	char system_path[PATH_MAX];
+	bool once;   /* `appsilo once`: nothing is kept of this run, or known from others */
 	bool zygote; /* nothing of the user's: no profile; plan.h, nest */
 	char **python_argv; /* `appsilo python`: python3 and its arguments; owned */
 	int idmap_fd; /* root runs; -EBADF otherwise */

@@ -30,6 +30,7 @@ const struct option_row run_option_table[] = {
 	{RUN_METADATA, "--metadata", "MODE", "names without consent: masked (default) or hidden"},
 	{RUN_RESULT, "--result", "FILE", "write how it ended as JSON"},
 	{RUN_AUDIT, "--audit", "FILE", "append each decision as a JSON line"},
+	{RUN_PROFILE, "--profile", "MODE", "record what it lacks, and deny or allow it: see appsilo-profile"},
 	{RUN_QUIET, "--quiet", NULL, "no notes of our own on stderr"},
 	{RUN_PACKAGE, "-p", "FAMILY", "run under this package's identity"},
 	{RUN_APP, "--app", "ID", "start this application of the package; the words are its arguments"},
@@ -249,6 +250,8 @@ static int apply(const struct option_row *row, const char *value, struct run_opt
 		 struct appsilo_error *err)
 {
 	static const char *const metadata[] = {"masked", "hidden", NULL};
+	static const char *const profile[] = {"deny", "allow", NULL};
+
 	switch ((enum run_option_id)row->id) {
 	case RUN_PROMPT:
 		o->prompt = value;
@@ -292,6 +295,9 @@ static int apply(const struct option_row *row, const char *value, struct run_opt
 	case RUN_AUDIT:
 		o->audit = value;
 		return 0;
+	case RUN_PROFILE:
+		o->profile = value;
+		return is_one_of(value, profile) ? 0 : bad_value(row, value, "use deny or allow", err);
 	case RUN_PACKAGE:
 		o->package = value;
 		return 0;
@@ -315,6 +321,11 @@ static int apply(const struct option_row *row, const char *value, struct run_opt
 		return apply_number(row, value, o, err);
 	}
 	return -EINVAL;
+}
+
+bool run_needs_broker(const struct run_options *o)
+{
+	return o->profile || !o->prompt || strcmp(o->prompt, "never") != 0;
 }
 
 int run_options_parse(char *const *words, bool lenient, struct run_options *ret,

@@ -39,6 +39,7 @@ enum run_option_id {
 	RUN_METADATA,
 	RUN_RESULT,
 	RUN_AUDIT,
+	RUN_PROFILE,
 	RUN_QUIET,
 	RUN_PACKAGE,
 	RUN_APP,
@@ -80,6 +81,7 @@ struct run_options {
 		disk_bytes, output_bytes;
 	bool metadata_hidden;
 	const char *result, *audit, *package, *app;
+	const char *profile; /* NULL, "deny" or "allow" */
 	bool quiet, help;
 };
 
@@ -92,6 +94,9 @@ struct run_options {
  */
 int run_options_parse(char *const *words, bool lenient, struct run_options *ret,
 		      struct appsilo_error *err) must_check;
+
+/** Is there somebody to ask, or are calls to be recorded? Else it is server mode. */
+bool run_needs_broker(const struct run_options *options);
 
 /** "10M" and the like, 1024-based. Returns 0; -EINVAL; -ERANGE. */
 int run_parse_size(const char *text, uint64_t *ret_bytes) must_check;

@@ -6,6 +6,7 @@
 #include "consent/rules_cache.h"
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static bool is_overridden(const struct view *view, const char *path, bool write)
@@ -48,8 +49,10 @@ static int add_host(struct prepared *p, const char *host, bool deny, struct apps
 
 static int add_record(struct prepared *p, const char *record, struct appsilo_error *err)
 {
-	const char *path = record + 1;
+	bool alone = record[0] && record[1] == '=';
+	const char *path = record + 1 + alone;
 	enum view_kind kind;
+	struct stat st = {0};
 	int r;
 
 	if (*record == 'h' || *record == 'H')
@@ -75,8 +78,11 @@ static int add_record(struct prepared *p, const char *record, struct appsilo_err
 		break;
 	}
 	/* A grant on what is gone grants nothing; a denial holds for when it comes back. */
-	if ((kind == VIEW_READ || kind == VIEW_WRITE) && access(path, F_OK) < 0)
+	if ((kind == VIEW_READ || kind == VIEW_WRITE) && stat(path, &st) < 0)
 		return 0;
+	/* Of a folder without what is in it there is no more to give than its names. */
+	if (alone && S_ISDIR(st.st_mode))
+		kind = VIEW_LIST;
 	r = view_add(&p->view, path, kind);
 	if (r < 0)
 		return error_set(err, r, "run: stored rules");

@@ -58,6 +58,11 @@ static bool is_known_for_secrets(const char *name)
 	return false;
 }
 
+bool caution_is_wide(const char *home, const char *folder)
+{
+	return path_is_under(home, folder) || !strchr(folder + 1, '/');
+}
+
 const char *caution_about(const struct never_places *places, const struct consent_request *r)
 {
 	const char *sentence = r->access == CONSENT_WRITE ? later(r->path) : NULL;

@@ -11,6 +11,10 @@
 #include "consent/never.h"
 #include "consent/types.h"
 
+/** Is @folder much more than one program's business: the user's home or what holds it, or a folder of
+ * the root? */
+bool caution_is_wide(const char *home, const char *folder);
+
 /** One sentence about @request, without a full stop; NULL when there is nothing special. */
 const char *caution_about(const struct never_places *places,
 			  const struct consent_request *request);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAGIC "appsilo-rules 2"
+#define MAGIC "appsilo-rules 3"
 /* File times of older kernels tell apart changes this far from each other, with room. */
 #define SETTLED_MS 100
 

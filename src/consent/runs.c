@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -24,21 +25,21 @@ static int newest_last(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int is_record(const struct dirent *d)
+static bool ends_with(const char *name, const char *suffix)
 {
-	size_t n = strlen(d->d_name);
+	size_t n = strlen(name), tail = strlen(suffix);
 
-	return n > 6 && strcmp(d->d_name + n - 6, ".jsonl") == 0;
+	return n > tail && strcmp(name + n - tail, suffix) == 0;
 }
 
-static void remove_old(const char *dir)
+void runs_forget_old(const char *dir, const char *suffix)
 {
 	struct dirent **list;
-	int n = scandir(dir, &list, is_record, newest_last);
+	int n = scandir(dir, &list, NULL, newest_last), records = 0;
 	char path[PATH_MAX + 256];
 
-	for (int i = 0; i < n; i++) {
-		if (i < n - RUNS_KEPT) {
+	for (int i = n - 1; i >= 0; i--) {
+		if (ends_with(list[i]->d_name, suffix) && records++ >= RUNS_KEPT) {
 			snprintf(path, sizeof(path), "%s/%s", dir, list[i]->d_name);
 			unlink(path);
 		}
@@ -75,6 +76,6 @@ int runs_create(const char *data_dir, const char *id)
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	remove_old(dir);
+	runs_forget_old(dir, ".jsonl");
 	return fd;
 }

@@ -20,6 +20,9 @@ void runs_new_id(char ret[RUNS_ID_MAX]);
  */
 int runs_create(const char *data_dir, const char *id) must_check;
 
+/** Remove all but the newest RUNS_KEPT files of @dir whose name ends with @suffix. */
+void runs_forget_old(const char *dir, const char *suffix);
+
 /** Remove a record in which there is nothing. */
 void runs_remove(const char *data_dir, const char *id);
 

@@ -46,6 +46,22 @@ static int write_number(int dir_fd, const char *name, uint64_t value)
 	return write_file(dir_fd, name, text);
 }
 
+static int each_leaf(int dir_fd, dir_visit_fn visit, void *data)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/.", dir_fd);
+	return dir_each(path, visit, data);
+}
+
+static int remove_leaf(void *data, int dir_fd, const char *name, unsigned char type)
+{
+	(void)data;
+	if (type == DT_DIR)
+		(void)unlinkat(dir_fd, name, AT_REMOVEDIR); /* busy: the group above will be, too */
+	return 0;
+}
+
 /* The lock is free: nobody answers for the group any more. */
 static int sweep_one(void *data, int dir_fd, const char *name, unsigned char type)
 {
@@ -55,8 +71,10 @@ static int sweep_one(void *data, int dir_fd, const char *name, unsigned char typ
 	if (type != DT_DIR || strncmp(name, CGROUP_NAME_PREFIX, strlen(CGROUP_NAME_PREFIX)) != 0)
 		return 0;
 	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && unlinkat(dir_fd, name, AT_REMOVEDIR) < 0) {
+		(void)!each_leaf(fd, remove_leaf, NULL);
 		(void)unlinkat(dir_fd, name, AT_REMOVEDIR); /* busy: somebody else's next time */
+	}
 	return 0;
 }
 
@@ -153,8 +171,8 @@ static int limit_cpu(const struct cgroup *cg, uint64_t milli)
 	return r == -EINVAL ? 0 : r;
 }
 
-static int set_limits(const struct cgroup *cg, const struct cgroup_limits *limits,
-		      struct appsilo_error *err)
+int cgroup_limit(const struct cgroup *cg, const struct cgroup_limits *limits,
+		 struct appsilo_error *err)
 {
 	const char *which = "--memory";
 	int r = limit_memory(cg, limits->memory_bytes);
@@ -206,7 +224,7 @@ int cgroup_create(const struct cgroup_limits *limits, unsigned int also, struct 
 		discard(ret);
 		return 0;
 	}
-	r = set_limits(ret, limits, err);
+	r = cgroup_limit(ret, limits, err);
 	if (r < 0)
 		discard(ret);
 	return r;
@@ -258,8 +276,8 @@ static void kill_member(const struct cgroup_part *part, pid_t pid)
 		(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
 }
 
-/* Returns how many there were, of a large group the first; -errno. */
-static int kill_members(const struct cgroup_part *part)
+/* Of the group itself. Returns how many there were, of a large group the first; -errno. */
+static int kill_own_members(const struct cgroup_part *part)
 {
 	cleanup_close int fd = openat(part->dir_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	char text[PROCS_BYTES], *rest, *line;
@@ -274,6 +292,33 @@ static int kill_members(const struct cgroup_part *part)
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest), found++)
 		kill_member(part, (pid_t)atoi(line));
 	return found;
+}
+
+struct killing {
+	const struct cgroup_part *part;
+	int found;
+};
+
+static int kill_in_leaf(void *data, int dir_fd, const char *name, unsigned char type)
+{
+	struct killing *k = data;
+	struct cgroup_part leaf = *k->part; /* its name is in the path of the leaf, too */
+	cleanup_close int fd = type == DT_DIR ? openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+					      : -EBADF;
+	int n;
+
+	leaf.dir_fd = fd;
+	n = fd < 0 ? 0 : kill_own_members(&leaf);
+	k->found += n < 0 ? 0 : n;
+	return 0;
+}
+
+static int kill_members(const struct cgroup_part *part)
+{
+	struct killing k = {part, kill_own_members(part)};
+	int r = k.found < 0 ? 0 : each_leaf(part->dir_fd, kill_in_leaf, &k);
+
+	return r < 0 ? r : k.found;
 }
 
 int cgroup_kill(const struct cgroup *cg)
@@ -298,6 +343,7 @@ static int remove_part(const struct cgroup_part *part, int64_t end_ms)
 			return 0;
 		if (errno != EBUSY || clock_monotonic_ms() >= end_ms)
 			return -errno;
+		(void)!each_leaf(part->dir_fd, remove_leaf, NULL);
 		rest_a_moment();
 	}
 	return 0;

@@ -66,6 +66,10 @@ int cgroup_create(const struct cgroup_limits *limits, unsigned int also, struct 
 int cgroup_obtain(const struct cgroup_limits *limits, unsigned int also, struct cgroup *ret,
 		  struct appsilo_error *err) must_check;
 
+/** Set @limits of a group; those that are 0 stay as they are. Returns 0; -errno with the line. */
+int cgroup_limit(const struct cgroup *cg, const struct cgroup_limits *limits,
+		 struct appsilo_error *err) must_check;
+
 /**
  * Open what cgroup_join_child() needs.
  * @ret_fds  close-on-exec, the caller's; unused ones are -EBADF
@@ -79,11 +83,12 @@ int cgroup_join_child(const int fds[CGROUP_PARTS_MAX]) must_check;
 /** Move process @pid, with all its threads. Returns 0; -errno. */
 int cgroup_add(const struct cgroup *cg, pid_t pid) must_check;
 
-/** SIGKILL to every process in it, until none is left. Returns 0; -errno; -EBUSY after a while. */
+/** SIGKILL to every process in it and in its leaves (cgroup_tree.h), until none is left.
+ * Returns 0; -errno; -EBUSY after a while. */
 int cgroup_kill(const struct cgroup *cg) must_check;
 
 /**
- * Remove the empty group.
+ * Remove the empty group, with its empty leaves.
  * @patience_ms  how long to wait for processes that are on their way out
  * Returns 0, also when it has gone already; -EBUSY; -errno.
  */

@@ -30,7 +30,7 @@ struct desk {
 int attendant_open(struct attendant *a, struct mcp_call *call, struct mcp_sink *sink, struct appsilo_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	const char *folder = call->session->mcp->sockets;
+	const char *folder = call->session->mcp->sockets.folder;
 	char name[33];
 	int r;
 

@@ -32,7 +32,7 @@ static int start_front(void *data, const struct sandbox_spec *spec, struct sandb
 	(void)spec;
 	for (char **variable = environ; *variable; variable++)
 		front_add(&env, *variable);
-	r = front_start(start->argv, &env, &run);
+	r = front_start(start->argv, &env, 0, &run);
 	if (r == 0 && start->attendant && attendant_start(start->attendant, run->pid) < 0)
 		front_kill(&run->base); /* a run whose questions nobody takes would wait in vain */
 	if (r < 0)
@@ -199,6 +199,9 @@ void mcp_call_run(struct mcp_call *call, struct mcp_sink *sink)
 	struct appsilo_error err;
 	json_t *result;
 
+	/* Cancelled before its transport gave it the descriptor to be ended by. */
+	if (atomic_load(&call->cancelled))
+		return;
 	if (check_arguments(call, &err) < 0)
 		result = outcome_failure(err.line);
 	else if (strcmp(name, "list_grants") == 0)

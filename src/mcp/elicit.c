@@ -207,16 +207,16 @@ json_t *elicit_denial(const json_t *question)
 {
 	const char *name = member(question, is_network(question) ? "host" : "path");
 	const char *what = is_network(question) ? "host" : "path", *access = member(question, "access");
-	char shown[SHOWN_MAX], pattern[SHOWN_MAX], quoted[SHOWN_MAX], line[2 * SHOWN_MAX];
+	char shown[SHOWN_MAX], pattern[SHOWN_MAX], quoted[SHOWN_MAX], package[SHOWN_MAX], line[3 * SHOWN_MAX];
 	json_t *object = json_pack("{s:s,s:s}", "kind", member(question, "kind"), what,
 				   text_show(name, shown, sizeof(shown)));
 
 	if (object && *access)
 		(void)json_object_set_new(object, "access", json_string(access));
 	host_pattern(question, pattern);
-	if (!object || !quote(is_network(question) ? pattern : name, quoted))
+	if (!object || !quote(is_network(question) ? pattern : name, quoted) || !quote(member(question, "package"), package))
 		return object;
-	snprintf(line, sizeof(line), "appsilo grant -p %s --%s %s", member(question, "package"),
+	snprintf(line, sizeof(line), "appsilo grant -p %s --%s %s", package,
 		 is_network(question) ? "host" : is_write(question) ? "write" : "read", quoted);
 	(void)json_object_set_new(object, "grant", json_string(line));
 	return object;

@@ -10,25 +10,6 @@
 
 #include "tools_json.h"
 
-/* Only we and root get into the folder: nobody else may answer for the user, or ask them. */
-static int make_sockets(struct mcp *mcp, struct appsilo_error *err)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-
-	if (strcmp(mcp->options.prompt, "client") != 0)
-		return 0;
-	if (runtime && *runtime == '/' && strlen(runtime) < 50) {
-		snprintf(mcp->sockets, sizeof(mcp->sockets), "%s/appsilo-mcp-XXXXXX", runtime);
-		if (mkdtemp(mcp->sockets))
-			return 0;
-	}
-	snprintf(mcp->sockets, sizeof(mcp->sockets), "/tmp/appsilo-mcp-XXXXXX");
-	if (mkdtemp(mcp->sockets))
-		return 0;
-	*mcp->sockets = '\0';
-	return error_set(err, -errno, "mcp: make a folder in /tmp");
-}
-
 static int setup(struct mcp *mcp, struct appsilo_error *err)
 {
 	struct places places;
@@ -53,12 +34,10 @@ int mcp_main(int argc, char **argv, struct appsilo_error *err)
 	if (mcp.options.help)
 		return programs_exec_tool((char *[]){(char *)"appsilo", (char *)"help", argv[0], NULL}, err);
 	r = setup(&mcp, err);
-	if (r == 0)
-		r = make_sockets(&mcp, err);
+	if (r == 0 && strcmp(mcp.options.prompt, "client") == 0)
+		r = sockets_make(&mcp.sockets, err);
 	if (r == 0)
 		r = mcp.options.http ? mcp_http_serve(&mcp, err) : mcp_stdio_serve(&mcp, err);
-	if (*mcp.sockets)
-		(void)rmdir(mcp.sockets);
-	json_decref(mcp.tools);
+	sockets_remove(&mcp.sockets);
 	return r < 0 ? EXIT_FAILED : EXIT_OK;
 }

@@ -9,6 +9,7 @@
 
 #include "mcp/options.h"
 #include "mcp/rpc.h"
+#include "mcp/sockets.h"
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,8 +23,8 @@ struct mcp {
 	char front[PATH_MAX];  /* the program `appsilo` */
 	char home[PATH_MAX];   /* the user's, without links */
 	char family[256];      /* whose runs these are */
-	char sockets[72];      /* folder for the runs' questions; empty: nobody is asked through us */
-	json_t *tools;	       /* owned */
+	struct sockets sockets; /* for the runs' questions; no folder: nobody is asked through us */
+	json_t *tools;	       /* to the process's end */
 };
 
 /* Where messages go that belong to a call: stdout, or the events of one request. */

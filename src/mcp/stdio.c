@@ -7,13 +7,16 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 
 #define BLOCK_BYTES 65536
+#define LAST_CALLS_S 5
 
 struct wire {
 	struct mcp_sink sink;
 	struct mcp_session *session; /* owned */
-	pthread_mutex_t lock; /* guards stdout and the count */
+	pthread_mutex_t out_lock; /* guards stdout, for as long as the client takes to read */
+	pthread_mutex_t lock;	  /* guards the count */
 	pthread_cond_t idle;
 	size_t calls;	      /* that go on */
 	char *line;	      /* of stdin, as far as it has come; owned */
@@ -32,9 +35,9 @@ static void send_message(struct mcp_sink *sink, json_t *message)
 	if (!text)
 		return;
 	text[n] = '\n'; /* in place of the NUL */
-	pthread_mutex_lock(&w->lock);
+	pthread_mutex_lock(&w->out_lock);
 	(void)!fd_write_all(STDOUT_FILENO, text, n + 1);
-	pthread_mutex_unlock(&w->lock);
+	pthread_mutex_unlock(&w->out_lock);
 }
 
 struct work {
@@ -154,12 +157,21 @@ static bool read_lines(struct wire *w)
 	return true;
 }
 
-static void wait_idle(struct wire *w)
+/* Returns false when a call does not end: its client takes nothing and does not go away either. */
+static bool wait_idle(struct wire *w)
 {
+	struct timespec end;
+	bool idle;
+	int r = 0;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += LAST_CALLS_S;
 	pthread_mutex_lock(&w->lock);
-	while (w->calls)
-		pthread_cond_wait(&w->idle, &w->lock);
+	while (w->calls && r == 0)
+		r = pthread_cond_timedwait(&w->idle, &w->lock, &end);
+	idle = w->calls == 0;
 	pthread_mutex_unlock(&w->lock);
+	return idle;
 }
 
 /* The signals are blocked in all threads: main has seen to it. */
@@ -176,11 +188,13 @@ static int open_signals(void)
 
 int mcp_stdio_serve(const struct mcp *mcp, struct appsilo_error *err)
 {
-	struct wire w = {.sink = {send_message}, .session = mcp_session_new(mcp),
-			 .lock = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER};
+	/* A call that does not end may use it to the last moment. */
+	static struct wire w = {.sink = {send_message}, .out_lock = PTHREAD_MUTEX_INITIALIZER,
+				.lock = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER};
 	cleanup_close int signal_fd = open_signals();
 	bool going = true;
 
+	w.session = mcp_session_new(mcp);
 	if (!w.session || signal_fd < 0)
 		return error_set(err, w.session ? -errno : -ENOMEM, "mcp");
 	while (going) {
@@ -191,7 +205,8 @@ int mcp_stdio_serve(const struct mcp *mcp, struct appsilo_error *err)
 		going = !fds[1].revents && (!fds[0].revents || read_lines(&w));
 	}
 	mcp_session_cancel(w.session);
-	wait_idle(&w);
+	if (!wait_idle(&w))
+		return error_say(err, -ETIMEDOUT, "mcp: the client takes no answers");
 	mcp_session_unref(w.session);
 	free(w.line);
 	return 0;

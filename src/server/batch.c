@@ -184,17 +184,22 @@ static int run_case(struct judging *j, const struct batch_case *c, struct run_st
 	cleanup(work_dir_close) struct work_dir dir = {.work_fd = -EBADF};
 	struct run_place place = place_in(j, &dir);
 	const struct run_request *r = j->program.request;
+	struct server *s = j->worker->server;
 	struct appsilo_error err;
-	int code = open_dir(j, r, &dir);
+	bool warm = run_warm(&s->warm, j->job->tenant->name, r, c->argv, c->n_argv, c->input, c->input_size,
+			     &j->control, ret);
+	int code = warm ? 0 : open_dir(j, r, &dir);
 
-	if (code == 0)
+	if (code == 0 && !warm)
 		code = unpack(j, &j->program, &dir);
 	if (code < 0)
 		return code;
-	code = run_program(&place, r, c->argv, c->n_argv, c->input, c->input_size, &j->control, ret, &err);
+	if (!warm)
+		code = run_program(&place, r, c->argv, c->n_argv, c->input, c->input_size, &j->control,
+				   ret, &err);
 	if (code < 0)
 		return fail(j, &err);
-	metrics_run(&j->worker->server->metrics, &ret->result);
+	metrics_run(&s->metrics, &ret->result, warm);
 	return 0;
 }
 

@@ -17,7 +17,6 @@
 
 #define RESULT_FD 3
 #define RESULT_BYTES_MAX (1024 * 1024)
-#define FILES_OPEN 1024
 
 void front_words_done(struct front_words *w)
 {
@@ -104,9 +103,11 @@ static void put_child(int from, int to)
 
 /* In the child of a vfork: it shares our memory, and only makes system calls. */
 static _Noreturn void become_front_child(const struct ends *e, int result_fd, pid_t parent,
-					 const struct front_words *argv, const struct front_words *env)
+					 const struct front_words *argv, const struct front_words *env,
+					 unsigned int files)
 {
-	static const struct rlimit files = {FILES_OPEN, FILES_OPEN}, no_core = {0, 0};
+	static const struct rlimit no_core = {0, 0};
+	const struct rlimit open_files = {files, files};
 	sigset_t none;
 	int fds[4];
 
@@ -120,7 +121,8 @@ static _Noreturn void become_front_child(const struct ends *e, int result_fd, pi
 	for (int i = 0; i < 4; i++)
 		put_child(fds[i], i);
 	k_close_range(RESULT_FD + 1, ~0u, 0);
-	setrlimit(RLIMIT_NOFILE, &files);
+	if (files)
+		setrlimit(RLIMIT_NOFILE, &open_files);
 	setrlimit(RLIMIT_CORE, &no_core);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -132,7 +134,7 @@ static _Noreturn void become_front_child(const struct ends *e, int result_fd, pi
 }
 
 static pid_t spawn(const struct ends *e, int result_fd, const struct front_words *argv,
-		   const struct front_words *env)
+		   const struct front_words *env, unsigned int files)
 {
 	pid_t parent = getpid(), pid;
 	sigset_t all, old;
@@ -141,7 +143,7 @@ static pid_t spawn(const struct ends *e, int result_fd, const struct front_words
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pid = vfork();
 	if (pid == 0)
-		become_front_child(e, result_fd, parent, argv, env);
+		become_front_child(e, result_fd, parent, argv, env, files);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return pid < 0 ? -errno : pid;
 }
@@ -161,9 +163,9 @@ static void front_free(struct front_run *run)
 DEFINE_CLEANUP(struct front_run *, front_free)
 
 static int start_process(struct front_run *run, const struct front_words *argv,
-			 const struct front_words *env, struct ends *ends)
+			 const struct front_words *env, unsigned int files, struct ends *ends)
 {
-	run->pid = spawn(ends, run->result_fd, argv, env);
+	run->pid = spawn(ends, run->result_fd, argv, env, files);
 	if (run->pid < 0)
 		return run->pid;
 	run->base.end_fd = (int)syscall(K_PIDFD_OPEN, run->pid, 0);
@@ -177,7 +179,8 @@ static int start_process(struct front_run *run, const struct front_words *argv,
 	return 0;
 }
 
-int front_start(const struct front_words *argv, const struct front_words *env, struct front_run **ret)
+int front_start(const struct front_words *argv, const struct front_words *env, unsigned int files,
+		struct front_run **ret)
 {
 	cleanup(ends_done) struct ends ends = {{-EBADF, -EBADF}, {-EBADF, -EBADF}, {-EBADF, -EBADF}};
 	cleanup(front_freep) struct front_run *run = calloc(1, sizeof(*run));
@@ -191,7 +194,7 @@ int front_start(const struct front_words *argv, const struct front_words *env, s
 	run->result_fd = memfd_create("result", MFD_CLOEXEC);
 	r = run->result_fd < 0 ? -errno : make_ends(&ends);
 	if (r == 0)
-		r = start_process(run, argv, env, &ends);
+		r = start_process(run, argv, env, files, &ends);
 	if (r < 0)
 		return r;
 	run->base.stdin_fd = TAKE_FD(ends.in[1]);

@@ -36,8 +36,13 @@ struct front_run {
 	int result_fd; /* a memory file; owned */
 };
 
-/** Start @argv, whose first word is the program's path, with this environment. Returns 0; -errno. */
-int front_start(const struct front_words *argv, const struct front_words *env, struct front_run **ret) must_check;
+/**
+ * Start @argv, whose first word is the program's path, with this environment.
+ * @files  how many it may open; 0: as many as we
+ * Returns 0; -errno.
+ */
+int front_start(const struct front_words *argv, const struct front_words *env, unsigned int files,
+		struct front_run **ret) must_check;
 
 /* As struct sandbox_backend has them. */
 void front_kill(struct sandbox *s);

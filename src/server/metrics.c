@@ -14,9 +14,10 @@ void metrics_request(struct metrics *m, unsigned int status)
 		atomic_fetch_add(&m->refused, 1);
 }
 
-void metrics_run(struct metrics *m, const struct sandbox_result *r)
+void metrics_run(struct metrics *m, const struct sandbox_result *r, bool warm)
 {
 	atomic_fetch_add(&m->runs[r->reason], 1);
+	atomic_fetch_add(&m->warm, warm);
 	atomic_fetch_add(&m->run_ms, (unsigned long long)r->wall_ms);
 	atomic_fetch_add(&m->cpu_ms, (unsigned long long)r->cpu_ms);
 	for (size_t i = 0; i < METRICS_BUCKETS; i++) {
@@ -56,6 +57,8 @@ static void write_runs(FILE *out, struct metrics *m)
 	fprintf(out, "appsilo_run_seconds_bucket{le=\"+Inf\"} %llu\n", all);
 	fprintf(out, "appsilo_run_seconds_sum %g\n", (double)m->run_ms / 1000.0);
 	fprintf(out, "appsilo_run_seconds_count %llu\n", all);
+	head(out, "runs_warm_total", "counter", "Runs in a sandbox that had waited for one.");
+	fprintf(out, "appsilo_runs_warm_total %llu\n", (unsigned long long)m->warm);
 	head(out, "run_cpu_seconds_total", "counter", "Processor time of runs.");
 	fprintf(out, "appsilo_run_cpu_seconds_total %g\n", (double)m->cpu_ms / 1000.0);
 }
@@ -77,6 +80,7 @@ char *metrics_text(struct metrics *m, const struct metrics_now *now)
 	write_runs(out, m);
 	gauge(out, "runs_waiting", "Runs that wait for a worker.", now->waiting);
 	gauge(out, "runs_running", "Runs under way.", now->running);
+	gauge(out, "sandboxes_waiting", "Warm sandboxes that wait for a run.", now->warm_waiting);
 	gauge(out, "workers", "Runs that can be under way at once.", now->workers);
 	gauge(out, "sessions", "Sessions that are open.", now->sessions);
 	gauge(out, "connections", "Open connections.", now->connections);

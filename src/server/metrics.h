@@ -13,6 +13,7 @@ struct metrics {
 	atomic_ullong requests[6];		/* by first digit of the status */
 	atomic_ullong refused;			/* 429 */
 	atomic_ullong runs[METRICS_REASONS];
+	atomic_ullong warm;			/* of them: in a sandbox that waited */
 	atomic_ullong run_ms;			/* in all */
 	atomic_ullong cpu_ms;
 	atomic_ullong buckets[METRICS_BUCKETS]; /* runs by wall time, not yet cumulated */
@@ -20,11 +21,11 @@ struct metrics {
 };
 
 void metrics_request(struct metrics *m, unsigned int status);
-void metrics_run(struct metrics *m, const struct sandbox_result *r);
+void metrics_run(struct metrics *m, const struct sandbox_result *r, bool warm);
 
 /* What others count, at the moment of asking. */
 struct metrics_now {
-	unsigned long long waiting, running, workers, sessions, connections;
+	unsigned long long waiting, running, workers, sessions, connections, warm_waiting;
 };
 
 /** The page. Owned by the caller; NULL: no memory. */

@@ -11,11 +11,8 @@
 #include "isolation/zygote.h"
 #include <inttypes.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #define SAFE (K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV)
@@ -37,12 +34,6 @@ static const struct {
 	{CARRIER "/shm", "/dev/shm", 01777}, {CARRIER "/home", ZYGOTE_HOME, 0755},
 	{CARRIER "/run", CARRIER, 0755},
 };
-
-uint64_t nest_clone_flags(bool own_network)
-{
-	return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
-	       (own_network ? CLONE_NEWNET : 0);
-}
 
 static int cover(int tree_fd, const char *path)
 {
@@ -106,16 +97,6 @@ static int add_kernel_places(struct appsilo_error *err)
 		return error_set(err, r, "sandbox: mount /proc");
 	r = cover_with_new("devpts", pts, K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NOEXEC, "/dev/pts");
 	return r < 0 ? error_set(err, r, "sandbox: mount /dev/pts") : 0;
-}
-
-static int raise_loopback(struct appsilo_error *err)
-{
-	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		return error_set(err, -errno, "sandbox: bring the loopback up");
-	return 0;
 }
 
 /* Libraries that ask for their pid to find out that they were forked (OpenSSL's random
@@ -198,8 +179,6 @@ int nest_enter(const struct nest *nest, unsigned int first_pid, struct appsilo_e
 	r = add_private(nest, &canary_fd, err);
 	if (r == 0)
 		r = add_kernel_places(err);
-	if (r == 0 && nest->own_network)
-		r = raise_loopback(err);
 	if (r == 0)
 		r = choose_pid(first_pid, err);
 	if (r == 0 && chdir(ZYGOTE_HOME) < 0)

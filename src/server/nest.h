@@ -17,12 +17,10 @@ struct nest {
 	gid_t gid;
 	uint64_t disk_bytes;  /* of the private places together */
 	uint64_t files_bytes; /* sent back at the end; 0: nothing is */
-	bool own_network;     /* bring the loopback of an own network namespace up */
 };
 
-/** What clone3() is told for a child: its own user, mount, pid, ipc, and with @own_network network.
- */
-uint64_t nest_clone_flags(bool own_network);
+/* What clone3() is told for a child. Its network namespace is the zygote's at that moment. */
+#define NEST_CLONE_FLAGS (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC)
 
 /**
  * Make the calling process, pid 1 of a new pid namespace, the root of a sandbox.

@@ -28,6 +28,8 @@
 #define CALM_MS 10000
 /* After its first process was killed a run has so long to tell of its end. */
 #define GRACE_MS 200
+/* For the groups of the last sandboxes. */
+#define LAST_MS 2000
 #define EVENTS_MAX 64
 
 void pool_tick_at(struct pool *pool, int64_t at_ms)
@@ -74,6 +76,7 @@ void pool_sandbox_move(struct pool_sandbox *s, enum sandbox_state state)
 void pool_sandbox_drop(struct pool_sandbox *s)
 {
 	unlist(s);
+	pool_groups_bury(s->pool, s);
 	s->zygote->sandboxes--;
 	close_keep_errno(s->run.stdin_fd);
 	close_keep_errno(s->run.stdout_fd);
@@ -101,11 +104,16 @@ static void kill_step(struct pool_sandbox *s, int64_t now_ms)
 static void enforce_deadlines(struct pool *pool, int64_t now_ms)
 {
 	for (struct pool_sandbox *s = pool->lists[SANDBOX_RUNNING]; s; s = s->next) {
-		if (s->kill_at_ms <= now_ms) {
+		bool over = s->kill_at_ms <= now_ms;
+
+		if (!s->guest_killed && pool_groups_cpu_over(s, now_ms))
+			over = true;
+		if (over) {
 			s->timed_out = s->timed_out || !s->killed;
+			s->look_at_ms = INT64_MAX;
 			kill_step(s, now_ms);
 		}
-		pool_tick_at(pool, s->kill_at_ms);
+		pool_tick_at(pool, s->kill_at_ms < s->look_at_ms ? s->kill_at_ms : s->look_at_ms);
 	}
 }
 
@@ -268,7 +276,10 @@ static void refill(struct pool *pool, int64_t now_ms)
 	}
 	while (pool->counts[SANDBOX_MAKING] < MAKING_MAX &&
 	       pool->counts[SANDBOX_READY] + pool->counts[SANDBOX_MAKING] < pool->target) {
-		if ((pool->made % 64 == 0 && memory_is_short()) || pool_zygote_make(pool, z) < 0) {
+		int r = pool->made % 64 == 0 && memory_is_short() ? -ENOMEM : pool_zygote_make(pool, z);
+
+		if (r < 0) {
+			snprintf(pool->error, sizeof(pool->error), "pool: make a sandbox: %s", strerror(-r));
 			pool->refill_at_ms = now_ms + 1000;
 			pool_tick_at(pool, pool->refill_at_ms);
 			return;
@@ -284,6 +295,7 @@ static void tick(struct pool *pool)
 	(void)!read(pool->tick_fd, &times, sizeof(times));
 	pool->tick_at_ms = INT64_MAX;
 	enforce_deadlines(pool, now_ms);
+	pool_groups_remove(pool, now_ms);
 	drop_stuck(pool, now_ms);
 	keep_zygote(pool, now_ms);
 	shrink(pool, now_ms);
@@ -363,8 +375,11 @@ static void take_report(struct pool *pool, struct pool_sandbox *s)
 		s->guest_pid = pid;
 		r = s->guest_pidfd = open_pid(pid, s->run.end_fd);
 		if (r >= 0) {
+			if (s->grouped)
+				s->cpu_base_us = cgroup_leaf_cpu_us(pool->config.groups, s->leaf);
 			pool_sandbox_move(s, SANDBOX_READY);
 			pool->failures = 0;
+			pool->error[0] = '\0';
 			pthread_cond_signal(&pool->changed);
 		}
 	} else if (r == 0) {
@@ -419,6 +434,18 @@ static void take_event(struct pool *pool, void *p)
 	}
 }
 
+/* Their zygotes are gone, and so are the sandboxes, or nearly. What stays goes with the groups. */
+static void bury_the_last(struct pool *pool)
+{
+	static const struct timespec moment = {.tv_nsec = 5000000};
+	int64_t end_ms = clock_monotonic_ms() + LAST_MS;
+
+	for (int64_t now_ms = 0; pool->n_graves && now_ms < end_ms; nanosleep(&moment, NULL)) {
+		now_ms = clock_monotonic_ms();
+		pool_groups_remove(pool, now_ms);
+	}
+}
+
 void *pool_live(void *data)
 {
 	struct pool *pool = data;
@@ -441,6 +468,7 @@ void *pool_live(void *data)
 	}
 	while (pool->zygotes)
 		pool_zygote_end(pool, pool->zygotes);
+	bury_the_last(pool);
 	pthread_mutex_unlock(&pool->lock);
 	return NULL;
 }

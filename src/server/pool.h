@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct pool;
+struct cgroup_tree;
 
 /* All borrowed until pool_new() returns. */
 struct pool_config {
@@ -32,7 +33,8 @@ struct pool_config {
 				 are asked for */
 	uint64_t runs_per_zygote; /* then a new zygote takes over, with another hash seed; 0: 10,000
 				   */
-	bool own_network;	  /* a network namespace for each with its loopback up; slower */
+	struct cgroup_tree *groups; /* where each sandbox gets a leaf; outlives the pool; NULL, or
+				       one that is empty: limits by rlimits */
 };
 
 struct pool_file {
@@ -41,7 +43,8 @@ struct pool_file {
 	size_t size;
 };
 
-/* Zero means no limit. All but the wall time are rlimits: memory and cpu time of each process. */
+/* Zero means no limit. What no group holds (memory, pids, cpu time) is an rlimit: memory and cpu
+ * time then of each process. */
 struct pool_limits {
 	uint64_t wall_ms, cpu_ms, memory_bytes, pids, file_bytes;
 	uint64_t open_files; /* 0: 1024 */
@@ -52,6 +55,7 @@ struct pool_spec {
 	const char *code; /* Python, as for -c; NULL with an entry */
 	size_t code_size;
 	const char *entry; /* name of one of the files, run as a script; NULL: the code */
+	bool isolated;	   /* the entry's folder is no place of modules */
 	const struct pool_file *files;
 	size_t n_files;
 	const char *const *argv; /* after the script's name, or with a program its name too;
@@ -66,6 +70,8 @@ enum pool_reason {
 	POOL_EXITED,
 	POOL_SIGNALED,
 	POOL_TIMEOUT, /* wall or cpu time */
+	POOL_OOM,     /* as POOL_PIDS: only where a group counts it */
+	POOL_PIDS,
 	POOL_KILLED,  /* by pool_run_kill() */
 };
 

@@ -4,6 +4,7 @@
 #ifndef APPSILO_SERVER_POOL_INTERNAL_H
 #define APPSILO_SERVER_POOL_INTERNAL_H
 
+#include "isolation/cgroup_tree.h"
 #include "server/pool.h"
 #include "server/zygote_wire.h"
 #include <pthread.h>
@@ -52,11 +53,21 @@ struct pool_sandbox {
 	bool guest_killed;	     /* the next step is init itself */
 	bool timed_out, killed;
 	uint64_t cpu_limit_ms;
+	bool grouped;
+	unsigned int leaf;   /* of the pool's groups, if grouped */
+	int64_t cpu_base_us; /* what the group had used when the sandbox got ready */
+	int64_t look_at_ms;  /* when all the cpu time may be used up; INT64_MAX: an rlimit's */
 	struct pool_sandbox *next, *previous; /* of the state's list */
 };
 
+/* The group of a sandbox that is gone, or nearly. */
+struct pool_grave {
+	unsigned int leaf;
+	int64_t dug_ms;
+};
+
 struct pool {
-	struct pool_config config; /* strings owned */
+	struct pool_config config; /* strings owned; groups NULL if there are none */
 	char *names;		   /* of the preload list, one a line; owned */
 	int guest_fd;		   /* sealed copy of the guest; owned */
 	int epoll_fd, wake_fd, tick_fd;
@@ -71,6 +82,8 @@ struct pool {
 	int64_t refill_at_ms, retry_at_ms, calm_since_ms;
 	unsigned int failures; /* zygotes in a row that never got ready */
 	uint64_t made, taken, started;
+	struct pool_grave *graves; /* owned; the oldest first */
+	size_t n_graves, graves_capacity;
 	bool ending;
 	char error[ERROR_LINE_MAX];
 };
@@ -84,8 +97,28 @@ int pool_zygote_start(struct pool *pool, struct appsilo_error *err) must_check;
 void pool_zygote_end(struct pool *pool, struct pool_zygote *zygote);
 /** Read what it has written. With the lock. Returns false at the end. */
 bool pool_zygote_read_log(struct pool_zygote *zygote);
-/** One more sandbox of @zygote. With the lock. Returns 0; -errno. */
+/** One more sandbox of @zygote. With the lock, but not all the time; by the pool's thread.
+ * Returns 0; -errno. */
 int pool_zygote_make(struct pool *pool, struct pool_zygote *zygote) must_check;
+
+/** Remove groups of sandboxes that are gone. With the lock. */
+void pool_groups_remove(struct pool *pool, int64_t now_ms);
+/** Its group has to be removed as soon as it is empty. With the lock. */
+void pool_groups_bury(struct pool *pool, const struct pool_sandbox *s);
+/** Let what runs in the leaf have so much. Returns 0; -errno with the line. */
+int pool_groups_limit(const struct pool_sandbox *s, const struct pool_limits *limits,
+		      struct appsilo_error *err) must_check;
+/** What no group holds is an rlimit's. */
+void pool_groups_relieve(const struct pool_sandbox *s, struct zygote_spec *spec);
+/** Its cpu time counts from now on. With the lock. */
+void pool_groups_start(struct pool_sandbox *s, int64_t now_ms);
+/** Is all of its cpu time used up? Sets when to look again. With the lock. */
+bool pool_groups_cpu_over(struct pool_sandbox *s, int64_t now_ms);
+/** What all of it used; before its init is killed. */
+void pool_groups_usage(const struct pool_sandbox *s, struct cgroup_usage *ret);
+/** Put that into @ret, and say so where it explains how the run ended. */
+void pool_groups_account(const struct pool_sandbox *s, const struct cgroup_usage *usage,
+			 struct pool_result *ret);
 
 /** Fill the files of @ret with what the sandbox at @fd sends. */
 void pool_files_receive(int fd, uint64_t bytes_max, struct pool_result *ret);

@@ -74,6 +74,8 @@ static int copy_config(struct pool *pool, const struct pool_config *config,
 	c->runs_per_zygote = config->runs_per_zygote ? config->runs_per_zygote : RUNS_PER_ZYGOTE;
 	c->front = strdup(config->front);
 	c->guest = NULL;
+	if (c->groups && c->groups->group.n == 0)
+		c->groups = NULL;
 	c->package = config->package ? strdup(config->package) : NULL;
 	c->interpreter = config->interpreter ? strdup(config->interpreter) : NULL;
 	if (!c->front || (config->package && !c->package) ||
@@ -93,6 +95,7 @@ static void destroy(struct pool *pool)
 	free((char *)pool->config.package);
 	free((char *)pool->config.interpreter);
 	free(pool->names);
+	free(pool->graves);
 	free(pool);
 }
 

@@ -61,6 +61,7 @@ static size_t pack(const struct pool_spec *spec, char *at)
 	add_number(&at, &size, n_args);
 	add_number(&at, &size, n_env);
 	add_number(&at, &size, spec->n_files);
+	add_number(&at, &size, !spec->isolated);
 	add(&at, &size, spec->entry ? spec->entry : "", spec->entry ? strlen(spec->entry) : 0);
 	add(&at, &size, spec->code ? spec->code : "", spec->code ? spec->code_size : 0);
 	for (size_t i = 0; i < n_args; i++)
@@ -127,8 +128,12 @@ static int hand_over(struct pool_sandbox *s, const struct pool_spec *spec, const
 		.open_files = l->open_files,
 	};
 	int theirs[3] = {-EBADF, -EBADF, -EBADF};
-	int r = make_pipes(&s->run, theirs);
+	struct appsilo_error err;
+	int r = pool_groups_limit(s, l, &err);
 
+	pool_groups_relieve(s, &head);
+	if (r == 0)
+		r = make_pipes(&s->run, theirs);
 	if (r == 0)
 		r = fd_send(s->run.end_fd, &head, sizeof(head), theirs, 3);
 	for (int fd = 0; fd < 3; fd++)
@@ -183,7 +188,8 @@ static struct pool_sandbox *take(struct pool *pool, const struct pool_spec *spec
 		s->cpu_limit_ms = spec->limits.cpu_ms;
 		if (spec->limits.wall_ms && spec->limits.wall_ms < INT64_MAX / 2)
 			s->kill_at_ms = now_ms + (int64_t)spec->limits.wall_ms;
-		pool_tick_at(pool, s->kill_at_ms);
+		pool_groups_start(s, now_ms);
+		pool_tick_at(pool, s->kill_at_ms < s->look_at_ms ? s->kill_at_ms : s->look_at_ms);
 		grow(pool, now_ms);
 	} else {
 		error_say(err, -EAGAIN, "%s",
@@ -295,6 +301,7 @@ static void spare(struct pool_sandbox *s)
 void pool_run_end(struct pool_run *run, struct pool_result *ret)
 {
 	struct zygote_report report;
+	struct cgroup_usage usage;
 	struct pool_sandbox *s;
 	struct pool *pool;
 	bool told;
@@ -310,6 +317,7 @@ void pool_run_end(struct pool_run *run, struct pool_result *ret)
 		spare(s);
 		pool_files_receive(run->end_fd, pool->config.files_bytes, ret);
 	}
+	pool_groups_usage(s, &usage);
 	pthread_mutex_lock(&pool->lock);
 	if (told)
 		read_end(s, &report, ret);
@@ -324,6 +332,7 @@ void pool_run_end(struct pool_run *run, struct pool_result *ret)
 			ret->reason = POOL_KILLED;
 		}
 	}
+	pool_groups_account(s, &usage, ret);
 	if (ret->reason != POOL_FAILED)
 		ret->text[0] = '\0';
 	/* All of it, whatever it has made of its init. */

@@ -83,7 +83,6 @@ static int spawn(struct pool *pool, int socket_fd, int log_fd, int null_fd, pid_
 static int configure(const struct pool *pool, int socket_fd)
 {
 	struct zygote_message m = {.kind = ZYGOTE_CONFIGURE,
-				   .own_network = pool->config.own_network,
 				   .disk_bytes = pool->config.disk_bytes,
 				   .files_bytes = pool->config.files_bytes};
 
@@ -190,12 +189,38 @@ bool pool_zygote_read_log(struct pool_zygote *zygote)
 	return true;
 }
 
+/* The lock is not held meanwhile: making a group takes the kernel a while now and then. */
+static int make_group(struct pool *pool, struct pool_sandbox *s, int ret_fds[CGROUP_PARTS_MAX])
+{
+	int r;
+
+	if (!pool->config.groups)
+		return 0;
+	pthread_mutex_unlock(&pool->lock);
+	r = cgroup_leaf_make(pool->config.groups, &s->leaf, ret_fds);
+	pthread_mutex_lock(&pool->lock);
+	s->grouped = r == 0;
+	return r;
+}
+
+static size_t n_parts(const struct pool *pool)
+{
+	return pool->config.groups ? pool->config.groups->group.n : 0;
+}
+
+static void close_all(int (*fds)[1 + CGROUP_PARTS_MAX])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(*fds); i++)
+		close_keep_errno((*fds)[i]);
+}
+
 int pool_zygote_make(struct pool *pool, struct pool_zygote *zygote)
 {
 	static const int on = 1;
 	struct zygote_message m = {.kind = ZYGOTE_MAKE};
 	struct pool_sandbox *s = calloc(1, sizeof(*s));
-	cleanup_close int theirs_fd = -EBADF;
+	/* Their end of the pair, then what enters the group. */
+	cleanup(close_all) int theirs[1 + CGROUP_PARTS_MAX] = {-EBADF, -EBADF, -EBADF, -EBADF, -EBADF};
 	int pair[2];
 	int r = 0;
 
@@ -211,16 +236,18 @@ int pool_zygote_make(struct pool *pool, struct pool_zygote *zygote)
 				   .init_pidfd = -EBADF,
 				   .guest_pidfd = -EBADF,
 				   .started_ns = clock_ns(CLOCK_MONOTONIC),
-				   .kill_at_ms = INT64_MAX};
-	theirs_fd = pair[1];
+				   .kill_at_ms = INT64_MAX,
+				   .look_at_ms = INT64_MAX};
+	theirs[0] = pair[1];
 	zygote->sandboxes++;
 	pool_sandbox_move(s, SANDBOX_MAKING);
-	if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+	r = make_group(pool, s, theirs + 1);
+	if (r == 0 && setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
 		r = -errno;
 	if (r == 0)
 		r = watch(pool, pair[0], &s->source);
 	if (r == 0)
-		r = fd_send(zygote->socket_fd, &m, sizeof(m), &theirs_fd, 1);
+		r = fd_send(zygote->socket_fd, &m, sizeof(m), theirs, 1 + n_parts(pool));
 	if (r < 0) {
 		pool_sandbox_drop(s);
 		return r;

@@ -290,6 +290,13 @@ static int take_env(struct run_request *r, const json_t *object, struct api_erro
 	return 0;
 }
 
+static bool is_folder_of(const char *folder, const char *name)
+{
+	size_t n = strlen(folder);
+
+	return strncmp(folder, name, n) == 0 && name[n] == '/';
+}
+
 int request_add_file(struct run_request *r, const char *name, size_t name_length, const char *data,
 		     size_t size, struct api_error *e)
 {
@@ -301,10 +308,17 @@ int request_add_file(struct run_request *r, const char *name, size_t name_length
 				     show(name, shown));
 	if (r->n_files == REQUEST_FILES_MAX)
 		return api_error_set(e, 400, BAD, "more than %d files", REQUEST_FILES_MAX);
-	for (size_t i = 0; i < r->n_files; i++)
-		if (strcmp(r->files[i].name, name) == 0)
+	for (size_t i = 0; i < r->n_files; i++) {
+		const char *other = r->files[i].name;
+
+		if (strcmp(other, name) == 0)
 			return api_error_set(e, 400, "bad-file-name", "%s: given twice",
 					     show(name, shown));
+		if (is_folder_of(other, name) || is_folder_of(name, other))
+			return api_error_set(e, 400, "bad-file-name",
+					     "%s: of two files one would have to be the other's folder",
+					     show(name, shown));
+	}
 	r->files[r->n_files++] = (struct request_file){name, data, size};
 	return 0;
 }

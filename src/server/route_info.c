@@ -31,6 +31,7 @@ void route_metrics(struct exchange *x)
 	now.sessions = s->sessions.n;
 	pthread_mutex_unlock(&s->sessions.lock);
 	now.connections = clients_count(&s->clients);
+	now.warm_waiting = pools_waiting(&s->pools);
 	exchange_text(x, 200, "text/plain; version=0.0.4; charset=utf-8",
 		      metrics_text(&s->metrics, &now));
 }

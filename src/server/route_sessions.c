@@ -126,7 +126,7 @@ static int run_in(struct session_job *j, struct session *s, const struct run_con
 	if (code < 0)
 		return api_error_set(e, 503, "no-resources", "%s",
 				     err.line[0] ? err.line : "the server is out of resources");
-	metrics_run(&j->server->metrics, &run_last_step(ret)->result);
+	metrics_run(&j->server->metrics, &run_last_step(ret)->result, false);
 	return 0;
 }
 

@@ -43,8 +43,8 @@ static struct sandbox_spec make_spec(const struct run_place *place, const struct
 		.tenant = place->tenant,
 		.package = r->package,
 		.env = r->env,
-		.data_dir = place->dir->data_path,
-		.work_dir = place->dir->work_path,
+		.data_dir = place->dir ? place->dir->data_path : NULL,
+		.work_dir = place->dir ? place->dir->work_path : NULL,
 		.net = r->net,
 		.hosts = r->hosts,
 		.limits = r->limits,
@@ -75,23 +75,55 @@ int run_compile(const struct run_place *place, const struct run_request *r,
 	return ret->compile.result.reason == SANDBOX_EXITED && ret->compile.result.exit_code == 0;
 }
 
+struct command {
+	const char *words[RUNTIME_WORDS_MAX + REQUEST_WORDS_MAX + 4];
+};
+
+static void make_command(const struct run_request *r, const char *const *argv, size_t n_argv,
+			 struct command *ret)
+{
+	size_t n = 0;
+
+	if (!r->bare && r->return_pictures && r->runtime->python)
+		n = make_argv(pictures_command, r->entry, ret->words);
+	else if (!r->bare)
+		n = make_argv(r->of_files ? r->runtime->run_files : r->runtime->run, r->entry, ret->words);
+	memcpy(ret->words + n, argv, n_argv * sizeof(*argv));
+	ret->words[n + n_argv] = NULL;
+}
+
 int run_program(const struct run_place *place, const struct run_request *r, const char *const *argv,
 		size_t n_argv, const char *input, size_t input_size,
 		const struct run_control *control, struct run_step *ret, struct appsilo_error *err)
 {
-	const char *words[RUNTIME_WORDS_MAX + REQUEST_WORDS_MAX + 4];
 	struct sandbox_spec spec = make_spec(place, r);
-	size_t n = 0;
+	struct command command;
 
-	if (!r->bare && r->return_pictures && r->runtime->python)
-		n = make_argv(pictures_command, r->entry, words);
-	else if (!r->bare)
-		n = make_argv(r->of_files ? r->runtime->run_files : r->runtime->run, r->entry, words);
-	memcpy(words + n, argv, n_argv * sizeof(*argv));
-	words[n + n_argv] = NULL;
-	spec.argv = words;
-	spec.python = r->runtime->python && !r->bare;
+	make_command(r, argv, n_argv, &command);
+	spec.argv = command.words;
 	return run_step(place, &spec, input, input_size, control, ret, err);
+}
+
+int run_warm(const struct sandbox_backend *warm, const char *tenant, const struct run_request *r,
+	     const char *const *argv, size_t n_argv, const char *input, size_t input_size,
+	     const struct run_control *control, struct run_step *ret)
+{
+	const struct run_place place = {warm, NULL, tenant};
+	struct sandbox_spec spec = make_spec(&place, r);
+	struct appsilo_error err;
+	struct command command;
+
+	/* What it leaves would have to be collected in its sandbox. */
+	if (!warm->start || !r->runtime->python || r->bare || r->return_files || r->return_pictures)
+		return 0;
+	make_command(r, argv, n_argv, &command);
+	spec.argv = command.words;
+	spec.files = r->files;
+	spec.n_files = r->n_files;
+	if (run_step(&place, &spec, input, input_size, control, ret, &err) < 0)
+		return 0;
+	/* Its zygote has died. What it did, it did to its own sandbox, which is gone, too. */
+	return ret->result.reason != SANDBOX_FAILED || ret->output_bytes > 0;
 }
 
 struct sent {

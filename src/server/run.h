@@ -23,6 +23,7 @@ struct run_step {
 	struct sandbox_result result;
 	struct run_output out[2]; /* by channel */
 	struct run_output both;	  /* in the order it came, where that was asked for */
+	uint64_t output_bytes;	  /* wherever they went */
 };
 
 struct run_outcome {
@@ -61,6 +62,14 @@ struct worker;
 struct job;
 int run_job(struct job *job, struct worker *worker, const struct run_request *r,
 	    const struct run_control *control, struct run_outcome *ret, struct api_error *e) must_check;
+
+/**
+ * The program of @r, with these words and this input, in a sandbox of @warm.
+ * Returns 1 with @ret; 0 when this run has to go another way, and nothing is known of it yet.
+ */
+int run_warm(const struct sandbox_backend *warm, const char *tenant, const struct run_request *r,
+	     const char *const *argv, size_t n_argv, const char *input, size_t input_size,
+	     const struct run_control *control, struct run_step *ret) must_check;
 
 /** Run one program whose spec is complete. Returns 0; -errno with the line: it did not start. */
 int run_step(const struct run_place *place, const struct sandbox_spec *spec, const char *input,

@@ -53,6 +53,7 @@ static void take_output(struct pump *p, enum run_channel channel, const char *by
 	size_t n = size < p->output_left ? size : (size_t)p->output_left;
 
 	p->output_left -= n;
+	p->step->output_bytes += n;
 	if (n && p->control->output)
 		(void)p->control->output(p->control->data, channel, bytes, n);
 	else if (n && (!run_output_add(&p->step->out[channel], bytes, n) ||

@@ -2,7 +2,7 @@
 /*
  * One run of a program in a sandbox, as the server sees it: start, feed and read, wait,
  * and how it ended. Who makes the sandbox is behind a table: sandbox_cold.c starts `appsilo
- * run` for each; a pool of warm ones is another table. A table's functions may be called by
+ * run` for each; sandbox_warm.c takes one that waits. A table's functions may be called by
  * several threads at once; one handle belongs to one thread, kill apart.
  */
 #ifndef APPSILO_SERVER_SANDBOX_H
@@ -18,11 +18,12 @@ struct sandbox_limits {
 	uint64_t output_bytes; /* of stdout and stderr together: whoever reads them counts */
 };
 
+struct request_file; /* request.h */
+
 /* All borrowed until start() returns. */
 struct sandbox_spec {
 	const char *tenant;	 /* whose run it is: nothing warm is shared between tenants */
 	const char *package;	 /* family name of an installed package; NULL: the system's programs */
-	bool python;		 /* argv is python3 -I SCRIPT [ARG...], or -s in place of -I */
 	const char *const *argv; /* NULL-terminated; the first word is a name or an absolute path */
 	const char *const *env;	 /* NAME=VALUE, NULL-terminated; NULL: none */
 	const char *data_dir;	 /* absolute; for this run alone: profile and all that is kept */
@@ -30,6 +31,8 @@ struct sandbox_spec {
 	const char *read_dir;	 /* absolute; may be read; NULL: none */
 	const char *net;	 /* as for appsilo run --net */
 	const char *const *hosts; /* as for --allow-host, NULL-terminated; NULL: none */
+	const struct request_file *files; /* that are in no folder yet: of a warm sandbox */
+	size_t n_files;
 	struct sandbox_limits limits;
 };
 

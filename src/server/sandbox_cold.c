@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A run as a process of `appsilo run --prompt never`. What it keeps (profile, records) lies in
- * a data directory of this run alone: two runs of one program are strangers.
+ * A run as a process of `appsilo once` (front_main.c), that is `appsilo run --prompt never`. What it
+ * keeps (profile, records) lies in a data directory of this run alone: two runs of one program are
+ * strangers.
  */
 #include "server/front.h"
 
@@ -9,10 +10,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define FILES_OPEN 1024
+
 static void make_words(struct front_words *w, const char *front, const struct sandbox_spec *spec)
 {
 	front_add(w, front);
-	front_add(w, "run");
+	front_add(w, "once");
 	front_add_option(w, "--prompt", "never");
 	front_add(w, "--quiet");
 	front_add_option(w, "--result", FRONT_RESULT_PATH);
@@ -29,11 +32,6 @@ static void make_words(struct front_words *w, const char *front, const struct sa
 		front_add_option(w, "--env", spec->env[i]);
 	front_add_limits(w, &spec->limits);
 	front_add(w, "--");
-	/* As an ordinary user we are in a user namespace, where root's files look like anybody's:
-	 * the front would take a digest of the whole program for its identity, at each run. Of
-	 * this one it is quick, and nothing is remembered of a run anyway. */
-	if (!spec->package && geteuid() != 0)
-		front_add(w, "env");
 	for (size_t i = 0; spec->argv[i]; i++)
 		front_add(w, spec->argv[i]);
 }
@@ -73,7 +71,7 @@ static int cold_start(void *data, const struct sandbox_spec *spec, struct sandbo
 	if (r == 0) {
 		make_words(&argv, cold->front, spec);
 		make_environment(&env, spec);
-		r = front_start(&argv, &env, &run);
+		r = front_start(&argv, &env, FILES_OPEN, &run);
 	}
 	if (r < 0)
 		return error_set(err, r, "start a run");

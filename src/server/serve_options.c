@@ -8,12 +8,16 @@
 #include <string.h>
 
 #define MIB ((uint64_t)1 << 20)
+/* What many programs import, and loads quickly. */
+#define MODULES "collections,datetime,functools,itertools,json,math,random,re,string"
 
 enum {
 	OPT_LISTEN,
 	OPT_TOKEN_FILE,
 	OPT_WORKERS,
 	OPT_QUEUE,
+	OPT_POOL,
+	OPT_PRELOAD,
 	OPT_CONNECTIONS,
 	OPT_SESSIONS,
 	OPT_SESSION_IDLE,
@@ -37,6 +41,8 @@ const struct option_row serve_option_table[] = {
 	{OPT_TOKEN_FILE, "--token-file", "FILE", "who may use it: a name, a token and quotas a line"},
 	{OPT_WORKERS, "--workers", "N", "runs at the same time"},
 	{OPT_QUEUE, "--queue", "N", "runs that may wait; more are refused"},
+	{OPT_POOL, "--pool", "[MIN-]N", "warm sandboxes that wait for runs, at most; 0: none"},
+	{OPT_PRELOAD, "--preload", "MODULES", "modules that they have loaded, with commas"},
 	{OPT_CONNECTIONS, "--connections", "N", "connections at the same time"},
 	{OPT_SESSIONS, "--sessions", "N", "sessions at the same time"},
 	{OPT_SESSION_IDLE, "--session-idle", "TIME", "a session that nobody uses ends after this"},
@@ -75,6 +81,47 @@ static int take_net(struct serve_options *o, const char *value)
 	return net_parse_modes(value, &o->net_capabilities, &why);
 }
 
+/* "N" or "MIN-N"; 0 is a number, too. */
+static int take_pool(struct serve_options *o, const char *value)
+{
+	const char *dash = strchr(value, '-');
+	char least[24];
+
+	o->pool = o->pool_least = 0;
+	if (strcmp(value, "0") == 0)
+		return 0;
+	if (!dash)
+		return take_number(value, SERVE_POOL_MAX, &o->pool);
+	snprintf(least, sizeof(least), "%.*s", (int)(dash - value), value);
+	if (take_number(least, SERVE_POOL_MAX, &o->pool_least) < 0 ||
+	    take_number(dash + 1, SERVE_POOL_MAX, &o->pool) < 0)
+		return -EINVAL;
+	return o->pool_least <= o->pool ? 0 : -EINVAL;
+}
+
+static bool is_module(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.");
+
+	return n > 0 && !name[n];
+}
+
+static int take_modules(struct serve_options *o, const char *value)
+{
+	size_t n = 0;
+	char *rest;
+
+	if ((size_t)snprintf(o->modules, sizeof(o->modules), "%s", value) >= sizeof(o->modules))
+		return -E2BIG;
+	for (char *name = strtok_r(o->modules, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+		if (n == SERVE_MODULES_MAX || !is_module(name))
+			return -EINVAL;
+		o->preload[n++] = name;
+	}
+	o->preload[n] = NULL;
+	return 0;
+}
+
 static int take_value(struct serve_options *o, int id, const char *value)
 {
 	switch (id) {
@@ -82,6 +129,10 @@ static int take_value(struct serve_options *o, int id, const char *value)
 		return take_number(value, SERVE_WORKERS_MAX, &o->workers);
 	case OPT_QUEUE:
 		return take_number(value, 100000, &o->queue);
+	case OPT_POOL:
+		return take_pool(o, value);
+	case OPT_PRELOAD:
+		return take_modules(o, value);
 	case OPT_CONNECTIONS:
 		return take_number(value, 100000, &o->connections);
 	case OPT_SESSIONS:
@@ -162,6 +213,7 @@ int serve_options_parse(int argc, char **argv, struct serve_options *ret,
 		.net = "none",
 		.workers = processors(),
 		.queue = 64,
+		.pool = 64,
 		.connections = 512,
 		.sessions = 16,
 		.body_bytes = 8 * MIB,
@@ -170,6 +222,8 @@ int serve_options_parse(int argc, char **argv, struct serve_options *ret,
 		.limits = {.wall_ms = 10000, .cpu_ms = 10000, .memory_bytes = 512 * MIB, .pids = 64,
 			   .disk_bytes = 64 * MIB, .file_bytes = 64 * MIB, .output_bytes = MIB},
 	};
+	if (take_modules(ret, MODULES) < 0)
+		return error_say(err, -EINVAL, "serve: the default of --preload");
 	words = command_options(argc, argv, serve_option_table, take, &t, err);
 	if (words > 0)
 		return error_say(err, -EINVAL, "serve: takes no words; see appsilo serve --help");

@@ -10,6 +10,9 @@
 #include "server/sandbox.h"
 
 #define SERVE_WORKERS_MAX 1024
+#define SERVE_POOL_MAX 8000
+#define SERVE_MODULES_MAX 64
+#define SERVE_MODULES_BYTES 1024
 
 extern const struct option_row serve_option_table[];
 
@@ -21,9 +24,12 @@ struct serve_options {
 	const char *net;
 	unsigned int net_capabilities;
 	uint64_t workers, queue, connections, sessions;
+	uint64_t pool, pool_least; /* warm sandboxes at most, and at least */
 	uint64_t body_bytes, drain_ms, session_idle_ms;
 	struct sandbox_limits limits; /* a request may ask for less */
 	bool quiet, help;
+	char modules[SERVE_MODULES_BYTES];
+	const char *preload[SERVE_MODULES_MAX + 1]; /* into them; NULL-terminated */
 };
 
 /**

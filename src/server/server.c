@@ -130,6 +130,25 @@ static int find_places(struct server *s, struct appsilo_error *err)
 				       "folder that holds neither appsilo nor its data");
 }
 
+/* Without warm sandboxes runs only take longer. */
+static void start_pools(struct server *s)
+{
+	const struct pool_config config = {.front = s->front, .guest = s->zygote, .interpreter = "python3",
+					   .preload = s->options.preload,
+					   .min_ready = (unsigned int)s->options.pool_least,
+					   .max_ready = (unsigned int)s->options.pool,
+					   .disk_bytes = s->options.limits.disk_bytes};
+	struct appsilo_error err = {0};
+
+	if (s->options.pool == 0)
+		return;
+	if (programs_find("appsilo-zygote-python.so", s->zygote, &err) == 0 &&
+	    pools_init(&s->pools, &config, s->data_dir, &err) == 0)
+		s->warm = pools_backend(&s->pools);
+	else
+		event_note("pool", "%s; runs start cold", err.line);
+}
+
 int server_start_workers(struct server *s, struct appsilo_error *err)
 {
 	pthread_attr_t attributes;
@@ -164,12 +183,16 @@ int server_start(struct server *s, struct appsilo_error *err)
 		return r;
 	s->cold = (struct sandbox_cold){s->front, s->packages};
 	s->backend = sandbox_cold_backend(&s->cold);
+	start_pools(s);
 	s->policy = (struct request_policy){s->options.limits, s->options.net_capabilities,
 					    &s->versions, has_package, s};
 	queue_init(&s->queue, &s->tenants, s->options.workers, s->options.queue);
 	sessions_init(&s->sessions, s->options.sessions, (int64_t)s->options.session_idle_ms, s->base,
 		      &s->backend);
 	r = find_runtimes(s, err);
+	/* Who it is for is known already: the first run is to be a warm one. */
+	if (r == 0 && s->warm.start && s->tenants.open)
+		pools_let_go(&s->pools, pools_get(&s->pools, s->tenants.all[0].name, NULL));
 	return r < 0 ? r : server_start_workers(s, err);
 }
 
@@ -180,6 +203,7 @@ void server_stop(struct server *s)
 		pthread_join(s->workers[i].thread, NULL);
 	clients_stop(&s->clients);
 	sessions_done(&s->sessions);
+	pools_done(&s->pools);
 	queue_done(&s->queue);
 	tenants_done(&s->tenants);
 	free(s->workers);

@@ -5,6 +5,7 @@
 
 #include "server/clients.h"
 #include "server/metrics.h"
+#include "server/pools.h"
 #include "server/queue.h"
 #include "server/request.h"
 #include "server/serve_options.h"
@@ -28,13 +29,15 @@ struct server {
 	struct metrics metrics;
 	struct clients clients;
 	struct sandbox_cold cold;
-	struct sandbox_backend backend;
+	struct sandbox_backend backend, warm; /* warm.start NULL: there are no pools */
+	struct pools pools;
 	struct runtime_versions versions;
 	struct request_policy policy;
 	struct sessions sessions;
 	struct worker *workers; /* owned */
 	uint64_t n_workers;	/* that were started */
 	char front[PATH_MAX];	/* the program `appsilo` */
+	char zygote[PATH_MAX];	/* what makes a Python one */
 	const char *base;	/* where the folders of runs are */
 	char packages[PATH_MAX];
 	char data_dir[PATH_MAX];

@@ -26,8 +26,10 @@ static int wait_for_end(struct server *s)
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
 	sigaddset(&ends, SIGHUP);
-	while ((signal = sigtimedwait(&ends, NULL, &moment)) < 0)
+	while ((signal = sigtimedwait(&ends, NULL, &moment)) < 0) {
 		sessions_expire(&s->sessions);
+		pools_expire(&s->pools);
+	}
 	return signal;
 }
 

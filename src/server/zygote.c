@@ -7,9 +7,12 @@
 #include "isolation/kernel.h"
 #include "server/nest.h"
 #include "server/zygote_child.h"
+#include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -19,12 +22,13 @@
 /* Network namespaces for sandboxes that live at the same time. */
 #define SLOTS_MAX 8192
 
-/* Who has no network has an empty network namespace with the loopback down, in which nothing can
- * outlive its sockets. Making one is the largest part of making a sandbox, so it is used again
- * once all of a sandbox is gone; two that live at the same time never share one. */
+/* A network namespace with nothing but its loopback. Making one is the largest part of making a
+ * sandbox, so it is used again once all of a sandbox is gone, if no packet was ever sent in it:
+ * then nothing can have outlived its sockets. Two that live at the same time never share one. */
 struct slot {
-	int net_fd; /* -EBADF: not made yet */
-	pid_t pid;  /* of the init that uses it; 0: free */
+	int net_fd;	  /* -EBADF: not made yet */
+	pid_t pid;	  /* of the init that uses it; 0: free */
+	uint64_t unused; /* the digest of its counters when it was new */
 };
 
 struct zygote {
@@ -65,12 +69,56 @@ static int enter_own_users(struct zygote *z, struct appsilo_error *err)
 	return r < 0 ? error_set(err, r, "zygote: map ids") : 0;
 }
 
+static int raise_loopback(void)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
+}
+
+/* Of the network namespace that we are in: packets, and what was refused before there was one
+ * (FNV-1a, which is not for secrets). 0: not known. */
+static uint64_t digest_counters(void)
+{
+	static const char *const files[] = {"/proc/self/net/dev", "/proc/self/net/snmp",
+					     "/proc/self/net/snmp6"};
+	uint64_t digest = 0xcbf29ce484222325;
+	char text[16384];
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		ssize_t n = fd_read_file(AT_FDCWD, files[i], text, sizeof(text));
+
+		if (n <= 0 && n != -ENOENT) /* no IPv6 here */
+			return 0;
+		for (ssize_t at = 0; at < n; at++)
+			digest = (digest ^ (unsigned char)text[at]) * 0x100000001b3;
+	}
+	return digest;
+}
+
 static int make_network(struct slot *slot)
 {
+	int r;
+
+	close_keep_errno(TAKE_FD(slot->net_fd));
 	if (unshare(CLONE_NEWNET) < 0)
 		return -errno;
+	r = raise_loopback();
+	if (r < 0)
+		return r;
+	slot->unused = digest_counters();
 	slot->net_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	return slot->net_fd < 0 ? -errno : 0;
+}
+
+static int enter_network(struct slot *slot)
+{
+	if (slot->net_fd < 0)
+		return make_network(slot);
+	if (setns(slot->net_fd, CLONE_NEWNET) < 0)
+		return -errno;
+	return slot->unused && digest_counters() == slot->unused ? 0 : make_network(slot);
 }
 
 static int take_slot(struct zygote *z, struct slot **ret)
@@ -88,11 +136,7 @@ static int take_slot(struct zygote *z, struct slot **ret)
 		z->n_slots++;
 	}
 	*ret = slot;
-	if (z->nest.own_network)
-		return 0;
-	if (slot->net_fd < 0)
-		return make_network(slot);
-	return setns(slot->net_fd, CLONE_NEWNET) < 0 ? -errno : 0;
+	return enter_network(slot);
 }
 
 static void report_failure(int socket_fd, int code)
@@ -104,18 +148,20 @@ static void report_failure(int socket_fd, int code)
 	(void)!fd_write_all(socket_fd, &report, sizeof(report)); /* or nobody waits for it */
 }
 
-static void make(struct zygote *z, int socket_fd)
+/* @fds  its socket, then its control group's */
+static void make(struct zygote *z, const int fds[FD_PASS_MAX])
 {
 	struct slot *slot = NULL;
 	int r = take_slot(z, &slot);
 
 	if (r == 0)
-		r = zygote_child_make(z->guest, &z->nest, z->hot, socket_fd);
+		r = zygote_child_make(z->guest, &z->nest, z->hot, fds);
 	if (r < 0)
-		report_failure(socket_fd, r);
+		report_failure(fds[0], r);
 	else
 		slot->pid = r;
-	close(socket_fd);
+	for (size_t i = 0; i < FD_PASS_MAX; i++)
+		close_keep_errno(fds[i]);
 }
 
 /* What wait tells of is gone as a whole, with all that lived in its pid namespace. */
@@ -140,7 +186,6 @@ static int configure(struct zygote *z, struct appsilo_error *err)
 	m.text[sizeof(m.text) - 1] = '\0';
 	z->nest.disk_bytes = m.disk_bytes ? m.disk_bytes : DISK_BYTES_DEFAULT;
 	z->nest.files_bytes = m.files_bytes;
-	z->nest.own_network = m.own_network;
 	r = enter_own_users(z, err);
 	return r < 0 ? r : z->guest->load(m.text, err);
 }
@@ -189,7 +234,7 @@ static void take_order(struct zygote *z)
 	if (fd_receive(ZYGOTE_FD, &m, sizeof(m), 0, fds) != sizeof(m) || m.kind != ZYGOTE_MAKE ||
 	    fds[0] < 0)
 		_exit(0);
-	make(z, fds[0]);
+	make(z, fds);
 }
 
 static void try_run(void *data)

@@ -18,7 +18,7 @@ import traceback
 import types
 
 # What a run is sent, for a trial.
-TRIAL = b"".join(len(f).to_bytes(4, "little") + f for f in (b"0", b"0", b"0", b"", b"print(sum(range(100)))"))
+TRIAL = b"".join(len(f).to_bytes(4, "little") + f for f in (b"0", b"0", b"0", b"1", b"", b"print(sum(range(100)))"))
 REHEARSALS = 20
 # Their hooks are about threads that a copy of the only one does not have; random is seeded below.
 NEEDLESS_HOOKS = {"concurrent.futures.thread", "logging", "random", "threading"}
@@ -54,6 +54,7 @@ def load(names):
             return f"zygote: cannot preload {name}: {type(e).__name__}: {e}"
     os.register_at_fork = register
     sys.modules.pop("appsilo_zygote", None)
+    os.environ["PWD"] = os.environ["HOME"]  # where each run begins
     sys.argv[:] = []
     if hasattr(sys, "orig_argv"):
         sys.orig_argv[1:] = []
@@ -109,7 +110,7 @@ def write(name, content):
 def start(payload):
     """Make everything as a new interpreter would have it. Returns (code, globals)."""
     field = fields(payload)
-    n_args, n_env, n_files = int(next(field)), int(next(field)), int(next(field))
+    n_args, n_env, n_files, has_modules = (int(next(field)) for _ in range(4))
     entry, code = next(field), next(field)
     args = [os.fsdecode(next(field)) for _ in range(n_args)]
     for _ in range(n_env):
@@ -126,7 +127,8 @@ def start(payload):
         path = space["__file__"] = os.path.abspath(entry)
         with open(path, "rb") as file:
             code = file.read()
-        sys.path.insert(0, os.path.dirname(path))
+        if has_modules:
+            sys.path.insert(0, os.path.dirname(path))
         sys.argv[:] = [entry, *args]
     else:
         path = "<string>"
@@ -140,6 +142,8 @@ def start(payload):
 
 def failed(error):
     """What an interpreter does with an exception that nobody catches. Returns the exit code."""
+    while error.__traceback__ and error.__traceback__.tb_frame.f_code.co_filename == "<appsilo>":
+        error.__traceback__ = error.__traceback__.tb_next  # ours, which could not compile it
     if isinstance(error, SystemExit):
         if error.code is None:
             return 0

@@ -102,6 +102,16 @@ static int keep_only(int socket_fd)
 	return 0;
 }
 
+/* All of the sandbox is in it: init has the program's rights, and its memory, so it is no place to
+ * get out of a limit. */
+static bool enter_group(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fds[i] >= 0 && write(fds[i], "0", 1) != 1)
+			return false;
+	return true;
+}
+
 /* Where the C library keeps the thread's id: the kernel writes the new one there. */
 static void *thread_id_place(void)
 {
@@ -220,12 +230,13 @@ static void live_as_guest(const struct zygote_guest *guest)
 }
 
 int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest,
-		      const struct hot_pages *hot, int socket_fd)
+		      const struct hot_pages *hot, const int fds[FD_PASS_MAX])
 {
-	struct clone_request request = {.flags = nest_clone_flags(nest->own_network),
+	struct clone_request request = {.flags = NEST_CLONE_FLAGS,
 					.exit_signal = SIGCHLD};
 	static struct child child;
 	sigset_t all, old;
+	bool in_group;
 	long pid;
 
 	child = (struct child){.guest = guest, .nest = nest, .tid_place = thread_id_place()};
@@ -237,8 +248,11 @@ int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest,
 		sigprocmask(SIG_SETMASK, &old, NULL);
 		return (int)pid;
 	}
-	if (keep_only(socket_fd) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+	in_group = enter_group(fds + 1, FD_PASS_MAX - 1);
+	if (keep_only(fds[0]) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		_exit(125);
+	if (!in_group)
+		fail("sandbox: cannot enter its control group");
 	hot_pages_touch(hot);
 	if (setjmp(child.guest_start) == 0)
 		continue_on(init_stack + sizeof(init_stack), live_as_init, &child);

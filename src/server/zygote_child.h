@@ -3,16 +3,18 @@
 #ifndef APPSILO_SERVER_ZYGOTE_CHILD_H
 #define APPSILO_SERVER_ZYGOTE_CHILD_H
 
+#include "base/fd.h"
 #include "server/hot_pages.h"
 #include "server/nest.h"
 #include "server/zygote.h"
 
 /**
  * Make one. In the sandbox this never returns.
- * @socket_fd  its end of the pair with the pool; borrowed here, its own there
+ * @fds  its end of the pair with the pool, then what enters its control group, -EBADF where there
+ *       is nothing; borrowed here, its own there
  * Returns init's pid; -errno.
  */
 int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest,
-		      const struct hot_pages *hot, int socket_fd) must_check;
+		      const struct hot_pages *hot, const int fds[FD_PASS_MAX]) must_check;
 
 #endif

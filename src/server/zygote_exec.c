@@ -81,6 +81,7 @@ static int run(const struct zygote_spec *spec, char *payload)
 	static char *argv[WORDS_MAX + 1];
 	int r = 0;
 
+	(void)next(&c, NULL); /* no modules */
 	(void)next(&c, NULL); /* no script */
 	(void)next(&c, NULL); /* no code */
 	for (size_t i = 0; i < n_args; i++)

@@ -143,7 +143,8 @@ static void try(void)
 	static const char trial[] = "\1\0\0\0"
 				    "0\1\0\0\0"
 				    "0\1\0\0\0"
-				    "0\0\0\0\0\26\0\0\0print(sum(range(100)))";
+				    "0\1\0\0\0"
+				    "1\0\0\0\0\26\0\0\0print(sum(range(100)))";
 	const struct zygote_spec spec = {.payload_bytes = sizeof(trial) - 1};
 	char *payload = mmap(NULL, sizeof(trial), PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

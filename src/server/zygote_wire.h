@@ -17,15 +17,15 @@
 
 enum zygote_kind {
 	ZYGOTE_CONFIGURE = 1, /* pool -> zygote: once, first; text: names to preload, one a line */
-	ZYGOTE_MAKE,   /* pool -> zygote: one sandbox; a descriptor: its end of its own pair */
+	ZYGOTE_MAKE,   /* pool -> zygote: one sandbox; descriptors: its end of its own pair, and
+			  where its init writes "0" to be in its control group */
 	ZYGOTE_READY,  /* zygote -> pool: preloaded, ready to make */
 	ZYGOTE_FAILED, /* zygote -> pool: text says why; the zygote ends */
 };
 
 struct zygote_message {
 	uint32_t kind;
-	uint32_t
-		own_network; /* CONFIGURE: a new network namespace, loopback up, for each sandbox */
+	uint32_t reserved;
 	uint64_t disk_bytes; /* CONFIGURE: of the private places together; 0: 64 MiB */
 	uint64_t files_bytes; /* CONFIGURE: of the files that a run leaves and that are sent back;
 				 0: none */
@@ -33,9 +33,10 @@ struct zygote_message {
 };
 
 /* Pool -> sandbox, with descriptors 0, 1, 2 of the run; then payload_bytes of payload: fields,
- * each a length (uint32_t) and so many bytes. The first three are numbers in decimal: how many
- * arguments, variables (NAME=VALUE) and files follow; then the entry (a file's name, or empty:
- * the code), the code, the arguments, the variables, and name and content of each file. */
+ * each a length (uint32_t) and so many bytes. The first four are numbers in decimal: how many
+ * arguments, variables (NAME=VALUE) and files follow, and whether the entry's folder is a place of
+ * modules; then the entry (a file's name, or empty: the code), the code, the arguments, the
+ * variables, and name and content of each file. */
 struct zygote_spec {
 	uint32_t payload_bytes;
 	uint32_t reserved;

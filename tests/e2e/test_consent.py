@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import threading
+import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import APPSILO, HOME, PLACE, Case, main, read, write  # noqa: E402
@@ -58,6 +59,16 @@ class Questions(Case):
         for name in ("m0", "n2", "n3", "n4"):
             os.unlink(HOME + "/data/" + name)
         os.rmdir(HOME + "/data/sub")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root: another group")
+    def test_write_after_read_consent_asks_whatever_the_group(self):
+        path = write(HOME + "/data/others", "text\n")
+        self.addCleanup(os.unlink, path)
+        os.chown(path, -1, 54321)
+        self.answers({"path": path, "target": "file"})
+        done = self.python(f"import os; p = {path!r}; print(open(p).read(), os.stat(p).st_size); open(p, 'a').write('more')")
+        self.assertEqual((done.returncode, done.stdout), (0, "text\n 5\n"), done.stderr)
+        self.assertEqual([q[2] for q in self.asked() if q[1] == path], ["read", "write"])
 
     def test_a_program_with_a_writable_folder_still_asks_before_it_writes_elsewhere(self):
         """There calls that write are not reported: the read-only folder stays on FUSE."""

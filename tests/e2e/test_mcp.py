@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """`appsilo mcp`: the protocol, the tools, questions to the person, HTTP, and the official client."""
+import fcntl
 import http.client
 import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import APPSILO, Case, HOME, PLACE, descendants, main, read, write  # noqa: E402
 from mcp_client import Client, VERSIONS, decide  # noqa: E402
+from packaged import install_tree  # noqa: E402
 
 SECRET = HOME + "/data/test.txt"
 SDK = PLACE + "/node/mcp_sdk.mjs"
@@ -130,6 +134,15 @@ class Tools(McpCase):
         self.assertEqual(client.said("run_command", argv=["cat"], stdin="x" * 300000, cwd="/usr"), "x" * 300000 + "\n")
         self.ended_cleanly(client)
 
+    def test_a_packages_identity_and_files(self):
+        self.tool("pack-command", "bash", "--stage", PLACE + "/stage")
+        family = install_tree(PLACE + "/stage", HOME + "/.local/share/appsilo", move=True)
+        client = self.client("-p", family)
+        self.assertEqual(client.tool("list_grants")["structuredContent"]["package"], family)
+        self.assertEqual(client.said("run_command", argv=["bash", "-c", "[[ $(< /proc/self/maps) == *appsilo-package* ]] && echo $HOME"]),
+                         f"{HOME}/.local/share/appsilo/profiles/{family}\n")
+        self.ended_cleanly(client)
+
     def test_files_in_granted_places_and_no_others(self):
         client = self.client("--prompt", "never", "--cwd", HOME + "/work", "--allow-write", HOME + "/work")
         self.assertIn("5 bytes", client.said("write_file", path="a.txt", content="héé"))
@@ -175,6 +188,22 @@ class Tools(McpCase):
         self.assertNotIn(number, client.waiting)
         self.ended_cleanly(client)
 
+    def test_a_client_that_takes_no_answers_does_not_keep_it(self):
+        server = subprocess.Popen([APPSILO, "mcp", "--prompt", "never"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  cwd=HOME)
+        hello = {"protocolVersion": VERSIONS[0], "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+        for number, (method, params) in enumerate([("initialize", hello), ("tools/call", {"name": "run_python", "arguments": {
+                "code": "print('x' * 300000)"}})]):
+            server.stdin.write(json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}).encode() + b"\n")
+            server.stdin.flush()
+        # The pipe is full: a call is about to answer, and nobody reads.
+        self.wait_until(lambda: struct.unpack("i", fcntl.ioctl(server.stdout, termios.FIONREAD, b"0000"))[0] > 60000, "no answer")
+        server.stdin.close()
+        self.assertEqual(server.wait(30), 1)
+        self.assertIn(b"takes no answers", server.stderr.read())
+        server.stdout.close()
+        server.stderr.close()
+
     def test_many_calls_at_once_each_get_their_own_answer(self):
         client = self.client("--prompt", "never")
         numbers = {client.begin("tools/call", name="run_command", arguments={"argv": ["echo", str(i)]}): i for i in range(16)}
@@ -191,6 +220,20 @@ class Tools(McpCase):
             code = client.stop(None if end == "stdin" else end)
             self.assertEqual(code, -9 if end == signal.SIGKILL else 0)
             self.wait_until(lambda pids=below: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "a run is left")
+        # What a killed server has left is removed by the next.
+        runtime = PLACE + "/run"
+        os.makedirs(runtime + "/appsilo-mcp-other", mode=0o700)
+        write(runtime + "/appsilo-mcp-other/file", "not a socket")
+        client = self.client(env={"XDG_RUNTIME_DIR": runtime})
+        client.begin("tools/call", name="run_python", arguments={"code": ENDLESS})
+        self.wait_until(lambda: len(descendants(client.process.pid)) > 2, "no run")
+        client.kill()
+        held = self.client(env={"XDG_RUNTIME_DIR": runtime})
+        self.ended_cleanly(self.client(env={"XDG_RUNTIME_DIR": runtime}))
+        self.assertEqual(len(os.listdir(runtime)), 2)
+        self.assertEqual(held.said("read_file", path="/etc/hostname"), "appsilo\n")
+        self.ended_cleanly(held)
+        self.assertEqual(os.listdir(runtime), ["appsilo-mcp-other"])
 
 
 class Consent(McpCase):

@@ -37,7 +37,7 @@ class Threads(ServeCase):
         while next(stream).data != b"x\n":
             pass
         stream.close()
-        self.wait_until(lambda: not self.server.children(), "it goes on", 5)
+        self.wait_until(self.server.is_at_rest, "it goes on", 5)
         stream = self.client.stream("while 1: pass")
         self.client.cancel(next(stream).run_id)
         self.assertEqual(list(stream)[-1].result.reason, "cancelled")
@@ -95,13 +95,13 @@ class Asyncio(ServeCase):
     def test_a_cancelled_task_ends_its_run(self):
         async def go():
             task = asyncio.create_task(self.client().run("while 1: pass"))
-            while not self.server.children():
+            while not self.server.is_running():
                 await asyncio.sleep(0.02)
             task.cancel()
             with self.assertRaises(asyncio.CancelledError):
                 await task
         asyncio.run(go())
-        self.wait_until(lambda: not self.server.children(), "it goes on", 5)
+        self.wait_until(self.server.is_at_rest, "it goes on", 5)
 
 
 class Token(Case):

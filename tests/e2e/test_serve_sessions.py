@@ -117,7 +117,7 @@ class Sessions(ServeCase):
         session, answers = self.open(state=True), []
         thread = threading.Thread(target=lambda: answers.append(self.run_in(session, "import time; time.sleep(15)")))
         thread.start()
-        self.wait_until(lambda: self.server.metric("appsilo_runs_running") == 1 and self.server.children(), "it does not start")
+        self.wait_until(lambda: self.server.metric("appsilo_runs_running") == 1, "it does not start")
         self.assertEqual(self.server.json("DELETE", session)[0], 200)
         thread.join(10)
         self.assertEqual(answers[0]["reason"], "cancelled")
@@ -130,7 +130,7 @@ class Sessions(ServeCase):
         for name in mine:
             self.assertEqual(self.server.json("DELETE", "/v1/sessions/" + name)[0], 200)
         self.refused(404, "not-found", self.server.json("POST", f"/v1/sessions/{mine[0]}/run", {"code": "1"}))
-        self.wait_until(lambda: not self.server.children(), "a process is left")
+        self.wait_until(self.server.is_at_rest, "a process is left")
 
     def test_wrong_bodies(self):
         self.refused(422, "no-state", self.server.json("POST", "/v1/sessions", {"language": "bash", "state": True}))
@@ -152,8 +152,8 @@ class Ends(Case):
         server = Server("--session-idle", "1500ms")
         session = "/v1/sessions/" + server.json("POST", "/v1/sessions", {"state": True})[1]["id"]
         self.assertEqual(server.json("POST", session + "/run", {"code": "1"})[1]["stdout"], "1\n")
-        self.assertTrue(server.children())
-        self.wait_until(lambda: not server.children(), "it does not end", 20)
+        self.assertFalse(server.is_at_rest())
+        self.wait_until(server.is_at_rest, "it does not end", 20)
         self.assertEqual(server.json("GET", session + "/files")[0], 404)
         session = "/v1/sessions/" + server.json("POST", "/v1/sessions", {"state": True})[1]["id"]
         self.assertEqual(server.json("POST", session + "/run", {"code": "1"})[1]["stdout"], "1\n")

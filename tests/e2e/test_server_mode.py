@@ -54,6 +54,17 @@ class ServerMode(Case):
         done = self.never("sh", "-c", "touch $HOME/y && echo made", cwd=HOME)
         self.assertEqual(done.stdout, "made\n", done.stderr)
 
+    def test_a_folder_granted_alone_is_a_list_of_names(self):
+        folder = os.path.dirname(write(HOME + "/work/alone/file", "text"))
+        for access in ("--read", "--write"):
+            self.tool("grant", "--all-packages", access, "--file", folder)
+            done = self.never("sh", "-c", f"ls {folder}; cat {folder}/file; touch {folder}/new")
+            self.assertEqual(done.stdout, "file\n", done.stderr)
+            self.assertIn("file: Permission denied", done.stderr)
+            self.assertEqual(os.listdir(folder), ["file"])
+        self.tool("grant", "--all-packages", "--read", "--file", folder + "/file")
+        self.assertEqual(self.never("cat", folder + "/file").stdout, "text")
+
     def test_time_limits(self):
         result = PLACE + "/r.json"
         done = self.never("sleep", "60", options=("--wall-time", "300ms", "--result", result))

@@ -8,9 +8,10 @@
  *
  * usage: pool_driver FRONT GUEST INTERPRETER MIN MAX RUNS_PER_ZYGOTE [MODULE...]
  * INTERPRETER "-": the code is a shell's. POOL_PACKAGE: the package that the interpreter is of.
- * POOL_NETWORK: each sandbox has a loopback. POOL_FILES: so many bytes of files are given back.
+ * POOL_GROUPS: each has a control group. POOL_FILES: so many bytes of files are given back.
  */
 #include "base/fd.h"
+#include "isolation/cgroup_tree.h"
 #include "server/pool.h"
 #include <inttypes.h>
 #include <poll.h>
@@ -26,7 +27,8 @@ struct output {
 	int fd;
 };
 
-static const char *const reasons[] = {"failed", "exited", "signaled", "timeout", "killed"};
+static const char *const reasons[] = {"failed", "exited", "signaled", "timeout",
+				       "oom", "pids", "killed"};
 
 static bool read_some(struct output *o)
 {
@@ -121,6 +123,7 @@ static struct pool_run *start_run(struct pool *pool, bool shell, const char *lin
 int main(int argc, char **argv)
 {
 	static struct pool_run *runs[RUNS_MAX];
+	static struct cgroup_tree groups = {.keeper = CGROUP_KEEPER_NONE};
 	struct pool_config config = {0};
 	struct appsilo_error err = {0};
 	struct pool *pool;
@@ -133,7 +136,11 @@ int main(int argc, char **argv)
 	config.guest = argv[2];
 	config.interpreter = strcmp(argv[3], "-") == 0 ? NULL : argv[3];
 	config.package = getenv("POOL_PACKAGE");
-	config.own_network = getenv("POOL_NETWORK");
+	if (getenv("POOL_GROUPS")) {
+		if (cgroup_tree_make(&groups, &err) < 0 || !groups.group.n)
+			fprintf(stderr, "no control groups: %s\n", err.line);
+		config.groups = &groups;
+	}
 	config.files_bytes = getenv("POOL_FILES") ? strtoull(getenv("POOL_FILES"), NULL, 10) : 0;
 	config.min_ready = (unsigned int)atoi(argv[4]);
 	config.max_ready = (unsigned int)atoi(argv[5]);
@@ -170,5 +177,6 @@ int main(int argc, char **argv)
 	for (id = 0; id < RUNS_MAX; id++)
 		pool_run_end(runs[id], &(struct pool_result){0});
 	pool_free(pool);
+	cgroup_tree_done(&groups);
 	return 0;
 }

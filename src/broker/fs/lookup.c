@@ -90,12 +90,13 @@ enum consent_verdict bfs_see(struct bfs *bfs, const char *path, bool directory)
 	return gate_decide(bfs->gate, &request);
 }
 
+/* Whatever the group: with one that the sandbox does not know, the kernel would refuse to open the file
+ * for writing before anybody was asked. */
 static void own_ids(const struct bfs *bfs, struct stat *st)
 {
 	if (st->st_uid == bfs->own_uid)
 		st->st_uid = bfs->app_uid;
-	if (st->st_gid == bfs->own_gid)
-		st->st_gid = bfs->app_gid;
+	st->st_gid = bfs->app_gid;
 }
 
 double bfs_attr(struct bfs *bfs, struct node *node, enum consent_verdict verdict, struct stat *st)

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "isolation/cgroup.h"
+#include "isolation/cgroup_tree.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -202,6 +202,100 @@ static void meter_without_a_group_knows_nothing(void **state)
 	cgroup_done(&none);
 }
 
+static struct cgroup_tree tree;
+
+static bool has_leaf(unsigned int leaf)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "%u", leaf);
+	return faccessat(tree.group.parts[0].dir_fd, path, F_OK, 0) == 0;
+}
+
+static void make_tree(unsigned int *ret_leaf, int ret_fds[CGROUP_PARTS_MAX])
+{
+	assert_int_equal(cgroup_tree_make(&tree, &err), 0);
+	if (!(tree.group.what & CGROUP_MEMORY) || !(tree.group.what & CGROUP_PIDS)) {
+		cgroup_tree_done(&tree);
+		skip();
+	}
+	assert_int_equal(cgroup_leaf_make(&tree, ret_leaf, ret_fds), 0);
+}
+
+/* In the leaf that @fds enter: forks until that is refused, and goes on. */
+static pid_t fork_into(const int fds[CGROUP_PARTS_MAX])
+{
+	int ends[2];
+	pid_t pid;
+	char go;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(tree.keeper.fd); /* held by the owner alone */
+		if (cgroup_join_child(fds) < 0 || write(ends[1], "g", 1) != 1)
+			_exit(1);
+		fork_until_refused();
+	}
+	close(ends[1]);
+	assert_int_equal(read(ends[0], &go, 1), 1);
+	close(ends[0]);
+	for (size_t i = 0; i < CGROUP_PARTS_MAX; i++)
+		close_keep_errno(fds[i]);
+	return pid;
+}
+
+static void leaf_has_limits_and_an_account_of_its_own(void **state)
+{
+	const struct cgroup_limits limits = {.memory_bytes = 64 << 20, .pids = 5};
+	int fds[CGROUP_PARTS_MAX], other_fds[CGROUP_PARTS_MAX];
+	struct cgroup_usage usage;
+	unsigned int leaf, other;
+
+	(void)state;
+	make_tree(&leaf, fds);
+	assert_int_equal(cgroup_leaf_make(&tree, &other, other_fds), 0);
+	assert_int_equal(cgroup_leaf_limit(&tree, leaf, &limits, &err), 0);
+	assert_int_equal(WEXITSTATUS(end_of(fork_into(fds))), 4);
+	cgroup_leaf_usage(&tree, leaf, &usage);
+	assert_int_equal(usage.forks_refused, 1);
+	assert_true(usage.peak_bytes > 0 && usage.peak_bytes < 64 << 20);
+	assert_true(usage.cpu_us > 0 && cgroup_leaf_cpu_us(&tree, leaf) >= usage.cpu_us);
+	cgroup_leaf_usage(&tree, other, &usage);
+	assert_int_equal(usage.forks_refused, 0);
+	assert_int_equal(cgroup_leaf_remove(&tree, other), 0);
+	assert_false(has_leaf(other));
+	/* Four of them go on. */
+	assert_int_equal(cgroup_leaf_remove(&tree, leaf), -EBUSY);
+	assert_true(has_leaf(leaf));
+	for (size_t i = 0; i < CGROUP_PARTS_MAX; i++)
+		close_keep_errno(other_fds[i]);
+	cgroup_tree_done(&tree); /* kills what is in the leaves, too */
+}
+
+static void tree_without_an_owner_is_swept_with_its_leaves(void **state)
+{
+	int fds[CGROUP_PARTS_MAX];
+	struct cgroup left;
+	unsigned int leaf;
+
+	(void)state;
+	make_tree(&leaf, fds);
+	for (size_t i = 0; i < CGROUP_PARTS_MAX; i++)
+		close_keep_errno(fds[i]);
+	kill(tree.keeper.pid, SIGKILL);
+	cgroup_keeper_end(&tree.keeper);
+	left = tree.group;
+	assert_true(is_there(&left));
+	for (size_t i = 0; i < left.n; i++)
+		close(TAKE_FD(left.parts[i].dir_fd)); /* with the lock */
+	make(&(struct cgroup_limits){.memory_bytes = 100 << 20, .pids = 5});
+	assert_false(is_there(&left));
+	assert_int_equal(cgroup_remove(&cg, 0), 0);
+	cgroup_done(&cg);
+	cgroup_done(&left);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +305,8 @@ int main(void)
 		cmocka_unit_test(group_without_an_owner_is_swept),
 		cmocka_unit_test(keeper_removes_when_let_go),
 		cmocka_unit_test(meter_without_a_group_knows_nothing),
+		cmocka_unit_test(leaf_has_limits_and_an_account_of_its_own),
+		cmocka_unit_test(tree_without_an_owner_is_swept_with_its_leaves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

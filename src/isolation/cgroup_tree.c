@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "isolation/cgroup_tree.h"
+
+#include "base/fd.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define NEEDED (CGROUP_MEMORY | CGROUP_PIDS | CGROUP_CPU_TIME)
+
+/* In version 2 a group shares its controllers out explicitly. */
+static int share_out(const struct cgroup *group)
+{
+	cleanup_close int fd = -EBADF;
+	int r;
+
+	if (group->version != 2)
+		return 0;
+	fd = openat(group->parts[0].dir_fd, "cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = group->what & CGROUP_MEMORY ? fd_write_all(fd, "+memory", strlen("+memory")) : 0;
+	return r == 0 && group->what & CGROUP_PIDS ? fd_write_all(fd, "+pids", strlen("+pids")) : r;
+}
+
+int cgroup_tree_make(struct cgroup_tree *ret, struct appsilo_error *err)
+{
+	const struct cgroup_limits none = {0};
+	int r;
+
+	*ret = (struct cgroup_tree){.keeper = CGROUP_KEEPER_NONE};
+	r = cgroup_obtain(&none, NEEDED, &ret->group, err);
+	if (r < 0 || ret->group.n == 0)
+		return r;
+	r = share_out(&ret->group);
+	if (r == 0)
+		r = cgroup_keeper_start(&ret->group, &ret->keeper);
+	if (r == 0)
+		return 0;
+	(void)!cgroup_remove(&ret->group, 0); /* empty; if it stays, it is swept */
+	cgroup_done(&ret->group);
+	return error_set(err, r, "cgroup for runs");
+}
+
+void cgroup_tree_done(struct cgroup_tree *tree)
+{
+	cgroup_keeper_end(&tree->keeper);
+	cgroup_done(&tree->group);
+}
+
+static void leaf_name(unsigned int leaf, char ret[16])
+{
+	snprintf(ret, 16, "%u", leaf);
+}
+
+/* The leaf as a group like any other, for a moment. */
+static int open_leaf(const struct cgroup_tree *tree, unsigned int leaf, struct cgroup *ret)
+{
+	char name[16];
+
+	leaf_name(leaf, name);
+	*ret = (struct cgroup){.what = tree->group.what, .version = tree->group.version};
+	for (; ret->n < tree->group.n; ret->n++) {
+		struct cgroup_part *part = &ret->parts[ret->n];
+
+		*part = (struct cgroup_part){.what = tree->group.parts[ret->n].what,
+					     .parent_fd = -EBADF};
+		part->dir_fd = openat(tree->group.parts[ret->n].dir_fd, name,
+				      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (part->dir_fd < 0) {
+			int r = -errno;
+
+			cgroup_done(ret);
+			return r;
+		}
+	}
+	return 0;
+}
+
+int cgroup_leaf_make(struct cgroup_tree *tree, unsigned int *ret_leaf, int ret_fds[CGROUP_PARTS_MAX])
+{
+	cleanup(cgroup_donep) struct cgroup cg = {0};
+	unsigned int leaf = atomic_fetch_add(&tree->next, 1);
+	char name[16];
+	int r = 0;
+
+	leaf_name(leaf, name);
+	for (size_t i = 0; r == 0 && i < tree->group.n; i++)
+		if (mkdirat(tree->group.parts[i].dir_fd, name, 0755) < 0)
+			r = -errno;
+	if (r == 0)
+		r = open_leaf(tree, leaf, &cg);
+	if (r == 0)
+		r = cgroup_open_join(&cg, ret_fds);
+	if (r < 0) {
+		(void)!cgroup_leaf_remove(tree, leaf); /* empty */
+		return r;
+	}
+	*ret_leaf = leaf;
+	return 0;
+}
+
+int cgroup_leaf_limit(const struct cgroup_tree *tree, unsigned int leaf,
+		      const struct cgroup_limits *limits, struct appsilo_error *err)
+{
+	cleanup(cgroup_donep) struct cgroup cg = {0};
+	int r = open_leaf(tree, leaf, &cg);
+
+	return r < 0 ? error_set(err, r, "cgroup of a run") : cgroup_limit(&cg, limits, err);
+}
+
+void cgroup_leaf_usage(const struct cgroup_tree *tree, unsigned int leaf, struct cgroup_usage *ret)
+{
+	cleanup(cgroup_donep) struct cgroup cg = {0};
+	struct cgroup_meter meter = CGROUP_METER_NONE;
+
+	if (open_leaf(tree, leaf, &cg) == 0)
+		cgroup_meter_open(&cg, &meter);
+	cgroup_meter_read(&meter, ret);
+	cgroup_meter_done(&meter);
+}
+
+int64_t cgroup_leaf_cpu_us(const struct cgroup_tree *tree, unsigned int leaf)
+{
+	cleanup(cgroup_donep) struct cgroup cg = {0};
+	struct cgroup_meter meter = CGROUP_METER_NONE;
+	int64_t used;
+
+	if (open_leaf(tree, leaf, &cg) == 0)
+		cgroup_meter_open(&cg, &meter);
+	used = cgroup_meter_cpu_us(&meter);
+	cgroup_meter_done(&meter);
+	return used;
+}
+
+int cgroup_leaf_remove(const struct cgroup_tree *tree, unsigned int leaf)
+{
+	char name[16];
+	int r = 0;
+
+	leaf_name(leaf, name);
+	for (size_t i = 0; i < tree->group.n; i++)
+		if (unlinkat(tree->group.parts[i].dir_fd, name, AT_REMOVEDIR) < 0 &&
+		    errno != ENOENT)
+			r = -errno;
+	return r;
+}
