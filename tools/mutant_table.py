@@ -377,4 +377,6 @@ MUTANTS = [
     ("the prompt window keeps rights it inherits", "U5",
      [("src/ui/prompt_main.c", "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0", "0")],
      "test_prompt.py:test_has_no_rights", "user"),
+    ("a folder granted alone opens what is in it", "P11",
+     [("src/cli/stored.c", "if (alone && S_ISDIR(st.st_mode))", "if (0)")], SERVER_MODE + "test_a_folder_granted_alone", "user"),
 ]
