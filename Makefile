@@ -16,7 +16,7 @@ help:
 	@echo "make fuzz     fuzz each parser for SECONDS=60 (clang)"
 	@echo "make build    build only            make install   install with meson"
 	@echo "make setup    install what is missing, open /dev/fuse"
-	@echo "make clean    remove $(BUILD)/            make picture   record docs/prompt.svg again"
+	@echo "make clean    remove $(BUILD)/            make picture   make the pictures in docs/ again"
 
 setup:
 	@tools/setup.sh </dev/null
@@ -62,9 +62,10 @@ fuzz:
 install: build
 	meson install -C $(BUILD)
 
-# The picture in README: a real session, drawn.
+# The pictures in README: a real session, drawn, and real windows.
 picture: build
 	@/usr/bin/python3 tools/picture.py $(BUILD) docs/prompt.svg
+	@tools/windows.sh $(BUILD)
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-fuzz

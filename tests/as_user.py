@@ -18,6 +18,7 @@ import tempfile
 
 PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool", "appsilo-net", "appsilo-server", "appsilo-zygote-exec",
             "appsilo-zygote-python.so")
+OPTIONAL = ("appsilo-ui",)
 TEST_USER = "appsilo-test"
 # npm modules are many files: only what a test uses is copied.
 MODULES = {"test_playground.py": ("axe-core", "playwright-core")}
@@ -37,6 +38,9 @@ def fill(place, build, test):
     os.makedirs(place + "/home/data")
     for name in PROGRAMS:
         shutil.copy(os.path.join(build, "src/cli", name), place + "/bin/" + name)
+    for name in OPTIONAL:
+        if os.path.exists(os.path.join(build, "src/cli", name)):
+            shutil.copy(os.path.join(build, "src/cli", name), place + "/bin/" + name)
     shutil.copy(os.path.join(build, "tests/host-without"), place + "/bin/host-without")
     here = os.path.dirname(os.path.abspath(__file__))
     os.makedirs(place + "/tools")
@@ -59,6 +63,12 @@ def fill(place, build, test):
     return place + "/tests/" + os.path.relpath(os.path.abspath(test), here)
 
 
+def keep_pictures(place, build):
+    """Windows as they were, for people to look at."""
+    if os.path.isdir(place + "/pictures"):
+        shutil.copytree(place + "/pictures", os.path.join(build, "tests/pictures"), dirs_exist_ok=True)
+
+
 def main():
     who, build, test, *words = sys.argv[1:]
     account = None
@@ -77,6 +87,7 @@ def main():
         "TERM": "xterm",
         "APPSILO": place + "/bin/appsilo",
         "TEST_PLACE": place,
+        "TEST_PICTURES": place + "/pictures",
     }
     env |= {name: value for name, value in os.environ.items() if name.startswith(("APPSILO_SOAK_", "APPSILO_PICTURES"))}
     if account:
@@ -86,6 +97,7 @@ def main():
     try:
         return subprocess.run(command, env=env, cwd=place + "/home", check=False).returncode
     finally:
+        keep_pictures(place, build)
         subprocess.run(["chmod", "-R", "u+rwX", place], check=False)
         shutil.rmtree(place, ignore_errors=True)
 

@@ -2,7 +2,7 @@
 """The defences that are switched off one by one: (name, threat item, edits, test, who).
 
 An edit is (file, exact text, replacement); the text must be there exactly once. Where two
-layers cover each other, both are switched off. `test` is "file:case" below tests/hostile or tests/e2e.
+layers cover each other, both are switched off. `test` is "file:case" below tests/hostile, tests/e2e or tests/ui.
 The bombs of C12 are not set off without their limit: that would take the host down.
 """
 PATHS, NAMES, LAUNCHER = "test_paths.py:", "test_names.py:", "test_launcher.py:"
@@ -228,8 +228,8 @@ MUTANTS = [
     ("answers in advance count", "U5", [("src/consent/prompter_line.c", "\t\tr = drop_early_bytes(p);\n", "\t\t(void)drop_early_bytes;\n")],
      PROMPTS + "test_u5_answers", "user"),
     ("two answers at once count", "U5", [("src/consent/prompter_line.c", "if (end && end + 1 != p->line + used)", "if (0)")], PROMPTS + "test_u5_answers", "user"),
-    ("the question shows the name a program gives itself", "U6", [("src/consent/question_text.c", "escape_visible(q->real, strlen(q->real), real, sizeof(real))",
-      "escape_visible(q->app, strlen(q->app), real, sizeof(real))")], PROMPTS + "test_u6", "user"),
+    ("the question shows the name a program gives itself", "U6", [("src/consent/question_text.c", "question_escape(q->real, strlen(q->real), real, sizeof(real))",
+      "question_escape(q->app, strlen(q->app), real, sizeof(real))")], PROMPTS + "test_u6", "user"),
     ("Enter means yes", "U7", [("src/consent/prompter_tty.c", "\tcase 'n':\n\tcase 'N':\n\tcase '\\r':\n\tcase '\\n':\n", "\tcase 'n':\n\tcase 'N':\n"),
       ("src/consent/prompter_tty.c", "\tcase 'Y':\n", "\tcase 'Y':\n\tcase '\\r':\n\tcase '\\n':\n")], PROMPTS + "test_u7", "user"),
     ("a yes to reading is a yes to writing", "U7", [("src/consent/prompter_tty.c", "\t\t\t\t      .target = target,\n\t\t\t\t      .access = q->request.access};",
@@ -365,4 +365,18 @@ MUTANTS = [
     ("a network with packets in it is used again", "C12",
      [("src/server/zygote.c", "slot->unused && digest_counters() == slot->unused", "slot->unused")],
      "test_pool.py:test_networks_are_used_again", "user"),
+    ("the prompt window is live at once", "U2",
+     [("src/ui/prompt_window.c", "#define ARM_MS 500", "#define ARM_MS 0")],
+     "test_prompt.py:test_a_click_that_comes_too_soon", "user"),
+    ("keys that were down before answer in the prompt window", "U2",
+     [("src/ui/prompt_window.c", "if (!fresh || !w->armed)", "if (!w->armed)")],
+     "test_prompt.py:test_keys_held_down", "user"),
+    ("the prompt window stays live without the focus", "U2",
+     [("src/ui/prompt_window.c", "\t(void)spec;\n\tdisarm(w);\n", "\t(void)spec;\n\tif (!w->armed)\n\t\tdisarm(w);\n")],
+     "test_prompt.py:test_another_window_in_between", "user"),
+    ("the prompt window keeps rights it inherits", "U5",
+     [("src/ui/prompt_main.c", "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0", "0")],
+     "test_prompt.py:test_has_no_rights", "user"),
+    ("a folder granted alone opens what is in it", "P11",
+     [("src/cli/stored.c", "if (alone && S_ISDIR(st.st_mode))", "if (0)")], SERVER_MODE + "test_a_folder_granted_alone", "user"),
 ]

@@ -27,7 +27,7 @@ from mutant_table import MUTANTS  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COPIED = ("src", "tests", "clients", "tools", "data", "docs", "bench", "fuzz", "meson.build", "meson_options.txt")
-TARGETS = ("src/cli/appsilo", "src/cli/appsilo-broker", "src/cli/appsilo-tool", "src/cli/appsilo-net", "src/cli/appsilo-server",
+TARGETS = ("src/cli/appsilo", "src/cli/appsilo-broker", "src/cli/appsilo-tool", "src/cli/appsilo-net", "src/cli/appsilo-server", "src/cli/appsilo-ui",
            "tests/host-without",
            "src/cli/appsilo-zygote-exec",
            "src/cli/appsilo-zygote-python.so")
@@ -66,7 +66,8 @@ def mutate(tree, edits):
 
 
 def folder_of(file):
-    return "tests/hostile/" if os.path.exists(os.path.join(ROOT, "tests/hostile", file)) else "tests/e2e/"
+    return next(folder for folder in ("tests/hostile/", "tests/e2e/", "tests/ui/")
+                if os.path.exists(os.path.join(ROOT, folder, file)))
 
 
 def check_table(mutants):
@@ -155,7 +156,7 @@ def one(tree, mutant):
 
 def write_table(path, rows, summary):
     lines = ["# Mutants", "", f"`make mutants`, {datetime.date.today()}: {summary}.", "",
-             "Each line is a defence that was switched off in a copy of the tree, and the test of `tests/hostile` or `tests/e2e` that failed because of it.",
+             "Each line is a defence that was switched off in a copy of the tree, and the test of `tests/hostile`, `tests/e2e` or `tests/ui` that failed because of it.",
              "", "| defence switched off | threats | where | test | result |", "|---|---|---|---|---|"]
     for (name, item, edits, test, who), result in rows:
         files = ", ".join(sorted({edit[0] for edit in edits}))

@@ -16,6 +16,8 @@ util-linux procps iproute2 git sqlite3 bash coreutils time
 make nodejs python3-pip libpython3.11-testsuite
 less vim-tiny python3-pyte
 ca-certificates tzdata python3-venv
+libgtk-4-dev libadwaita-1-dev adwaita-icon-theme librsvg2-common fonts-dejavu-core
+xvfb openbox x11-utils xdotool imagemagick dbus at-spi2-core gir1.2-atspi-2.0 gir1.2-gtk-4.0 python3-gi
 curl wget openssh-client redis-tools nghttp2-server python3-pyftpdlib
 "
 for group; do

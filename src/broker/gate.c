@@ -78,6 +78,7 @@ static int enqueue(struct gate *g, struct gate_question *q)
 	*g->end = q;
 	g->end = &q->next;
 	pthread_cond_signal(&g->arrived);
+	(void)eventfd_write(g->waiting_fd, 1); /* full: it is readable all the same */
 	return 0;
 }
 
@@ -159,6 +160,18 @@ static bool note_denial(struct gate *g, bool denied)
 	return g->denials_ms[0] && now - g->denials_ms[0] <= BURST_MS;
 }
 
+static unsigned int count_waiting(void *data)
+{
+	struct gate *g = data;
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&g->lock);
+	for (const struct gate_question *q = g->first; q; q = q->next)
+		n += q->tickets != NULL;
+	pthread_mutex_unlock(&g->lock);
+	return n;
+}
+
 /* The run has no way to ask: say so once, deny from now on. */
 static void give_up(struct gate *g)
 {
@@ -176,10 +189,15 @@ static enum consent_verdict put_question(struct gate *g, struct gate_question *q
 		.package = g->config.decider.family,
 		.app = g->config.app,
 		.real = g->config.real,
+		.signer = g->config.signer,
+		.waiting_fd = g->waiting_fd,
+		.count_waiting = count_waiting,
+		.data = g,
 		.offer_deny_all = note_denial(g, false),
 	};
 	struct prompt_answer answer;
 	enum consent_verdict verdict;
+	eventfd_t counted;
 
 	if (!g->prompter && !g->no_prompter)
 		g->prompter = g->config.make_prompter(g->config.data);
@@ -189,6 +207,8 @@ static enum consent_verdict put_question(struct gate *g, struct gate_question *q
 		return CONSENT_DENY;
 	}
 	q->kind->describe(g, q, &question);
+	(void)eventfd_read(g->waiting_fd, &counted);
+	question.waiting = count_waiting(g);
 	pthread_mutex_lock(&g->lock);
 	question.id = ++g->next_id;
 	g->counts.asked++;
@@ -275,7 +295,9 @@ int gate_new(const struct gate_config *config, struct gate **ret, struct appsilo
 	g->config = *config;
 	g->end = &g->first;
 	g->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (g->cancel_fd < 0) {
+	g->waiting_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (g->cancel_fd < 0 || g->waiting_fd < 0) {
+		close_keep_errno(g->cancel_fd);
 		free(g);
 		return error_set(err, -errno, "broker: event descriptor");
 	}
@@ -311,6 +333,7 @@ void gate_free(struct gate *g)
 	for (size_t i = 0; i < RECENT_FOLDERS; i++)
 		free(g->folders[i].path);
 	close_keep_errno(g->cancel_fd);
+	close_keep_errno(g->waiting_fd);
 	pthread_cond_destroy(&g->arrived);
 	pthread_mutex_destroy(&g->hosts_lock);
 	pthread_mutex_destroy(&g->lock);

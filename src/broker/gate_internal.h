@@ -43,6 +43,7 @@ struct gate {
 	pthread_t thread; /* started with the first question */
 	bool running;	  /* under lock */
 	int cancel_fd;	      /* eventfd: the question shown is not needed any more */
+	int waiting_fd;	      /* eventfd: more questions wait behind it */
 	int64_t store_version; /* prompt and main thread, under lock */
 	pthread_mutex_t lock; /* guards everything below */
 	pthread_cond_t arrived;

@@ -13,7 +13,7 @@
 struct gate_config {
 	struct decider decider; /* session set */
 	struct net_policy *policy; /* borrowed; NULL: no host is reached */
-	const char *app, *real; /* borrowed, for people */
+	const char *app, *real, *signer; /* borrowed, for people; @signer NULL: no package */
 	/* Makes the prompter at the first question; NULL result: nobody can be asked. */
 	struct prompter *(*make_prompter)(void *data);
 	bool quiet;

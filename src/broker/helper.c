@@ -23,7 +23,7 @@
 struct helper {
 	int sandbox_ns_fd; /* M2 */
 	int idmap_fd;
-	const char *command; /* the prompter's; borrowed; may be NULL */
+	const char *command, *window; /* the prompter's; borrowed; one may be there */
 	char *const *envp; /* of prompters; borrowed */
 	pid_t prompter;	   /* process group of the last one; 0: none */
 	struct net_watch network;
@@ -121,10 +121,10 @@ static int change(const struct helper *h, const struct helper_request *q)
 static int spawn(struct helper *h, const int fds[FD_PASS_MAX])
 {
 	pid_t own = getpid();
-	pid_t pid = h->command ? fork() : -1;
+	pid_t pid = h->command || h->window ? fork() : -1;
 	sigset_t none;
 
-	if (!h->command)
+	if (!h->command && !h->window)
 		return -EPERM;
 	if (pid > 0) {
 		(void)setpgid(pid, pid); /* the child does it too: whoever comes first */
@@ -142,7 +142,10 @@ static int spawn(struct helper *h, const int fds[FD_PASS_MAX])
 		if (dup2(fds[i], i) < 0)
 			_exit(126);
 	k_close_range(3, ~0U, 0);
-	execle("/bin/sh", "sh", "-c", h->command, (char *)NULL, h->envp);
+	if (h->window)
+		execle(h->window, h->window, "prompt", (char *)NULL, h->envp);
+	else
+		execle("/bin/sh", "sh", "-c", h->command, (char *)NULL, h->envp);
 	_exit(127);
 }
 
@@ -228,6 +231,7 @@ void helper_run(const struct helper_config *config)
 	struct helper h = {.sandbox_ns_fd = config->sandbox_ns_fd,
 			   .idmap_fd = config->idmap_fd,
 			   .command = config->command,
+			   .window = config->window,
 			   .envp = config->envp,
 			   .network.program = config->network};
 	struct pollfd fds[1 + NET_WATCH_POLL_MAX];

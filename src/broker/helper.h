@@ -43,6 +43,7 @@ struct helper_config {
 	int sandbox_ns_fd; /* the sandbox's mount namespace */
 	int idmap_fd;	   /* root runs: user namespace for idmapped mounts, else -EBADF */
 	const char *command; /* of the prompter, which HELPER_SPAWN starts by `sh -c`; NULL: none */
+	const char *window;  /* or the program that is started as the prompt window; NULL: none */
 	char *const *envp;   /* of the prompters it starts */
 	struct net_program network; /* started when something first wants to go out */
 };

@@ -93,8 +93,14 @@ static struct prompter *make_prompter(void *data)
 		return prompter_exec_new(how + 5, attach_spawn, b->attach, PROMPT_TIMEOUT_MS);
 	if (how && strncmp(how, "agent:", 6) == 0)
 		return prompter_agent_new(how + 6, PROMPT_TIMEOUT_MS);
+	if (how && strcmp(how, "gui") == 0)
+		return prompter_window_new(attach_spawn, b->attach, PROMPT_WINDOW_TIMEOUT_MS);
 	tty_fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	return tty_fd < 0 ? NULL : prompter_tty_new(tty_fd, &b->hooks);
+	if (tty_fd >= 0)
+		return prompter_tty_new(tty_fd, &b->hooks);
+	return *b->handoff.facts[HANDOFF_WINDOW] && !how
+		       ? prompter_window_new(attach_spawn, b->attach, PROMPT_WINDOW_TIMEOUT_MS)
+		       : NULL;
 }
 
 static void on_answered(void *data)
@@ -221,6 +227,7 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 		.policy = b->network,
 		.app = b->handoff.facts[HANDOFF_APP],
 		.real = b->handoff.facts[HANDOFF_REAL],
+		.signer = *b->handoff.facts[HANDOFF_SIGNER] ? b->handoff.facts[HANDOFF_SIGNER] : NULL,
 		.make_prompter = make_prompter,
 		.quiet = b->options.quiet,
 		.on_change = on_change,

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/pin.h"
 #include "broker/helper.h"
+#include "cli/display.h"
 #include "cli/handoff.h"
 #include "cli/run_limits.h"
 #include "cli/net_start.h"
@@ -352,6 +353,28 @@ static int open_sandbox(pid_t init_pid, int *ret_fd, struct appsilo_error *err)
 	return *ret_fd < 0 ? error_set(err, -errno, "run: %s", path) : 0;
 }
 
+/* Where a display is, and unless another prompter was named. Only a wish for it is worth failing;
+ * and root's programs, which anybody's display could show, must be told to use it. */
+static int find_window(const char *prompt, char ret[PATH_MAX], struct appsilo_error *err)
+{
+	bool wanted = prompt && strcmp(prompt, "gui") == 0;
+	struct appsilo_error why = {0};
+
+	*ret = '\0';
+	if (!wanted && (prompt || geteuid() == 0))
+		return 0;
+	if (!display_is_there())
+		return wanted ? error_say(err, -ENOTTY, "run: --prompt gui: there is no display (WAYLAND_DISPLAY, "
+							"DISPLAY); use tty")
+			      : 0;
+	if (programs_find("appsilo-ui", ret, &why) == 0)
+		return 0;
+	*ret = '\0';
+	return wanted ? error_say(err, -ENOENT, "run: --prompt gui: the prompt window (appsilo-ui) is not "
+						"installed; use tty")
+		      : 0;
+}
+
 /* The builder becomes H, which ends when the broker's end of the socket does: with the last
  * of its threads, so that what takes long to take down (the mount namespace, inotify) goes
  * with H and the broker's exit does not wait for it. /dev/fuse is not kept: H may itself wait
@@ -371,9 +394,12 @@ static void become_helper(const struct handoff *h, const struct helper_config *c
 int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct appsilo_error *err)
 {
 	struct limits limits = LIMITS_NONE;
+	static char window[PATH_MAX];
+	const char *signer = p->package.active ? record_get(&p->package.record, "signer") : NULL;
 	struct handoff h = {.fds = {[0 ... HANDOFF_FDS - 1] = -EBADF},
 			    .facts = {p->identity.family, p->identity.app, p->identity.real, p->cwd,
-				      p->home, p->package.active ? p->package.package.path : ""},
+				      p->home, p->package.active ? p->package.package.path : "",
+				      signer ? signer : "", window},
 			    .words = p->package.active ? p->package.words : argv + 2};
 	static struct environment env; /* large */
 	const char *prompt = p->options.prompt;
@@ -385,6 +411,9 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 		.network = NET_PROGRAM_NONE};
 	int r = fixed_environment(p, &env);
 
+	if (r == 0)
+		r = find_window(prompt, window, err);
+	helper.window = *window ? window : NULL;
 	if (r == 0)
 		r = plan_view(p, err);
 	if (r == 0)

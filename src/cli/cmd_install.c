@@ -6,10 +6,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/progress.h"
+#include "cli/uninstall.h"
 #include "package/alias.h"
-#include "package/folder.h"
 #include "package/record.h"
-#include <fcntl.h>
 #include <string.h>
 
 enum {
@@ -183,28 +182,6 @@ static int run_install(int argc, char **argv, struct appsilo_error *err)
 	return w.json ? print_json(&report) : print_report(&places, &report, err);
 }
 
-static int forget(const struct package_places *places, const char *family, int *ret_count,
-		  struct appsilo_error *err)
-{
-	cleanup(consent_store_closep) struct consent_store *store = NULL;
-	int r = consent_store_open(places->user.data_dir, STORE_READ, &store, err);
-
-	return r < 0 ? r : consent_store_remove(store, family, NULL, true, ret_count, err);
-}
-
-static int remove_profile(const struct package_places *places, const char *family,
-			  struct appsilo_error *err)
-{
-	char path[PATH_MAX + 16];
-	cleanup_close int fd = -EBADF;
-	int r;
-
-	snprintf(path, sizeof(path), "%s/profiles", places->user.data_dir);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	r = fd < 0 ? (errno == ENOENT ? 0 : -errno) : folder_remove(fd, family);
-	return r < 0 ? error_set(err, r, "uninstall: %s/%s", path, family) : 0;
-}
-
 static int print_removed(const struct installed_package *package, int count, bool profile_kept)
 {
 	char text[2 * PATH_MAX];
@@ -242,13 +219,8 @@ static int run_uninstall(int argc, char **argv, struct appsilo_error *err)
 	if (r == 0 && package.machine != w.machine)
 		r = error_say(err, -EPERM, "uninstall: %s is installed for all users; use --machine "
 					   "as root", package.identity.family);
-	/* The package last: interrupted, it can be uninstalled again. */
 	if (r == 0)
-		r = forget(&places, package.identity.family, &count, err);
-	if (r == 0 && !w.keep_profile)
-		r = remove_profile(&places, package.identity.family, err);
-	if (r == 0)
-		r = install_remove(&places.install, &package, err);
+		r = uninstall(&places, &package, w.keep_profile, &count, err);
 	if (r < 0)
 		return EXIT_FAILED;
 	if (w.json)

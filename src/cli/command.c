@@ -9,7 +9,7 @@ const struct command *const commands[] = {
 	&command_run,	   &command_python, &command_serve, &command_mcp, &command_grant,  &command_revoke,
 	&command_consents, &command_reset,  &command_loopback, &command_log,
 	&command_why,	   &command_profile, &command_doctor,
-	&command_install,  &command_uninstall, &command_list, &command_show,
+	&command_install,  &command_uninstall, &command_list, &command_show, &command_settings,
 	&command_open,	   &command_pack,   &command_unpack, &command_verify,
 	&command_sign,	   &command_cert,   &command_trust,
 	&command_pack_python, &command_pack_command,

@@ -26,7 +26,7 @@ extern const struct command command_grant, command_revoke, command_consents, com
 	command_why, command_doctor, command_capabilities, command_completion, command_help,
 	command_run, command_python, command_serve, command_mcp, command_version, command_sign, command_cert, command_trust,
 	command_pack, command_unpack, command_verify, command_install, command_uninstall,
-	command_list, command_loopback, command_show, command_open, command_pack_python, command_pack_command,
+	command_list, command_loopback, command_show, command_settings, command_open, command_pack_python, command_pack_command,
 	command_profile, command_log;
 
 /* For the front, not for people: not in the list below. */

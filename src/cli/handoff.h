@@ -33,6 +33,8 @@ enum handoff_fact {
 	HANDOFF_CWD,
 	HANDOFF_HOME,
 	HANDOFF_PACKAGE, /* its folder; "" without one */
+	HANDOFF_SIGNER,	 /* of the package; "" without one */
+	HANDOFF_WINDOW,	 /* the program that is the prompt window; "" where there can be none */
 	HANDOFF_FACTS,
 };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 const struct option_row run_option_table[] = {
-	{RUN_PROMPT, "--prompt", "P", "who asks: tty, exec:COMMAND, agent:SOCKET or never"},
+	{RUN_PROMPT, "--prompt", "P", "who asks: tty, gui, exec:COMMAND, agent:SOCKET or never"},
 	{RUN_ALLOW_READ, "--allow-read", "PATH", "let the program read PATH and all below it"},
 	{RUN_ALLOW_WRITE, "--allow-write", "PATH", "let it read and change PATH and all below"},
 	{RUN_ALLOW_LIST, "--allow-list", "PATH", "let it list the folder PATH, and nothing else"},
@@ -197,15 +197,12 @@ static int apply_proxy(const struct option_row *row, const char *value, struct r
 
 static int check_prompt(const struct option_row *row, const char *value, struct appsilo_error *err)
 {
-	static const char *const words[] = {"tty", "never", NULL};
+	static const char *const words[] = {"tty", "gui", "never", NULL};
 
 	if (is_one_of(value, words) || (strncmp(value, "exec:", 5) == 0 && value[5]) ||
 	    (strncmp(value, "agent:", 6) == 0 && value[6]))
 		return 0;
-	if (strcmp(value, "gui") == 0)
-		return bad_value(row, value, "the prompt window is not part of this build; use tty",
-				 err);
-	return bad_value(row, value, "use tty, exec:COMMAND, agent:SOCKET or never", err);
+	return bad_value(row, value, "use tty, gui, exec:COMMAND, agent:SOCKET or never", err);
 }
 
 static int apply_number(const struct option_row *row, const char *value, struct run_options *o,

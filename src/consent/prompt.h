@@ -14,12 +14,15 @@
 #define PROMPT_LINE_MAX 65536
 /* A program that does not answer for so long has not answered. */
 #define PROMPT_TIMEOUT_MS 120000
+/* A person may have left the room: only a window that hangs is meant. */
+#define PROMPT_WINDOW_TIMEOUT_MS (60 * 60 * 1000)
 
 struct prompt_question {
 	int64_t id;
 	const char *package; /* family name */
 	const char *app;     /* base name of the verified executable */
 	const char *real;    /* its path */
+	const char *signer;  /* of its package, verified; NULL: it is in none */
 	const struct consent_host_request *host; /* NULL: about a file */
 	struct consent_request request;		 /* about a file */
 	unsigned int siblings; /* earlier questions about files of the same folder */
@@ -27,6 +30,10 @@ struct prompt_question {
 	bool offer_folder;     /* a yes may be widened to the file's folder */
 	bool folder_has_git;   /* that folder is a repository, and writing was asked */
 	const char *caution;   /* consent/caution.h; NULL: none */
+	unsigned int waiting;  /* questions behind this one */
+	int waiting_fd;	       /* eventfd: there are more of them now; -EBADF: nobody tells */
+	unsigned int (*count_waiting)(void *data);
+	void *data;
 };
 
 struct prompt_answer {
@@ -61,6 +68,9 @@ struct terminal_hooks {
 /** `exec:COMMAND`. Strings and hooks are borrowed for the prompter's life. NULL: no memory. */
 struct prompter *prompter_exec_new(const char *command, prompt_spawn_fn spawn, void *data,
 				   int timeout_ms);
+/** `gui`: the prompt window, which is what @spawn starts. As prompter_exec_new(), but it is also told
+ * how many questions wait. */
+struct prompter *prompter_window_new(prompt_spawn_fn spawn, void *data, int timeout_ms);
 /** `agent:SOCKET`. */
 struct prompter *prompter_agent_new(const char *socket_path, int timeout_ms);
 /** `tty`. @tty_fd is the controlling terminal, opened non-blocking, taken over. */

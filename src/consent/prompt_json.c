@@ -40,6 +40,19 @@ static void write_host(struct json_writer *w, const struct consent_host_request 
 	jsonw_string(w, "protocol", r->protocol);
 }
 
+/* What a window shows beside the question itself. */
+static void write_context(struct json_writer *w, const struct prompt_question *q)
+{
+	jsonw_string(w, "program", q->real);
+	jsonw_string(w, "signer", q->signer);
+	jsonw_string(w, "caution", q->caution);
+	if (!q->host) {
+		jsonw_bool(w, "may_widen", q->offer_folder);
+		jsonw_bool(w, "folder_has_git", q->folder_has_git);
+	}
+	jsonw_int(w, "waiting", q->waiting);
+}
+
 int prompt_json_write(const struct prompt_question *q, char *buffer, size_t size)
 {
 	struct json_writer w;
@@ -55,6 +68,7 @@ int prompt_json_write(const struct prompt_question *q, char *buffer, size_t size
 		write_host(&w, q->host);
 	else
 		write_file(&w, &q->request);
+	write_context(&w, q);
 	jsonw_close(&w, '}');
 	return jsonw_finish(&w);
 }
@@ -109,7 +123,7 @@ static int read_host_reach(const json_t *object, struct prompt_answer *ret)
 static int read_members(const json_t *object, const struct prompt_question *q,
 			struct prompt_answer *ret)
 {
-	const json_t *version = json_object_get(object, "v"), *id = json_object_get(object, "id");
+	const json_t *version = json_object_get(object, "v"), *id = json_object_get(object, "id"), *value;
 	const char *word;
 
 	if (!json_is_integer(version) || json_integer_value(version) != 1)
@@ -121,6 +135,10 @@ static int read_members(const json_t *object, const struct prompt_question *q,
 	if (!read_word(object, "scope", &word) ||
 	    (word && words_read_scope(word, &ret->scope) < 0))
 		return bad(ret, "\"scope\" must be \"once\", \"session\" or \"always\"");
+	value = json_object_get(object, "all");
+	if (value && (!json_is_boolean(value) || (json_is_true(value) && ret->verdict != CONSENT_DENY)))
+		return bad(ret, "\"all\" must be true or false, and goes with \"deny\"");
+	ret->deny_all = json_is_true(value);
 	return q->host ? read_host_reach(object, ret) : read_reach(object, ret);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `exec:` and `agent:` prompters: the same lines, over pipes or a socket. An answer must be
+ * `exec:`, `gui` and `agent:` prompters: the same lines, over pipes or a socket. An answer must be
  * the next whole line after its question; bytes that were there before belong to nobody
  * and are thrown away, so that nothing can be answered in advance.
  */
@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -31,6 +32,7 @@ struct line_prompter {
 	int in_fd, out_fd; /* owned; the same for a socket; -EBADF while not started */
 	pid_t pid;
 	int starts;
+	bool follows; /* it reads lines that say how many questions wait */
 	char *line; /* owned, PROMPT_LINE_MAX */
 };
 
@@ -162,27 +164,37 @@ static int make_ready(struct line_prompter *p)
 	return start(p);
 }
 
-/* Returns 0 when @fd is ready; -ETIMEDOUT; -ECANCELED; -errno. */
-static int wait_for(int fd, short events, int cancel_fd, int64_t deadline)
+struct patience {
+	int cancel_fd;
+	int waiting_fd; /* negative: not watched */
+	int64_t deadline;
+};
+
+/* Returns 0 when @fd is ready; 1 when the other questions have become more; -ETIMEDOUT;
+ * -ECANCELED; -errno. */
+static int wait_for(int fd, short events, const struct patience *patience)
 {
 	for (;;) {
-		struct pollfd fds[2] = {{.fd = fd, .events = events},
-					{.fd = cancel_fd, .events = POLLIN}};
-		int64_t left = deadline - clock_monotonic_ms();
+		struct pollfd fds[3] = {{.fd = fd, .events = events},
+					{.fd = patience->cancel_fd, .events = POLLIN},
+					{.fd = patience->waiting_fd, .events = POLLIN}};
+		int64_t left = patience->deadline - clock_monotonic_ms();
 
 		if (left <= 0)
 			return -ETIMEDOUT;
-		if (poll(fds, 2, (int)left) < 0 && errno != EINTR)
+		if (poll(fds, 3, (int)left) < 0 && errno != EINTR)
 			return -errno;
 		if (fds[1].revents)
 			return -ECANCELED;
 		if (fds[0].revents)
 			return 0;
+		if (fds[2].revents)
+			return 1;
 	}
 }
 
 /* It may never read, and what it was asked before may still fill the pipe. */
-static int write_line(struct line_prompter *p, size_t size, int cancel_fd, int64_t deadline)
+static int write_line(struct line_prompter *p, size_t size, const struct patience *patience)
 {
 	size_t done = 0;
 	int r = 0;
@@ -193,26 +205,44 @@ static int write_line(struct line_prompter *p, size_t size, int cancel_fd, int64
 		if (n > 0)
 			done += (size_t)n;
 		else if (errno == EAGAIN || errno == EINTR)
-			r = wait_for(p->out_fd, POLLOUT, cancel_fd, deadline);
+			r = wait_for(p->out_fd, POLLOUT, patience);
 		else
 			r = -errno;
 	}
 	return r;
 }
 
+/* Only a hint in the window: when its pipe is full, the next one will do. */
+static void tell_waiting(struct line_prompter *p, const struct prompt_question *q)
+{
+	char line[96];
+	eventfd_t news;
+	int n;
+
+	(void)eventfd_read(q->waiting_fd, &news);
+	n = snprintf(line, sizeof(line), "{\"v\":1,\"id\":%lld,\"waiting\":%u}\n", (long long)q->id,
+		     q->count_waiting(q->data));
+	(void)!write(p->out_fd, line, (size_t)n);
+}
+
 /* Read up to the newline. Returns the length; -ETIMEDOUT, -ECANCELED, -EPIPE, -EMSGSIZE,
  * -EOVERFLOW. */
-static int read_line(struct line_prompter *p, int cancel_fd, int64_t deadline)
+static int read_line(struct line_prompter *p, const struct prompt_question *q,
+		     const struct patience *patience)
 {
 	size_t used = 0;
 
 	for (;;) {
-		int r = wait_for(p->in_fd, POLLIN, cancel_fd, deadline);
+		int r = wait_for(p->in_fd, POLLIN, patience);
 		const char *end;
 		ssize_t n;
 
 		if (r < 0)
 			return r;
+		if (r > 0) {
+			tell_waiting(p, q);
+			continue;
+		}
 		n = read(p->in_fd, p->line + used, PROMPT_LINE_MAX - used);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
@@ -250,12 +280,13 @@ static const char *explain(int code)
 /* Returns the length of the answer; -errno. */
 static int put_question(struct line_prompter *p, const struct prompt_question *question, int cancel_fd)
 {
-	int64_t deadline = clock_monotonic_ms() + p->timeout_ms;
+	struct patience patience = {cancel_fd, -EBADF, clock_monotonic_ms() + p->timeout_ms};
 	int r = prompt_json_write(question, p->line, PROMPT_LINE_MAX);
 
 	if (r >= 0)
-		r = write_line(p, (size_t)r, cancel_fd, deadline);
-	return r < 0 ? r : read_line(p, cancel_fd, deadline);
+		r = write_line(p, (size_t)r, &patience);
+	patience.waiting_fd = p->follows ? question->waiting_fd : -EBADF;
+	return r < 0 ? r : read_line(p, question, &patience);
 }
 
 static void ask(struct prompter *base, const struct prompt_question *question, int cancel_fd,
@@ -321,6 +352,15 @@ struct prompter *prompter_exec_new(const char *command, prompt_spawn_fn spawn, v
 				   int timeout_ms)
 {
 	return make(command, spawn, data, timeout_ms);
+}
+
+struct prompter *prompter_window_new(prompt_spawn_fn spawn, void *data, int timeout_ms)
+{
+	struct prompter *p = make("appsilo-ui", spawn, data, timeout_ms);
+
+	if (p)
+		((struct line_prompter *)p)->follows = true;
+	return p;
 }
 
 struct prompter *prompter_agent_new(const char *socket_path, int timeout_ms)

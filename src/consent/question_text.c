@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consent/question_text.h"
 
-#include "base/fd.h"
 #include "base/path.h"
 #include "base/text.h"
-#include <fcntl.h>
+#include "consent/question_words.h"
 #include <limits.h>
 #include <string.h>
 
 /* Where two columns of choices fit. */
 #define WIDE_COLUMNS 66
-#define COMMAND_MAX 160
-#define ALIAS_OPTION "--alias=" /* in the first line of an alias file */
 
 /*
  * Undo what the app may have done to the terminal: a half sequence (CAN, ST), VT52 mode,
@@ -58,126 +55,33 @@ static struct style pick_style(void)
 	return s;
 }
 
-static const char *operation_words(const struct consent_request *r)
-{
-	static const struct {
-		const char *operation, *words;
-	} table[] = {
-		{"list", "list this folder and read what is in it"},
-		{"execute", "run this program"},
-		{"create", "create this file"},
-		{"truncate", "empty and rewrite this file"},
-		{"rename", "rename or replace this"},
-		{"unlink", "delete this file"},
-		{"rmdir", "delete this folder"},
-		{"mkdir", "create this folder"},
-		{"mknod", "create this file"},
-		{"link", "give this file a second name"},
-		{"symlink", "create this link"},
-		{"chmod", "change the permissions of this"},
-		{"chown", "change the owner of this"},
-		{"utimens", "change the times of this"},
-		{"setxattr", "change the attributes of this"},
-		{"removexattr", "change the attributes of this"},
-		{"start", "start in this folder and read what is in it"},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		if (strcmp(r->operation, table[i].operation) == 0)
-			return table[i].words;
-	if (r->access == CONSENT_WRITE)
-		return r->exists ? "change this file" : "create this file";
-	return "read this file";
-}
-
-static const char *host_words(const struct consent_host_request *r)
-{
-	return !r->address			  ? "look up and reach this host"
-	       : strcmp(r->protocol, "icmp") == 0 ? "ping this host"
-						  : "reach this host";
-}
-
-/* As text_escape(), and spaces that could push what follows to a line of its own, where it
- * might look like ours, are visible too. Still one to one: a backslash is doubled. */
-static int escape_visible(const char *bytes, size_t length, char *ret, size_t size)
-{
-	char escaped[4 * PATH_MAX];
-	size_t used = 0;
-	int r = text_escape(bytes, length, escaped, sizeof(escaped));
-
-	for (const char *p = escaped; r == 0 && *p; p++) {
-		bool hidden = *p == ' ' && (p == escaped || p[-1] == ' ' || p[1] == ' ' || !p[1]);
-
-		if (used + 5 > size)
-			return -ENAMETOOLONG;
-		if (hidden)
-			memcpy(ret + used, "\\x20", 4);
-		else
-			ret[used] = *p;
-		used += hidden ? 4 : 1;
-	}
-	ret[used] = '\0';
-	return r;
-}
-
 /* Folder dimmed, name bold. */
 static int write_path(FILE *f, const struct style *s, const char *path)
 {
 	char folder[4 * PATH_MAX], name[4 * PATH_MAX];
 	const char *base = path_base(path);
-	int r = escape_visible(path, (size_t)(base - path), folder, sizeof(folder));
+	int r = question_escape(path, (size_t)(base - path), folder, sizeof(folder));
 
 	if (r == 0)
-		r = escape_visible(base, strlen(base), name, sizeof(name));
+		r = question_escape(base, strlen(base), name, sizeof(name));
 	if (r == 0)
 		fprintf(f, "    %s%s%s%s%s%s\n", s->faint, folder, s->off, s->strong, name, s->off);
 	return r;
 }
 
-/* Before the program starts its words are those of appsilo, and of an alias the kernel's: what
- * was typed begins with the third. */
-static char *skip_alias(char *words, ssize_t *n)
-{
-	char *second = memchr(words, '\0', *n > 0 ? (size_t)*n : 0), *third;
-	ssize_t left = second ? *n - (++second - words) : 0;
-
-	if (left < (ssize_t)strlen(ALIAS_OPTION) ||
-	    memcmp(second, ALIAS_OPTION, strlen(ALIAS_OPTION)) != 0)
-		return words;
-	third = memchr(second, '\0', (size_t)left);
-	if (!third)
-		return words;
-	*n -= ++third - words;
-	return third;
-}
-
-/* The program's own words: only a hint, it can change them. */
 static void write_command(FILE *f, const struct style *s, pid_t pid)
 {
-	char path[48], words[2 * PATH_MAX], shown[4 * (COMMAND_MAX + 1)], *raw;
-	ssize_t n;
-	int fd;
+	char shown[QUESTION_COMMAND_MAX];
 
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, words, sizeof(words));
-	close_keep_errno(fd);
-	while (n > 0 && words[n - 1] == '\0')
-		n--;
-	raw = skip_alias(words, &n);
-	for (ssize_t i = 0; i < n; i++)
-		if (raw[i] == '\0')
-			raw[i] = ' ';
-	if (n > 0 && escape_visible(raw, (size_t)(n > COMMAND_MAX ? COMMAND_MAX : n), shown,
-				    sizeof(shown)) == 0)
-		fprintf(f, "    %s%s%s%s\n", s->faint, shown, n > COMMAND_MAX ? " ..." : "", s->off);
+	if (question_command(pid, shown, sizeof(shown)) == 0)
+		fprintf(f, "    %s%s%s\n", s->faint, shown, s->off);
 }
 
 /* A host is letters, digits, dots and colons; it is escaped all the same. */
 static int write_host(FILE *f, const struct style *s, const struct consent_host_request *r)
 {
 	char host[1024], port[16] = "";
-	int n = escape_visible(r->host, strlen(r->host), host, sizeof(host));
+	int n = question_escape(r->host, strlen(r->host), host, sizeof(host));
 
 	if (n < 0)
 		return n;
@@ -241,10 +145,10 @@ static int write_question(FILE *f, const struct prompt_question *q, unsigned int
 		fputs(plain_terminal, f);
 	fprintf(f, "\n%s%s appsilo %s%s %s%s%s wants to %s:\n", s.head, s.rule, s.rule, s.off, s.strong,
 		text_show(q->app, app, sizeof(app)), s.off,
-		q->host ? host_words(q->host) : operation_words(&q->request));
+		q->host ? question_host_operation(q->host) : question_operation(&q->request));
 	r = q->host ? write_host(f, &s, q->host) : write_path(f, &s, q->request.path);
 	if (r == 0)
-		r = escape_visible(q->real, strlen(q->real), real, sizeof(real));
+		r = question_escape(q->real, strlen(q->real), real, sizeof(real));
 	if (r < 0)
 		return r;
 	fprintf(f, "    %sprogram %s (%s)", s.faint, real, q->package);

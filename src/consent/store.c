@@ -430,18 +430,12 @@ static void forget_levels(struct consent_store *store)
 	store->levels_version = -1;
 }
 
-static int put(struct consent_store *store, const struct consent_rule *rule,
-	       struct appsilo_error *err)
+int store_insert(struct consent_store *store, const struct consent_rule *rule)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = store->statements[QUERY_PUT];
 	int r;
 
-	store_hold(store);
-	r = store_ensure_open(store, true);
-	if (r < 0)
-		return store_tell(store, r, "open", err);
 	forget_levels(store);
-	s = store->statements[QUERY_PUT];
 	store_bind_text(s, 1, rule->family);
 	bind_bytes(s, 2, rule->path);
 	store_bind_text(s, 3, words_target(rule->target));
@@ -451,6 +445,19 @@ static int put(struct consent_store *store, const struct consent_rule *rule,
 	sqlite3_bind_int64(s, 7, rule->time_ms);
 	r = store_code(sqlite3_step(s));
 	sqlite3_reset(s);
+	return r;
+}
+
+static int put(struct consent_store *store, const struct consent_rule *rule,
+	       struct appsilo_error *err)
+{
+	int r;
+
+	store_hold(store);
+	r = store_ensure_open(store, true);
+	if (r < 0)
+		return store_tell(store, r, "open", err);
+	r = store_insert(store, rule);
 	if (r < 0)
 		return store_tell(store, r, "write", err);
 	store_announce(store);

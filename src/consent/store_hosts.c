@@ -17,7 +17,7 @@ static const char schema[] =
 	"PRAGMA user_version = 2;";
 
 /* Does the store have the table? Another process may make it at any time. Returns 1; 0; -errno. */
-static int has_table(struct consent_store *store)
+int store_has_hosts(struct consent_store *store)
 {
 	int64_t version = 0;
 	int r = store_read_number(store->db, "PRAGMA user_version", &version);
@@ -30,14 +30,14 @@ static int has_table(struct consent_store *store)
 /* In the transaction that puts the first rule. */
 static int make_table(struct consent_store *store)
 {
-	int r = has_table(store);
+	int r = store_has_hosts(store);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
 	return store_code(sqlite3_exec(store->db, schema, NULL, NULL, NULL));
 }
 
-static int insert(struct consent_store *store, const struct consent_host_rule *rule)
+int store_insert_host(struct consent_store *store, const struct consent_host_rule *rule)
 {
 	static const char sql[] =
 		"INSERT INTO hosts (family, host, verdict, source, time_ms)"
@@ -72,7 +72,7 @@ static int put(struct consent_store *store, const struct consent_host_rule *rule
 		return store_tell(store, r, "write", err);
 	r = make_table(store);
 	if (r == 0)
-		r = insert(store, rule);
+		r = store_insert_host(store, rule);
 	r = store_end_change(store, r);
 	if (r < 0)
 		return store_tell(store, r, "write", err);
@@ -150,7 +150,7 @@ int consent_store_each_host(struct consent_store *store, const char *family, con
 	if (r == 0 && !store->db)
 		return 0;
 	if (r == 0)
-		r = has_table(store);
+		r = store_has_hosts(store);
 	if (r > 0)
 		r = each(store, family, visit, data);
 	return r < 0 ? store_tell(store, r, "read", err) : r;
@@ -162,7 +162,7 @@ int store_delete_hosts(struct consent_store *store, const char *family, const ch
 	static const char sql[] = "DELETE FROM hosts WHERE (?1 IS NULL OR family = ?1) AND"
 				  " (?2 IS NULL OR host = ?2)";
 	sqlite3_stmt *s = NULL;
-	int r = has_table(store);
+	int r = store_has_hosts(store);
 
 	if (r <= 0)
 		return r;

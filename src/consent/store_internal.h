@@ -7,6 +7,7 @@
 #include "consent/levels.h"
 #include "consent/store.h"
 #include "consent/store_error.h"
+#include "consent/store_hosts.h"
 #include "consent/wal_header.h"
 #include <limits.h>
 #include <pthread.h>
@@ -69,6 +70,15 @@ int store_begin_change(struct consent_store *store) must_check;
 /** Make it hold when @r, of its steps, is 0, else take all of it back. Returns @r, or why it does not
  * hold. */
 int store_end_change(struct consent_store *store, int r) must_check;
+
+/** Write @rule, in the caller's transaction if there is one. Under the lock. Returns 0; -errno. */
+int store_insert(struct consent_store *store, const struct consent_rule *rule) must_check;
+
+/** Is there a table of hosts? Under the lock. Returns 1; 0; -errno. */
+int store_has_hosts(struct consent_store *store) must_check;
+
+/** As store_insert(), where there is a table of hosts. */
+int store_insert_host(struct consent_store *store, const struct consent_host_rule *rule) must_check;
 
 /** Carry out @statement, which deletes, when @r, of preparing it, is 0. Finalizes it. Returns 0; -errno. */
 int store_delete(struct consent_store *store, sqlite3_stmt *statement, int r, int *ret_count) must_check;

@@ -13,6 +13,9 @@
 static struct consent_host_request host = {"example.org", "1.1.1.1", 443, "tcp", 12};
 static const struct consent_host_request lookup = {"example.org", NULL, 0, "dns", 12};
 
+/* What a window shows beside the question. */
+#define CONTEXT "\"program\":\"/usr/bin/a\",\"signer\":null,\"caution\":null,\"waiting\":0}\n"
+
 static struct prompt_question question(const struct consent_host_request *about)
 {
 	return (struct prompt_question){.id = 7, .package = "A_x", .app = "a", .real = "/usr/bin/a",
@@ -32,9 +35,9 @@ static void questions_name_host_port_and_protocol(void **state)
 {
 	(void)state;
 	written(&host, "{\"v\":1,\"id\":7,\"package\":\"A_x\",\"app\":\"a\",\"pid\":12,\"kind\":\"network\","
-		       "\"host\":\"example.org\",\"address\":\"1.1.1.1\",\"port\":443,\"protocol\":\"tcp\"}\n");
+		       "\"host\":\"example.org\",\"address\":\"1.1.1.1\",\"port\":443,\"protocol\":\"tcp\"," CONTEXT);
 	written(&lookup, "{\"v\":1,\"id\":7,\"package\":\"A_x\",\"app\":\"a\",\"pid\":12,\"kind\":\"network\","
-			 "\"host\":\"example.org\",\"address\":null,\"port\":null,\"protocol\":\"dns\"}\n");
+			 "\"host\":\"example.org\",\"address\":null,\"port\":null,\"protocol\":\"dns\"," CONTEXT);
 }
 
 static int answer(const char *more, struct prompt_answer *ret)
