@@ -219,15 +219,13 @@ size_t stream_take(struct stream *s, char *ret, size_t max, bool *ret_finished)
 	return n;
 }
 
-bool stream_control_frame(struct stream *s, enum frames_opcode opcode, const void *payload, size_t size)
+void stream_control_frame(struct stream *s, enum frames_opcode opcode, const void *payload, size_t size)
 {
-	bool room;
-
 	pthread_mutex_lock(&s->lock);
-	room = s->size - s->sent < STREAM_BUFFER_BYTES && append_frame(s, opcode, payload, size);
+	if (s->size - s->sent < STREAM_BUFFER_BYTES && !append_frame(s, opcode, payload, size))
+		s->finished = true;
 	wake_connection(s);
 	pthread_mutex_unlock(&s->lock);
-	return room;
 }
 
 void stream_close(struct stream *s, unsigned int code, const char *why)

@@ -38,8 +38,8 @@ void stream_abandon(struct stream *s);
 int stream_take_fd(const struct stream *s);
 /** At most @max bytes. Returns 0 with *ret_finished when nothing more will come. */
 size_t stream_take(struct stream *s, char *ret, size_t max, bool *ret_finished);
-/** A frame of control between the events; false: too much waits already. */
-bool stream_control_frame(struct stream *s, enum frames_opcode opcode, const void *payload, size_t size);
+/** A frame of control between the events, unless too much waits already. */
+void stream_control_frame(struct stream *s, enum frames_opcode opcode, const void *payload, size_t size);
 /** The last frame; later events are dropped, a job that is not done is cancelled. */
 void stream_close(struct stream *s, unsigned int code, const char *why);
 

@@ -34,7 +34,7 @@ struct websocket {
 	size_t out_size, out_sent;
 	bool submitted; /* the request came */
 	bool closing;	/* the last frame is on its way */
-	bool answered;	/* and the client's was there before */
+	bool answered;	/* the client's came first */
 	bool all_sent;
 };
 
@@ -231,7 +231,7 @@ static void take_event(struct websocket *w, enum frames_event event)
 		return;
 	case FRAMES_PINGED:
 		/* Of many pings, not each has to be answered. */
-		(void)stream_control_frame(w->stream, FRAMES_PONG, w->frames.control, w->frames.control_size);
+		stream_control_frame(w->stream, FRAMES_PONG, w->frames.control, w->frames.control_size);
 		return;
 	case FRAMES_CLOSED:
 		w->answered = true;
