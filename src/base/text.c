@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 struct range {
 	uint32_t first, last;
@@ -62,6 +63,27 @@ bool text_is_utf8(const char *bytes, size_t length)
 			return false;
 	}
 	return true;
+}
+
+bool text_is_one_of(const char *word, const char *const *words)
+{
+	for (; *words; words++)
+		if (strcmp(word, *words) == 0)
+			return true;
+	return false;
+}
+
+const char *text_time(int64_t time_ms, char ret[TEXT_TIME_SIZE])
+{
+	time_t seconds = (time_t)(time_ms / 1000);
+	struct tm parts;
+
+	if (time_ms < 0 || !gmtime_r(&seconds, &parts) || parts.tm_year >= 8100)
+		return strcpy(ret, "?");
+	/* Not strftime(), which reads the time zone. */
+	snprintf(ret, TEXT_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d", parts.tm_year + 1900, parts.tm_mon + 1,
+		 parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+	return ret;
 }
 
 int text_escape(const char *bytes, size_t length, char *ret, size_t size)

@@ -31,6 +31,9 @@ int text_escape(const char *bytes, size_t length, char *ret, size_t size) must_c
 /** Whether all @length bytes are UTF-8 as text_decode() has it, without a NUL. */
 bool text_is_utf8(const char *bytes, size_t length);
 
+/** Is @word among @words, which end with NULL? */
+bool text_is_one_of(const char *word, const char *const *words);
+
 /** Edit distance of two words, for "did you mean"; large for words of 64 bytes and more. */
 size_t text_distance(const char *a, const char *b);
 
@@ -40,6 +43,12 @@ size_t text_distance(const char *a, const char *b);
  * Returns 0; -EINVAL when nothing is shown like that; -ENAMETOOLONG.
  */
 int text_unescape(const char *shown, char *ret, size_t size) must_check;
+
+/** Room for text_time(). */
+#define TEXT_TIME_SIZE 80
+
+/** A realtime in milliseconds as 2026-11-26T08:29:43, UTC; "?" when it is none that has four digits of a year. */
+const char *text_time(int64_t time_ms, char ret[TEXT_TIME_SIZE]);
 
 /** As text_escape() for a string; on overflow the result is "(name too long to show)". */
 const char *text_show(const char *string, char *buffer, size_t size);

@@ -9,7 +9,6 @@
 #include "consent/store_hosts.h"
 #include "consent/words.h"
 #include <string.h>
-#include <time.h>
 
 enum {
 	OPT_FAMILY,
@@ -60,18 +59,15 @@ static int take(void *data, const struct option_row *row, const char *value)
 	return l->family && l->all ? -EINVAL : 0;
 }
 
-static void iso_time(int64_t time_ms, char ret[32])
+static void iso_time(int64_t time_ms, char ret[TEXT_TIME_SIZE])
 {
-	time_t seconds = (time_t)(time_ms / 1000);
-	struct tm parts;
-
-	gmtime_r(&seconds, &parts);
-	strftime(ret, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
+	(void)text_time(time_ms, ret);
+	strcat(ret, "Z");
 }
 
 static int print_json(struct listing *l, const struct consent_rule *rule)
 {
-	char line[8 * PATH_MAX], time_text[32];
+	char line[8 * PATH_MAX], time_text[TEXT_TIME_SIZE];
 	struct json_writer w;
 
 	iso_time(rule->time_ms, time_text);
@@ -103,7 +99,7 @@ static bool is_wanted(const char *wanted, const char *word)
 static int print_rule(void *data, const struct consent_rule *rule)
 {
 	struct listing *l = data;
-	char shown[4 * PATH_MAX], time_text[32];
+	char shown[4 * PATH_MAX], time_text[TEXT_TIME_SIZE];
 	int r = 0;
 
 	if ((l->path && !path_is_under(rule->path, l->path)) ||
@@ -129,7 +125,7 @@ static int print_rule(void *data, const struct consent_rule *rule)
 
 static int print_host_json(struct listing *l, const struct consent_host_rule *rule)
 {
-	char line[2048], time_text[32];
+	char line[2048], time_text[TEXT_TIME_SIZE];
 	struct json_writer w;
 	int n;
 
@@ -155,7 +151,7 @@ static int print_host_json(struct listing *l, const struct consent_host_rule *ru
 static int print_host(void *data, const struct consent_host_rule *rule)
 {
 	struct listing *l = data;
-	char time_text[32];
+	char time_text[TEXT_TIME_SIZE];
 	int r = 0;
 
 	if (!is_wanted(l->decision, words_verdict(rule->verdict)))

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "cli/record_line.h"
 #include <string.h>
-#include <time.h>
 
 static bool is_word(const json_t *object, const char *key, const char *wanted)
 {
@@ -36,13 +35,9 @@ static long long number(const json_t *object, const char *key)
 static void put_time(const json_t *object, FILE *out)
 {
 	long long ms = number(object, "time_ms");
-	time_t seconds = (time_t)(ms / 1000);
-	char text[32] = "?";
-	struct tm parts;
+	char text[TEXT_TIME_SIZE];
 
-	if (ms >= 0 && gmtime_r(&seconds, &parts) && parts.tm_year < 8100)
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-	fprintf(out, "%s.%03lldZ", text, ms >= 0 ? ms % 1000 : 0);
+	fprintf(out, "%s.%03lldZ", text_time(ms, text), ms >= 0 ? ms % 1000 : 0);
 }
 
 static void put_word(const struct record_line *r, const char *key, FILE *out)

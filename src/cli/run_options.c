@@ -130,14 +130,6 @@ static int bad_value(const struct option_row *row, const char *value, const char
 			 text_show(value, shown, sizeof(shown)), hint);
 }
 
-static bool is_one_of(const char *value, const char *const *words)
-{
-	for (; *words; words++)
-		if (strcmp(value, *words) == 0)
-			return true;
-	return false;
-}
-
 static int apply_host(const struct option_row *row, const char *value, struct run_options *o,
 		      struct appsilo_error *err)
 {
@@ -199,7 +191,7 @@ static int check_prompt(const struct option_row *row, const char *value, struct 
 {
 	static const char *const words[] = {"tty", "gui", "never", NULL};
 
-	if (is_one_of(value, words) || (strncmp(value, "exec:", 5) == 0 && value[5]) ||
+	if (text_is_one_of(value, words) || (strncmp(value, "exec:", 5) == 0 && value[5]) ||
 	    (strncmp(value, "agent:", 6) == 0 && value[6]))
 		return 0;
 	return bad_value(row, value, "use tty, gui, exec:COMMAND, agent:SOCKET or never", err);
@@ -286,7 +278,7 @@ static int apply(const struct option_row *row, const char *value, struct run_opt
 		return append(o->pass_env, &o->n_pass_env, row, value, err);
 	case RUN_METADATA:
 		o->metadata_hidden = strcmp(value, "hidden") == 0;
-		return is_one_of(value, metadata) ? 0
+		return text_is_one_of(value, metadata) ? 0
 						  : bad_value(row, value, "use masked or hidden",
 							      err);
 	case RUN_RESULT:
@@ -297,7 +289,7 @@ static int apply(const struct option_row *row, const char *value, struct run_opt
 		return 0;
 	case RUN_PROFILE:
 		o->profile = value;
-		return is_one_of(value, profile) ? 0 : bad_value(row, value, "use deny or allow", err);
+		return text_is_one_of(value, profile) ? 0 : bad_value(row, value, "use deny or allow", err);
 	case RUN_PACKAGE:
 		o->package = value;
 		return 0;

@@ -92,13 +92,9 @@ static void put_number(struct writer *w, int64_t number)
 
 static void put_time(struct writer *w, int64_t time_ms)
 {
-	time_t seconds = (time_t)(time_ms / 1000);
-	char text[40], whole[48];
-	struct tm parts;
+	char text[TEXT_TIME_SIZE], whole[TEXT_TIME_SIZE + 16];
 
-	gmtime_r(&seconds, &parts);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-	snprintf(whole, sizeof(whole), "%s.%03dZ", text, (int)(time_ms % 1000));
+	snprintf(whole, sizeof(whole), "%s.%03dZ", text_time(time_ms, text), (int)(time_ms % 1000));
 	put_plain(w, whole);
 }
 

@@ -124,14 +124,6 @@ json_t *elicit_params(const json_t *question, const char *home)
 			 "properties", properties, "required", "decision");
 }
 
-static bool is_one_of(const char *word, const char *const *words)
-{
-	for (; *words; words++)
-		if (strcmp(word, *words) == 0)
-			return true;
-	return false;
-}
-
 /* A member that is missing keeps the default; one that was not offered makes all of it void. */
 static bool take_word(const json_t *content, const char *key, const char *const *words, const char **ret)
 {
@@ -140,7 +132,7 @@ static bool take_word(const json_t *content, const char *key, const char *const 
 	if (!value)
 		return true;
 	*ret = json_string_value(value);
-	return *ret && is_one_of(*ret, words);
+	return *ret && text_is_one_of(*ret, words);
 }
 
 static bool take_answer(const json_t *question, const json_t *result, const char *home, const char **decision,

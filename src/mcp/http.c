@@ -41,11 +41,6 @@ static struct mcp_http *of(const struct exchange *x)
 	return (struct mcp_http *)x->server;
 }
 
-static const char *header(const struct exchange *x, const char *name)
-{
-	return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
-}
-
 static struct mcp_session *take_row(struct row *row)
 {
 	struct mcp_session *session = TAKE_PTR(row->session);
@@ -88,7 +83,7 @@ static void expire(struct mcp_http *h)
 /* Under the lock. Another tenant's session is none. */
 static struct row *find_row(struct exchange *x)
 {
-	const char *id = header(x, "Mcp-Session-Id");
+	const char *id = exchange_header(x, "Mcp-Session-Id");
 
 	for (size_t i = 0; id && i < SESSIONS_MAX; i++) {
 		struct row *row = &of(x)->rows[i];
@@ -114,7 +109,7 @@ static struct mcp_session *find_session(struct exchange *x)
 	pthread_mutex_unlock(&of(x)->lock);
 	if (session)
 		return session;
-	if (!header(x, "Mcp-Session-Id"))
+	if (!exchange_header(x, "Mcp-Session-Id"))
 		exchange_fail(x, 400, "no-session", "Mcp-Session-Id is missing; initialize gives one");
 	else
 		exchange_fail(x, 404, "not-found", "there is no such session; initialize again");
@@ -188,7 +183,7 @@ static void answer_with_events(struct exchange *x, struct mcp_call *call)
 
 static bool check_headers(struct exchange *x)
 {
-	const char *version = header(x, "MCP-Protocol-Version"), *accept = header(x, "Accept");
+	const char *version = exchange_header(x, "MCP-Protocol-Version"), *accept = exchange_header(x, "Accept");
 
 	if (version && !rpc_is_version(version)) {
 		exchange_fail(x, 400, "wrong-version", "MCP-Protocol-Version must be " MCP_VERSION
@@ -241,7 +236,7 @@ static void route_post(struct exchange *x)
 		exchange_json(x, 400, error);
 		return;
 	}
-	is_new = is_initialize(message) && !header(x, "Mcp-Session-Id");
+	is_new = is_initialize(message) && !exchange_header(x, "Mcp-Session-Id");
 	session = is_new ? mcp_session_new(of(x)->mcp) : find_session(x);
 	if (session)
 		take_message(x, session, message, is_new);

@@ -29,14 +29,6 @@ static bool ends_with(const char *name, const char *end)
 	return n >= m && strcmp(name + n - m, end) == 0;
 }
 
-static bool is_one_of(const char *name, const char *const *names)
-{
-	for (; *names; names++)
-		if (strcmp(name, *names) == 0)
-			return true;
-	return false;
-}
-
 /* Nobody's modules: what a compiler or a linker left, and what is only for development. */
 static bool is_left_over(const char *name, bool folder)
 {
@@ -57,7 +49,7 @@ static bool stdlib_wanted(void *data, const char *name, bool folder)
 	if (is_left_over(name, folder))
 		return false;
 	if (folder)
-		return !is_one_of(name, folders) && strncmp(name, "config-", 7) != 0;
+		return !text_is_one_of(name, folders) && strncmp(name, "config-", 7) != 0;
 	for (const char *const *m = modules; *m; m++)
 		if (strncmp(name, *m, strlen(*m)) == 0 && ends_with(name, ".so"))
 			return false;

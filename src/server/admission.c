@@ -8,11 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *header(const struct exchange *x, const char *name)
-{
-	return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
-}
-
 /* The host of a Host header, without the port. */
 static void host_name(const char *value, char ret[256])
 {
@@ -36,7 +31,7 @@ static bool is_literal(const char *host)
  * who needs no token: only names that cannot lead anywhere else count. */
 static bool is_host_ours(const struct exchange *x)
 {
-	const char *value = header(x, "Host");
+	const char *value = exchange_header(x, "Host");
 	char host[256];
 
 	if (!x->server->tenants.open)
@@ -50,7 +45,7 @@ static bool is_host_ours(const struct exchange *x)
 /* Pages of other origins may not even try, unless one is named with --cors-origin. */
 static bool is_origin_ours(const struct exchange *x)
 {
-	const char *origin = header(x, "Origin"), *host = header(x, "Host"), *scheme_end;
+	const char *origin = exchange_header(x, "Origin"), *host = exchange_header(x, "Host"), *scheme_end;
 
 	if (!origin)
 		return true;
@@ -78,7 +73,7 @@ static void answer_preflight(struct exchange *x)
 static bool is_preflight(const struct exchange *x)
 {
 	return x->server->options.cors_origin && strcmp(x->method, "OPTIONS") == 0 &&
-	       header(x, "Origin") && header(x, "Access-Control-Request-Method");
+	       exchange_header(x, "Origin") && exchange_header(x, "Access-Control-Request-Method");
 }
 
 static int find_route(struct exchange *x)
@@ -105,7 +100,7 @@ static int check_body(struct exchange *x, unsigned long long announced)
 		return api_error_set(&x->error, 413, "too-large", "the body is larger than %llu bytes",
 				     (unsigned long long)most);
 	/* A form of another page cannot send this type without asking first. */
-	if (x->route->flags & ROUTE_BODY && !is_json(header(x, "Content-Type")))
+	if (x->route->flags & ROUTE_BODY && !is_json(exchange_header(x, "Content-Type")))
 		return api_error_set(&x->error, 415, "unsupported-type",
 				     "Content-Type must be application/json");
 	return 0;
@@ -113,7 +108,7 @@ static int check_body(struct exchange *x, unsigned long long announced)
 
 static struct tenant *find_tenant(struct exchange *x)
 {
-	const char *given = header(x, "Authorization");
+	const char *given = exchange_header(x, "Authorization");
 	char credentials[HANDSHAKE_CREDENTIALS_MAX];
 
 	if (!given && x->route->flags & ROUTE_SOCKET && handshake_credentials(x, credentials))
@@ -138,7 +133,7 @@ static int check(struct exchange *x, unsigned long long announced)
 
 size_t admission_check(struct exchange *x)
 {
-	const char *length = header(x, "Content-Length"), *accept = header(x, "Accept");
+	const char *length = exchange_header(x, "Content-Length"), *accept = exchange_header(x, "Accept");
 	unsigned long long announced = length ? strtoull(length, NULL, 10) : 0;
 
 	x->wants_events = accept && strstr(accept, "text/event-stream");
@@ -150,7 +145,7 @@ size_t admission_check(struct exchange *x)
 
 void admission_headers(const struct exchange *x, struct MHD_Response *response)
 {
-	const char *allowed = x->server->options.cors_origin, *origin = header(x, "Origin");
+	const char *allowed = x->server->options.cors_origin, *origin = exchange_header(x, "Origin");
 
 	if (!allowed)
 		return;

@@ -3,7 +3,13 @@
 
 #include "server/routes.h"
 #include "server/stream.h"
+#include <microhttpd.h>
 #include <string.h>
+
+const char *exchange_header(const struct exchange *x, const char *name)
+{
+	return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+}
 
 void exchange_text(struct exchange *x, int status, const char *type, char *text)
 {

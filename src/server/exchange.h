@@ -46,6 +46,9 @@ struct exchange {
 
 #define TYPE_JSON "application/json"
 
+/** A header of the request; NULL: it has none. Borrowed. */
+const char *exchange_header(const struct exchange *x, const char *name);
+
 void exchange_text(struct exchange *x, int status, const char *type, char *text);
 void exchange_json(struct exchange *x, int status, json_t *object);
 void exchange_error(struct exchange *x, const struct api_error *e);

@@ -12,11 +12,6 @@
 #define ACCEPT_OF "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* section 1.3: nothing but a websocket server knows it */
 #define SHA1_BYTES 20
 
-static const char *header(const struct exchange *x, const char *name)
-{
-	return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
-}
-
 /* The next word of a list with commas: its length at *list. 0: there is none. */
 static size_t next_word(const char **list)
 {
@@ -42,14 +37,14 @@ static bool is_key(const char *key)
 
 int handshake_check(const struct exchange *x, struct api_error *e)
 {
-	const char *version = header(x, "Sec-WebSocket-Version");
+	const char *version = exchange_header(x, "Sec-WebSocket-Version");
 
-	if (strcmp(x->method, "GET") != 0 || !has_word(header(x, "Connection"), "upgrade") ||
-	    !has_word(header(x, "Upgrade"), "websocket"))
+	if (strcmp(x->method, "GET") != 0 || !has_word(exchange_header(x, "Connection"), "upgrade") ||
+	    !has_word(exchange_header(x, "Upgrade"), "websocket"))
 		return api_error_set(e, 426, "upgrade-required", "this path speaks websocket only");
 	if (!version || strcmp(version, VERSION) != 0)
 		return api_error_set(e, 426, "upgrade-required", "Sec-WebSocket-Version must be " VERSION);
-	if (!is_key(header(x, "Sec-WebSocket-Key")))
+	if (!is_key(exchange_header(x, "Sec-WebSocket-Key")))
 		return api_error_set(e, 400, "bad-request", "Sec-WebSocket-Key must be 16 bytes in base64");
 	return 0;
 }
@@ -57,7 +52,7 @@ int handshake_check(const struct exchange *x, struct api_error *e)
 bool handshake_credentials(const struct exchange *x, char ret[HANDSHAKE_CREDENTIALS_MAX])
 {
 	static const char prefix[] = "bearer.";
-	const char *list = header(x, "Sec-WebSocket-Protocol");
+	const char *list = exchange_header(x, "Sec-WebSocket-Protocol");
 
 	for (size_t n; list && (n = next_word(&list)) > 0; list += n) {
 		if (strncmp(list, prefix, strlen(prefix)) != 0)
@@ -83,14 +78,14 @@ static int make_accept(const char *key, char ret[32])
 int handshake_headers(const struct exchange *x, struct MHD_Response *response)
 {
 	char accept[32];
-	int r = make_accept(header(x, "Sec-WebSocket-Key"), accept);
+	int r = make_accept(exchange_header(x, "Sec-WebSocket-Key"), accept);
 
 	if (r < 0)
 		return r;
 	if (MHD_add_response_header(response, "Upgrade", "websocket") != MHD_YES ||
 	    MHD_add_response_header(response, "Sec-WebSocket-Accept", accept) != MHD_YES)
 		return -ENOMEM;
-	if (has_word(header(x, "Sec-WebSocket-Protocol"), HANDSHAKE_PROTOCOL) &&
+	if (has_word(exchange_header(x, "Sec-WebSocket-Protocol"), HANDSHAKE_PROTOCOL) &&
 	    MHD_add_response_header(response, "Sec-WebSocket-Protocol", HANDSHAKE_PROTOCOL) != MHD_YES)
 		return -ENOMEM;
 	return 0;

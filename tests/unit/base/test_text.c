@@ -158,6 +158,29 @@ static void json_escapes_and_reports_overflow(void **state)
 	assert_int_equal(jsonw_finish(&w), -ENOBUFS);
 }
 
+static void times_show_in_utc(void **state)
+{
+	char text[TEXT_TIME_SIZE];
+
+	(void)state;
+	assert_string_equal(text_time(0, text), "1970-01-01T00:00:00");
+	assert_string_equal(text_time(1795681783999, text), "2026-11-26T08:29:43");
+	assert_string_equal(text_time(253402300799999, text), "9999-12-31T23:59:59");
+	assert_string_equal(text_time(253402300800000, text), "?");
+	assert_string_equal(text_time(-1, text), "?");
+	assert_string_equal(text_time(INT64_MAX, text), "?");
+}
+
+static void words_are_whole(void **state)
+{
+	static const char *const words[] = {"deny", "allow", NULL};
+
+	(void)state;
+	assert_true(text_is_one_of("allow", words));
+	assert_false(text_is_one_of("allo", words));
+	assert_false(text_is_one_of("", words));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +190,8 @@ int main(void)
 		cmocka_unit_test(escape_refuses_rather_than_cuts),
 		cmocka_unit_test(paths_are_cleaned_lexically),
 		cmocka_unit_test(under_is_by_component),
+		cmocka_unit_test(times_show_in_utc),
+		cmocka_unit_test(words_are_whole),
 		cmocka_unit_test(sha256_vectors),
 		cmocka_unit_test(json_escapes_and_reports_overflow),
 	};
