@@ -346,7 +346,7 @@ MUTANTS = [
      SERVE + "test_paths_in_file_names", "user"),
     ("a client that breaks off is not noticed", "C12",
      [("src/server/run_step.c", "if (fds[POLL_CANCEL].revents || fds[POLL_CLIENT].revents)", "if (fds[POLL_CANCEL].revents)"),
-      ("src/server/stream.c", "\tif (!s->finished)\n\t\tjob_cancel(job);\n", "")], SERVE + "test_a_client_that_breaks_off", "user"),
+      ("src/server/stream.c", "\tif (!s->finished)\n\t\tjob_cancel(job);\n", "")], "test_serve_strangers.py:test_a_client_that_breaks_off", "user"),
     ("slow clients have all the time", "C12",
      [("src/server/clients.c", "(void)shutdown(one->fd, SHUT_RDWR);\n\t\tatomic_store", "atomic_store")], SERVE + "test_slow_clients", "user"),
     ("an app's connection counts as its broker's", "U5",
