@@ -316,12 +316,12 @@ class Waiting(ServeCase):
     def test_who_leaves_the_queue_costs_nothing(self):
         for _ in range(5):
             raw = self.server.socket()
-            body = b'{"code": "import time; time.sleep(8)"}'
+            body = b'{"code": "import time; time.sleep(30)"}'
             raw.sendall(b"POST /v1/run HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
             raw.close()
         start = time.monotonic()
         self.assertEqual(self.server.run("print(1)")["stdout"], "1\n")
-        self.assertLess(time.monotonic() - start, 8)
+        self.assertLess(time.monotonic() - start, 30)
 
 
 class Packages(Case):
@@ -454,6 +454,7 @@ class Service(Case):
     def test_a_killed_server_leaves_nothing(self):
         server = self.start()
         connection = server.connect()
+        self.addCleanup(connection.close)
         connection.request("POST", "/v1/run", json.dumps({"code": "import time; time.sleep(60)"}), {"Content-Type": "application/json"})
         self.wait_until(server.is_running, "it has not started")
         left = server.children()
@@ -465,7 +466,7 @@ class Service(Case):
         idle = [server.socket() for _ in range(40)]
         for raw in idle:
             raw.close()
-        self.wait_until(lambda: self.answers_health(server), "it does not come back", 15)
+        self.wait_until(lambda: self.answers_health(server), "it does not come back")
 
     def answers_health(self, server):
         try:
