@@ -17,6 +17,7 @@ RESULT = PLACE + "/result.json"
 BIN = PLACE + "/bin"
 BOTH = ("never", None)  # server mode; a prompting run
 GROUPS = "print(*{line.strip().rsplit('/', 1)[1] for line in open('/proc/self/cgroup') if 'appsilo-' in line}, flush=True)\n"
+PATIENCE = int(os.environ.get("APPSILO_SOAK_PATIENCE", "1"))  # where a start takes seconds: tools/vm.sh
 BURN = "import os, time\ndef burn(s):\n    end = time.process_time() + s\n    while time.process_time() < end: pass\n"
 
 
@@ -150,10 +151,11 @@ class Memory(Limited):
     def test_the_launcher_is_not_the_victim(self):
         """Files fill the memory, and every process of the app is smaller than the launcher."""
         for prompt in BOTH:
-            self.ended(self.limited("sh", "-c", "for i in 1 2 3 4; do (while :; do head -c 40M /dev/zero >/tmp/$i; done) & done; "
-                                    "dd if=/dev/zero of=/tmp/f bs=64K count=2000; exit 3",
-                                    options=("--memory", "24M", "--disk", "400M", "--wall-time", "20s"), prompt=prompt),
-                       3, "oom")
+            _, result = self.limited("sh", "-c", "for i in 1 2 3 4; do (while :; do head -c 40M /dev/zero >/tmp/$i; done) & done; "
+                                     "dd if=/dev/zero of=/tmp/f bs=64K count=2000; exit 3",
+                                     options=("--memory", "24M", "--disk", "400M", "--wall-time", "20s"), prompt=prompt)
+            # The shell is as good a victim as its children.
+            self.assertIn((result["reason"], result["exit_code"]), (("oom", 3), ("oom", 137)), result)
 
 
 class Pids(Limited):
@@ -232,7 +234,7 @@ class Time(Limited):
                 "    os._exit(0)\n"
                 "while True: time.sleep(10)\n")
         for prompt in BOTH:
-            app = self.start(text, options=("--wall-time", "2s"), prompt=prompt)
+            app = self.start(text, options=("--wall-time", f"{2 * PATIENCE}s"), prompt=prompt)
             self.assertEqual(app.stdout.readline(), "up\n")
             inside = descendants(app.pid)
             app.communicate(timeout=30)
@@ -370,13 +372,18 @@ class Files(Limited):
 class Figures(Limited):
     """What the run used: within a fifth, and 100 ms or 16 MiB, of what it was made to use."""
 
+    def start_ms(self):
+        """Of an interpreter that does nothing."""
+        return self.code(BURN)[1]["cpu_ms"]
+
     def near(self, value, expected, slack):
         self.assertLess(abs(value - expected), expected / 5 + slack, f"{value}, not {expected}")
 
     def test_as_time_measures_it(self):
         text = BURN + ("x = b'x' * (150 << 20)\nburn(0.4)\n"
                        "if not os.fork(): burn(0.4); os._exit(0)\nos.wait()\n")
-        subprocess.run(["/usr/bin/time", "-f", "%U %S %M", "-o", PLACE + "/time", "python3", "-c", text], check=True)
+        for _ in range(2):  # the second finds all files in memory
+            subprocess.run(["/usr/bin/time", "-f", "%U %S %M", "-o", PLACE + "/time", "python3", "-c", text], check=True)
         user, system, kib = read(PLACE + "/time").split()
         for prompt in BOTH:
             for options in ((), ("--memory", "1G")) if CGROUP else ((),):
@@ -395,9 +402,9 @@ class Figures(Limited):
         for prompt in BOTH:
             _, result = self.ended(self.code(text, prompt=prompt), 0, "exited")
             self.assertGreaterEqual(result["cpu_ms"], 300)
-            _, result = self.ended(self.code(text + "time.sleep(1000)", options=("--wall-time", "3s"), prompt=prompt),
+            _, result = self.ended(self.code(text + "time.sleep(1000)", options=("--wall-time", f"{3 * PATIENCE}s"), prompt=prompt),
                                    124, "timeout")
-            self.near(result["cpu_ms"], 620, 100)
+            self.near(result["cpu_ms"], self.start_ms() + 600, 100)
 
     @needs_cgroup
     def test_processes_that_are_not_counted_otherwise(self):
@@ -405,7 +412,7 @@ class Figures(Limited):
                        "if not os.fork(): burn(0.5); os._exit(0)\n"
                        "try: os.wait()\nexcept ChildProcessError: pass\n")
         _, result = self.ended(self.code(text, options=("--time", "20s")), 0, "exited")
-        self.near(result["cpu_ms"], 520, 100)
+        self.near(result["cpu_ms"], self.start_ms() + 500, 100)
 
 
 class Package(Limited):
@@ -446,7 +453,7 @@ class NothingIsLeft(Limited):
                 "import time; time.sleep(1000)", "print('x' * 1000000)")
         for prompt in BOTH:
             for end in ends:
-                done, _ = self.code(GROUPS + end, options=(*self.OPTIONS, "--wall-time", "3s", "--output", "10K"), prompt=prompt)
+                done, _ = self.code(GROUPS + end, options=(*self.OPTIONS, "--wall-time", f"{3 * PATIENCE}s", "--output", "10K"), prompt=prompt)
                 names = set(done.stdout.split("\n")[0].split())
                 if prompt:
                     self.assertTrue(names)
