@@ -115,6 +115,30 @@ class Threads(ServeCase):
         with self.assertRaises(appsilo.Refused):
             session.run("1")
 
+    def test_talking_in_a_session(self):
+        with self.client.session() as session:
+            session.upload("f", "kept")
+            with session.interact("print(open('f').read(), input()); open('g', 'w').close()") as talk:
+                talk.send("Ada\n")
+                self.assertEqual(talk.read_until("\n"), b"kept Ada\n")
+                self.assertTrue(talk.finish().ok)
+            self.assertIn("g", session.files())
+            with session.interact("input()"):
+                with self.assertRaises(appsilo.ServerError) as caught, session.interact("1") as second:
+                    list(second)
+                self.assertEqual(caught.exception.code, "busy")
+            self.wait_until(self.server.is_at_rest, "it goes on", 5)
+            with self.assertRaises(appsilo.Refused) as caught:
+                session.interact("1", stdin="x")
+            self.assertEqual(caught.exception.code, "bad-request")
+        with self.client.session(state=True) as session:
+            with self.assertRaises(appsilo.Refused) as caught:
+                session.interact("1")
+            self.assertEqual(caught.exception.code, "no-input")
+        with self.assertRaises(appsilo.Refused) as caught:
+            session.interact("1")
+        self.assertEqual(caught.exception.code, "not-found")
+
     def test_executor(self):
         with appsilo.Executor(self.client) as executor:
             future = executor.submit("print(7)")

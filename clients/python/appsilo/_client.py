@@ -156,6 +156,10 @@ class Session:
     def stream(self, code: Optional[str] = None, **options: Any) -> Iterator[Event]:
         return self._client._events(self._path + "/run", run_body(code, **options))
 
+    def interact(self, code: Optional[str] = None, **options: Any) -> Interaction:
+        """Not in a session with state, whose interpreter has no input."""
+        return self._client._interact(self._path + "/run/ws", run_body(code, **options))
+
     def reset(self) -> None:
         self._client._json("POST", self._path + "/reset")
 
