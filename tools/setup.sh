@@ -26,9 +26,10 @@ for group; do
 	# Large, or services that the system then starts: without them tests skip.
 	clients) packages="$packages openssh-server postgresql" ;;
 	web) packages="$packages chromium nginx-light podman uidmap" ;;
+	vm) packages="$packages qemu-system-x86 busybox-static cpio e2fsprogs dbus-user-session libpam-systemd" ;;
 	fuzz) packages="$packages clang libclang-rt-14-dev" ;;
 	*)
-		echo "setup: there is no group $group; use bench, clients, fuzz or web" >&2
+		echo "setup: there is no group $group; use bench, clients, fuzz, vm or web" >&2
 		exit 2
 		;;
 	esac

@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Run tests on another kernel, with control groups of version 2, in a virtual machine: Debian's
-# kernel, this system's files (read-only; changes go to a disk that is forgotten), its systemd with a manager of
-# the test user's own. By hand: without /dev/kvm it is slow.
+# Run tests on another kernel, with control groups of version 2, in a virtual machine (x86-64):
+# Debian's kernel, this system's files (read-only; changes go to a disk that is forgotten), its
+# systemd with a manager of the test user's own. By hand: without /dev/kvm it is slow.
 #
-# usage: tools/vm.sh BUILD [(user|root) TEST.py [CASE...]]     without a test: those of limits and pools
-#        KERNEL_PACKAGE=linux-image-cloud-amd64 chooses another; it is kept in BUILD/vm
+# usage: tools/vm.sh BUILD [WHO TEST.py [CASE...] [- WHO TEST.py [CASE...]]...]
+#        WHO is user, root or service: the user in a service with Delegate=. Without a test: those of
+#        limits and of warm sandboxes. KERNEL_PACKAGE=linux-image-rt-amd64 takes another kernel (with
+#        9p, which cloud kernels lack); kernels are kept in BUILD/vm.
 set -eu
 
 build=$(readlink -f "$1")
@@ -14,6 +16,7 @@ top=$(dirname "$(dirname "$(readlink -f "$0")")")
 package=${KERNEL_PACKAGE:-linux-image-$(dpkg --print-architecture)}
 kept=$build/vm/$package
 seed=$kept/initramfs/seed
+service="systemd-run --quiet --wait --pipe --same-dir -p Delegate=yes -p User=appsilo-test -E APPSILO_SOAK_PATIENCE"
 
 fetch_kernel() {
 	[ ! -e "$kept/kernel/boot" ] || return 0
@@ -30,6 +33,11 @@ write_seed() {
 	units=$seed/etc/systemd/system
 	mkdir -p "$units" "$seed/var/lib/systemd/linger" "$seed/run"
 	: >"$seed/etc/fstab"
+	# What looks through this system's own files, for long.
+	for unit in systemd-tmpfiles-setup.service systemd-tmpfiles-clean.timer systemd-sysusers.service \
+		systemd-journal-flush.service; do
+		ln -s /dev/null "$units/$unit"
+	done
 	: >"$seed/var/lib/systemd/linger/appsilo-test"
 	cat >"$units/appsilo-vm.target" <<-END
 		[Unit]
@@ -54,18 +62,21 @@ write_seed() {
 		echo "cd '$top'; code=0; export APPSILO_SOAK_PATIENCE=$([ -w /dev/kvm ] && echo 1 || echo 5)"
 		[ $# -gt 0 ] || set -- user tests/e2e/test_limits.py - root tests/e2e/test_limits.py - \
 			user tests/hostile/test_pool.py - root tests/hostile/test_pool.py - \
-			user tests/e2e/test_serve_warm.py - root tests/e2e/test_serve_warm.py
+			user tests/e2e/test_serve_warm.py - root tests/e2e/test_serve_warm.py - \
+			service tests/e2e/test_limits.py Memory Pids
 		words=
 		for word in "$@" -; do
 			case $word in
 			-)
-				echo "echo '==$words'; python3 tests/as_user.py $words || code=1"
+				echo "echo \"== $words\"; $words || code=1"
 				words=
 				;;
-			user | root) words="$words $word '$build'" ;;
+			user | root) words="python3 tests/as_user.py $word '$build'" ;;
+			service) words="$service python3 tests/as_user.py user '$build'" ;;
 			*) words="$words '$word'" ;;
 			esac
 		done
+		# shellcheck disable=SC2016 # the machine's variable
 		echo 'echo "vm: done, code $code"; systemctl poweroff --force --force'
 	} >"$seed/vm-tests"
 }

@@ -1,5 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash
 # First program of the virtual machine of tools/vm.sh: this system's files, read-only, below those
 # of a disk that is forgotten with the machine; then systemd.
 set -eu
@@ -23,6 +24,7 @@ mount -t overlay -o lowerdir=/under,upperdir=/over/upper,workdir=/over/work root
 for place in srv home; do
 	mount --bind "/over/$place" "/root/$place"
 done
+mount -t tmpfs -o mode=1777 tmp /root/tmp
 cp -a /seed-home/. /over/home/
 umount /proc /sys
 mount --move /dev /root/dev
