@@ -71,6 +71,17 @@ int store_read_number(sqlite3 *db, const char *sql, int64_t *ret)
 	return rc == SQLITE_ROW ? 0 : store_code(rc == SQLITE_DONE ? SQLITE_CORRUPT : rc);
 }
 
+/* Returns 1 when the file is no store yet: another process is making it, or died before it had. */
+static int lacks_tables(sqlite3 *db)
+{
+	int64_t application = 0, tables = 0;
+	int r = store_read_number(db, "PRAGMA application_id", &application);
+
+	if (r == 0 && application == 0)
+		r = store_read_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
+	return r < 0 ? r : application == 0 && tables == 0;
+}
+
 /* Make the tables in a new file; two processes may try at once. */
 static int create_schema(struct consent_store *store)
 {
@@ -148,13 +159,15 @@ int store_ensure_open(struct consent_store *store, bool create)
 	fd = open(store->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (fresh ? O_CREAT : 0), 0600);
 	if (fd < 0 && (create || (errno != EROFS && errno != EACCES)))
 		return errno == ELOOP ? -EUCLEAN : -errno;
-	if (fd >= 0 && fstat(fd, &st) == 0)
-		fresh = st.st_size == 0;
 	close_keep_errno(fd);
-	if (fresh && !create)
-		return 0; /* just being made by another process */
 	r = open_database(store, fd < 0 ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
-	if (r == 0 && fresh)
+	if (r == 0)
+		r = lacks_tables(store->db);
+	if (r == 1 && !create) {
+		close_database(store);
+		return 0;
+	}
+	if (r == 1)
 		r = create_schema(store);
 	if (r == 0)
 		r = check_schema(store);

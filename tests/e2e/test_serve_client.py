@@ -14,7 +14,7 @@ from serving import ServeCase, Server
 
 
 class Threads(ServeCase):
-    options = ("--workers", "2", "--wall-time", "10s")
+    options = ("--workers", "2", "--wall-time", "60s")
 
     def setUp(self):
         super().setUp()
@@ -111,8 +111,8 @@ class Token(Case):
         server = Server("--token-file", tokens)
         self.addCleanup(server.stop)
         url = f"http://127.0.0.1:{server.port}"
-        with self.assertRaises(appsilo.Refused) as caught:
-            appsilo.Client(url).run("1")
+        with appsilo.Client(url) as client, self.assertRaises(appsilo.Refused) as caught:
+            client.run("1")
         self.assertEqual(caught.exception.status, 401)
         with appsilo.Client(url, "token-a-0123456789") as client:
             self.assertTrue(client.run("1").ok)
@@ -129,7 +129,7 @@ class Example(ServeCase):
         sys.path.append(os.path.dirname(HERE) + "/clients/python/examples")
         import code_executor
         self.url = f"http://127.0.0.1:{self.server.port}"
-        self.executor = code_executor.CodeExecutor(self.url, limits={"wall_ms": 5000})
+        self.executor = code_executor.CodeExecutor(self.url, limits={"wall_ms": 10000})
         self.addCleanup(self.executor.close)
 
     def test_a_kept_interpreter(self):
