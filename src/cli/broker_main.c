@@ -214,7 +214,8 @@ static int start_profile(struct broker *b, struct appsilo_error *err)
 		.cwd = b->handoff.facts[HANDOFF_CWD],
 		.home = b->places.home,
 		.words = b->handoff.words,
-		.let_through = b->options.profile && strcmp(b->options.profile, "allow") == 0,
+		.let_through = b->options.profile_allow,
+		.stacks = {.fd = TAKE_FD(b->handoff.fds[HANDOFF_STACKS]), .app_uid = b->handoff.app_uid},
 	};
 
 	return b->options.profile ? attempts_open(&config, &b->attempts, err) : 0;
