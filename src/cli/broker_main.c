@@ -435,6 +435,7 @@ static int finish(struct broker *b, const struct monitor_outcome *outcome)
 	if (b->net)
 		network_add_bytes(b->net, &network);
 	recorder_totals(b->recorder, &network);
+	used_save(b->decider.used);
 	result = (struct result_counts){counts.asked, counts.allowed, counts.denied, &network};
 	if (outcome->text[0])
 		log_error("%s", outcome->text);
@@ -522,6 +523,7 @@ static int prepare(struct broker *b, int argc, char **argv, int *ret_exit_code,
 		.family = b->handoff.facts[HANDOFF_FAMILY],
 		.store = b->store,
 		.session = b->session,
+		.used = b->store ? used_new(b->places.data_dir, b->handoff.facts[HANDOFF_FAMILY]) : NULL,
 	};
 	r = enter_namespaces(b, err);
 	if (r == 0)
