@@ -217,6 +217,8 @@ static int run_server_mode(struct prepared *p)
 	counts.denied = judge.denied;
 	counts.network = &judge.account;
 	server_record(p, &outcome, &judge.recorder, run_id);
+	if (p->stored)
+		used_mark_run(p->places.data_dir, p->identity.family);
 	if (result_fd >= 0 && result_write(result_fd, &outcome, p->identity.family,
 					   run_id[0] ? run_id : NULL, &counts, &err) < 0)
 		return complain(&err, 125);
