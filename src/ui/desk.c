@@ -80,7 +80,7 @@ static void load_thread(GTask *task, gpointer source, gpointer data, GCancellabl
 	r = ensure_open(d, &l->err);
 	version = r == 0 ? consent_store_version(d->store) : 0;
 	if (r == 0 && (version < 0 || version != d->version))
-		r = snapshot_load(d->store, &l->snapshot, &l->err);
+		r = snapshot_load(d->store, d->places->user.data_dir, &l->snapshot, &l->err);
 	/* Read again in any case after a failure: it may be over. */
 	d->version = r < 0 || version < 0 ? -1 : version;
 	if (r < 0)

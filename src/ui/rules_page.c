@@ -65,11 +65,11 @@ static char *describe(const struct rules_page *p, const struct snapshot_row *row
 	char *date = date_text(row->time_ms), *family = shown_text(row->family), *text;
 	bool every = strcmp(row->family, CONSENT_ALL_FAMILIES) == 0;
 
-	text = g_strdup_printf("%s%s · %s · %s%s%s", what_words(row),
+	text = g_strdup_printf("%s%s · %s · %s%s%s%s%s", what_words(row),
 			       row->network			? ""
 			       : row->target == CONSENT_FOLDER ? ", with all in it"
 								: "",
-			       source_words(row), date, p->family ? "" : " · ",
+			       source_words(row), date, *row->last_used ? " · last used " : "", row->last_used, p->family ? "" : " · ",
 			       p->family ? "" : every ? "every app" : family);
 	g_free(date);
 	g_free(family);

@@ -18,7 +18,7 @@ TALK = ("import sys\nprint('hello', input('name? '), flush=True)\n"
 
 
 class Threads(ServeCase):
-    options = ("--workers", "2", "--wall-time", "10s")
+    options = ("--workers", "2", "--wall-time", "60s")
 
     def setUp(self):
         super().setUp()
@@ -223,7 +223,7 @@ class Example(ServeCase):
         sys.path.append(os.path.dirname(HERE) + "/clients/python/examples")
         import code_executor
         self.url = f"http://127.0.0.1:{self.server.port}"
-        self.executor = code_executor.CodeExecutor(self.url, limits={"wall_ms": 5000})
+        self.executor = code_executor.CodeExecutor(self.url, limits={"wall_ms": 10000})
         self.addCleanup(self.executor.close)
 
     def test_a_kept_interpreter(self):

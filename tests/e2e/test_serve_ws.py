@@ -320,7 +320,7 @@ class Leftovers(Case):
 
 class Slow(Case):
     def test_a_client_that_does_not_read_stops_its_own_run_only(self):
-        server = Server("--workers", "1", "--wall-time", "2s", "--output", "64M")
+        server = Server("--workers", "1", "--wall-time", "4s", "--output", "64M")
         self.addCleanup(server.stop)
         socket = Socket(server)
         self.addCleanup(socket.close)
