@@ -10,6 +10,7 @@ from common import APPSILO, HOME, PLACE, Case, read
 RESULT = PLACE + "/result.json"
 BIN = PLACE + "/bin"
 BOTH = ("never", None)  # server mode; a prompting run
+PATIENCE = int(os.environ.get("APPSILO_SOAK_PATIENCE", "1"))  # where a start takes seconds: tools/vm.sh
 
 
 def has_cgroup():

@@ -6,7 +6,7 @@ set -eu
 
 packages="
 gcc meson ninja-build pkg-config musl-tools python3
-libfuse3-dev libslirp-dev libseccomp-dev libsqlite3-dev libjansson-dev
+libfuse3-dev libslirp-dev libseccomp-dev libdw-dev libncurses-dev libsqlite3-dev libjansson-dev
 libxml2-dev libxml2-utils libmicrohttpd-dev
 libssl-dev openssl
 zlib1g-dev libminizip-dev
@@ -27,10 +27,11 @@ for group; do
 	# Large, or services that the system then starts: without them tests skip.
 	clients) packages="$packages openssh-server postgresql" ;;
 	web) packages="$packages chromium nginx-light podman uidmap" ;;
+	vm) packages="$packages qemu-system-x86 busybox-static cpio e2fsprogs dbus-user-session libpam-systemd" ;;
 	fuzz) packages="$packages clang libclang-rt-14-dev" ;;
 	no-npm) npm=no ;;
 	*)
-		echo "setup: there is no group $group; use bench, clients, fuzz, no-npm or web" >&2
+		echo "setup: there is no group $group; use bench, clients, fuzz, no-npm, vm or web" >&2
 		exit 2
 		;;
 	esac

@@ -126,6 +126,8 @@ static void close_database(struct consent_store *store)
 	store->levels_version = -1;
 	store->header_noted = false;
 	store->header.shared = NULL;
+	store->version = -1;
+	store->version_header.shared = NULL;
 }
 
 /* Whoever else could write there could allow. */
@@ -207,7 +209,7 @@ int consent_store_open(const char *dir, enum store_mode mode, struct consent_sto
 
 	if (!store)
 		return error_set(err, -ENOMEM, "consent store");
-	store->levels_version = -1;
+	store->levels_version = store->version = -1;
 	pthread_mutex_init(&store->lock, NULL);
 	if (snprintf(store->file, sizeof(store->file), "%s/consent.db", dir) >= PATH_MAX)
 		return error_set(err, -ENAMETOOLONG, "consent store: %s", dir);
@@ -590,16 +592,20 @@ int consent_store_remove(struct consent_store *store, const char *family, const 
 
 int64_t consent_store_version(struct consent_store *store)
 {
-	int64_t version = 0;
+	bool noted;
+	int64_t version;
 	int r;
 
 	store_hold(store);
 	r = store_ensure_open(store, false);
 	if (r < 0 || !store->db)
 		return r;
-	r = store_code(sqlite3_step(store->statements[QUERY_VERSION]));
-	if (r == 0)
-		version = sqlite3_column_int64(store->statements[QUERY_VERSION], 0);
-	sqlite3_reset(store->statements[QUERY_VERSION]);
-	return r < 0 ? r : version;
+	if (store->version >= 0 && wal_header_is_known(&store->version_header))
+		return store->version;
+	noted = wal_header_note(&store->version_header);
+	version = step_number(store, QUERY_VERSION);
+	store->version = noted && wal_header_is_known(&store->version_header) ? version : -1;
+	if (version >= 0 && !store->version_header.shared)
+		wal_header_find(&store->version_header, store->db);
+	return version;
 }

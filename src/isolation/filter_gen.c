@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Build-time program: writes the seccomp filters of the sandbox, or with the word "broker" or
- * "net" that of the broker or of appsilo-net, as C arrays, so that starting a run neither links libseccomp nor pays
- * for compiling a filter.
+ * Build-time program: writes the seccomp filters of the sandbox, or with the word "broker", "net" or
+ * "stacks" that of the broker, appsilo-net or appsilo-stacks, as C arrays, so that starting a run neither
+ * links libseccomp nor pays for compiling a filter.
  *
  * Deny by default: a call that is not listed gets ENOSYS, which programs take as "old
  * kernel" and work around. Calls that a program may legitimately try and must be refused
@@ -391,6 +391,16 @@ static void make_net(void)
 	emit(ctx, "filter_net");
 }
 
+static void make_stacks(void)
+{
+	scmp_filter_ctx ctx = begin(SCMP_ACT_ERRNO(EPERM));
+
+	each(ctx, SCMP_ACT_ALLOW, stacks_calls);
+	each(ctx, SCMP_ACT_KILL_PROCESS, broker_deadly_calls);
+	add_broker_memory(ctx);
+	emit(ctx, "filter_stacks");
+}
+
 /*
  * What comes before a filter, by hand, because libseccomp cannot say "all values but these".
  * Blocks that return or fall through to the next, at last to the filter. @size instructions are left out
@@ -525,6 +535,10 @@ int main(int argc, char **argv)
 		make_broker("filter_broker_agent", true, false);
 		make_broker("filter_broker_net", false, true);
 		make_broker("filter_broker_net_agent", true, true);
+		return 0;
+	}
+	if (argc > 1 && strcmp(argv[1], "stacks") == 0) {
+		make_stacks();
 		return 0;
 	}
 	if (argc > 1 && strcmp(argv[1], "net") == 0) {

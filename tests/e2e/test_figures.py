@@ -6,7 +6,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import PLACE, descendants, main, read  # noqa: E402
-from limited import BOTH, CGROUP, Limited, needs_cgroup  # noqa: E402
+from limited import BOTH, CGROUP, PATIENCE, Limited, needs_cgroup  # noqa: E402
 
 BURN = "import os, time\ndef burn(s):\n    end = time.process_time() + s\n    while time.process_time() < end: pass\n"
 
@@ -51,7 +51,7 @@ class Time(Limited):
                 "    os._exit(0)\n"
                 "while True: time.sleep(10)\n")
         for prompt in BOTH:
-            app = self.start(text, options=("--wall-time", "2s"), prompt=prompt)
+            app = self.start(text, options=("--wall-time", f"{2 * PATIENCE}s"), prompt=prompt)
             self.assertEqual(app.stdout.readline(), "up\n")
             inside = descendants(app.pid)
             app.communicate(timeout=30)
@@ -61,6 +61,10 @@ class Time(Limited):
 
 class Figures(Limited):
     """What the run used: within a fifth, and 100 ms or 16 MiB, of what it was made to use."""
+
+    def start_ms(self):
+        """Of an interpreter that does nothing."""
+        return self.code(BURN)[1]["cpu_ms"]
 
     def near(self, value, expected, slack):
         self.assertLess(abs(value - expected), expected / 5 + slack, f"{value}, not {expected}")
@@ -87,9 +91,9 @@ class Figures(Limited):
         for prompt in BOTH:
             _, result = self.ended(self.code(text, prompt=prompt), 0, "exited")
             self.assertGreaterEqual(result["cpu_ms"], 300)
-            _, result = self.ended(self.code(text + "time.sleep(1000)", options=("--wall-time", "3s"), prompt=prompt),
+            _, result = self.ended(self.code(text + "time.sleep(1000)", options=("--wall-time", f"{3 * PATIENCE}s"), prompt=prompt),
                                    124, "timeout")
-            self.near(result["cpu_ms"], 620, 100)
+            self.near(result["cpu_ms"], self.start_ms() + 600, 100)
 
     @needs_cgroup
     def test_processes_that_are_not_counted_otherwise(self):
@@ -97,7 +101,7 @@ class Figures(Limited):
                        "if not os.fork(): burn(0.5); os._exit(0)\n"
                        "try: os.wait()\nexcept ChildProcessError: pass\n")
         _, result = self.ended(self.code(text, options=("--time", "20s")), 0, "exited")
-        self.near(result["cpu_ms"], 520, 100)
+        self.near(result["cpu_ms"], self.start_ms() + 500, 100)
 
 
 main()

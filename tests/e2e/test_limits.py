@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import APPSILO, HOME, PLACE, descendants, main, read, write  # noqa: E402
-from limited import BIN, BOTH, CGROUP, RESULT, Limited, needs_cgroup  # noqa: E402
+from limited import BIN, BOTH, CGROUP, PATIENCE, RESULT, Limited, needs_cgroup  # noqa: E402
 from packaged import install_tree  # noqa: E402
 from screen import appsilo  # noqa: E402
 
@@ -311,7 +311,7 @@ class NothingIsLeft(Limited):
                 "import time; time.sleep(1000)", "print('x' * 1000000)")
         for prompt in BOTH:
             for end in ends:
-                done, _ = self.code(GROUPS + end, options=(*self.OPTIONS, "--wall-time", "3s", "--output", "10K"), prompt=prompt)
+                done, _ = self.code(GROUPS + end, options=(*self.OPTIONS, "--wall-time", f"{3 * PATIENCE}s", "--output", "10K"), prompt=prompt)
                 names = set(done.stdout.split("\n")[0].split())
                 if prompt:
                     self.assertTrue(names)

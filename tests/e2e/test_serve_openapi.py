@@ -116,6 +116,9 @@ class OpenApi(ServeCase):
         self.check("POST", "/api/v2/execute", {"language": "x"}, 400)
         self.check("POST", "/eval", {"x": 1}, 400)
         self.check("GET", "/v1/run/ws", status=426)
+        session = "/v1/sessions/" + self.check("POST", "/v1/sessions", {}, 201)["id"]
+        self.check("GET", session + "/run/ws", status=426)
+        self.check("GET", "/v1/sessions/none/run/ws", status=404)
         self.check("DELETE", "/v1/runs/none", status=404)
         self.check("DELETE", "/v1/sessions/none", status=404)
 
