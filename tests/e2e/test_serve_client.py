@@ -42,8 +42,10 @@ class Threads(ServeCase):
             pass
         stream.close()
         self.wait_until(self.server.is_at_rest, "it goes on")
-        stream = self.client.stream("while 1: pass")
-        self.client.cancel(next(stream).run_id)
+        stream = self.client.stream("print('x', flush=True)\nwhile 1: pass")
+        run_id = next(stream).run_id
+        self.assertEqual(next(stream).data, b"x\n")  # else it may still wait, and then there is no result
+        self.client.cancel(run_id)
         self.assertEqual(list(stream)[-1].result.reason, "cancelled")
 
     def test_talking_to_a_program(self):

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 PROGRAMS = ("Xvfb", "openbox", "dbus-daemon", "xdotool", "import")
-SECONDS = 30
+SECONDS = 60
 MARK = "\u200e"  # before each name: it cannot turn the line round
 
 
