@@ -198,7 +198,7 @@ static int run_server_mode(struct prepared *p)
 	struct appsilo_error err = {0};
 	struct monitor_outcome outcome = {0};
 	struct result_counts counts = {0};
-	struct net_judge judge = {.fd = -EBADF, .bytes_fd = -EBADF};
+	static struct net_judge judge = {.fd = -EBADF, .bytes_fd = -EBADF}; /* its thread may outlive us */
 	cleanup_close int result_fd = -EBADF;
 	char run_id[RUNS_ID_MAX];
 	int exit_code = 125;

@@ -117,7 +117,7 @@ class Resources(Attack):
 
     def test_c12_deep_folders(self):
         """Deeper than any path is long: as a mount, and on FUSE, where a path is judged."""
-        for prompt, depth in (("never", 20000), (None, 4000)):
+        for prompt, depth in (("never", 5000), (None, 4000)):
             code, out, err = self.bomb("deep", str(depth), DATA, prompt=prompt, options=("--allow-write", DATA))
             # A root run's folders are attached when they are used: this one starts on FUSE.
             if prompt or os.geteuid() != 0:
