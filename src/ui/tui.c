@@ -2,6 +2,7 @@
 #include "ui/tui.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "ui/rule_words.h"
 #include <stdarg.h>
 #include <string.h>
@@ -217,19 +218,6 @@ static void move(struct tui *t, long by)
 		t->selected = count ? count - 1 : 0;
 }
 
-static size_t put_utf8(int key, char ret[4])
-{
-	if (key < 0x80)
-		return ret[0] = (char)key, 1;
-	if (key < 0x800)
-		return ret[0] = (char)(0xc0 | key >> 6), ret[1] = (char)(0x80 | (key & 0x3f)), 2;
-	if (key < 0x10000)
-		return ret[0] = (char)(0xe0 | key >> 12), ret[1] = (char)(0x80 | (key >> 6 & 0x3f)),
-		       ret[2] = (char)(0x80 | (key & 0x3f)), 3;
-	return ret[0] = (char)(0xf0 | key >> 18), ret[1] = (char)(0x80 | (key >> 12 & 0x3f)),
-	       ret[2] = (char)(0x80 | (key >> 6 & 0x3f)), ret[3] = (char)(0x80 | (key & 0x3f)), 4;
-}
-
 static void search_key(struct tui *t, int key)
 {
 	size_t n = strlen(t->search);
@@ -243,7 +231,7 @@ static void search_key(struct tui *t, int key)
 		while (n > 0 && ((unsigned char)t->search[--n] & 0xc0) == 0x80)
 			;
 	} else if (key >= ' ' && n + 5 < sizeof(t->search)) {
-		n += put_utf8(key, t->search + n);
+		n += text_encode((uint32_t)key, t->search + n);
 	}
 	t->search[n] = '\0';
 	t->selected = t->top = 0;
