@@ -2,7 +2,7 @@
 # A thin front door; meson does the work.
 BUILD ?= build
 
-.PHONY: help setup build run test cpython mutants debootstrap-test bench fuzz install picture clean
+.PHONY: help setup build run test vm-test cpython mutants debootstrap-test bench fuzz install picture clean
 
 SECONDS ?= 60
 
@@ -10,6 +10,7 @@ help:
 	@echo "make run      install what is missing, build, package this system's Python, install and start it"
 	@echo "make test     build and run every test"
 	@echo "make debootstrap-test    by hand, as root: the packaged Python where there is none"
+	@echo "make vm-test  by hand, as root: limits and pools on Debian's kernel with cgroups of version 2, in qemu"
 	@echo "make mutants  switch each defence off in a copy: its hostile test must fail"
 	@echo "make cpython  run CPython's whole test suite outside and inside, and compare (an hour)"
 	@echo "make bench    compare with other sandboxes on this machine"
@@ -36,6 +37,11 @@ test: build
 debootstrap-test: build
 	@command -v debootstrap >/dev/null || { echo "install debootstrap first" >&2; exit 1; }
 	@python3 tests/debootstrap/run.py $(BUILD)
+
+# By hand: downloads a kernel; an hour without /dev/kvm.
+vm-test: build
+	@tools/setup.sh vm
+	@tools/vm.sh $(BUILD)
 
 mutants: setup
 	@python3 tools/mutants.py --table docs/MUTANTS.md

@@ -18,7 +18,7 @@ import tempfile
 
 PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool", "appsilo-net", "appsilo-server", "appsilo-zygote-exec",
             "appsilo-zygote-python.so")
-OPTIONAL = ("appsilo-ui",)
+OPTIONAL = ("appsilo-ui", "appsilo-stacks", "appsilo-tui")
 TEST_USER = "appsilo-test"
 # npm modules are many files: only what a test uses is copied.
 MODULES = {"test_playground.py": ("axe-core", "playwright-core")}
@@ -89,6 +89,9 @@ def main():
         "TEST_PLACE": place,
         "TEST_PICTURES": place + "/pictures",
     }
+    runtime_dir = f"/run/user/{account.pw_uid if account else os.geteuid()}"
+    if os.path.isdir(runtime_dir):  # as after a login: the user's systemd is found there
+        env["XDG_RUNTIME_DIR"] = runtime_dir
     env |= {name: value for name, value in os.environ.items() if name.startswith(("APPSILO_SOAK_", "APPSILO_PICTURES"))}
     if account:
         subprocess.run(["chown", "-R", f"{account.pw_uid}:{account.pw_gid}", place], check=True)

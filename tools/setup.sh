@@ -6,7 +6,7 @@ set -eu
 
 packages="
 gcc meson ninja-build pkg-config musl-tools python3
-libfuse3-dev libslirp-dev libseccomp-dev libsqlite3-dev libjansson-dev
+libfuse3-dev libslirp-dev libseccomp-dev libdw-dev libncurses-dev libsqlite3-dev libjansson-dev
 libxml2-dev libxml2-utils libmicrohttpd-dev
 libssl-dev openssl
 zlib1g-dev libminizip-dev
@@ -20,15 +20,18 @@ libgtk-4-dev libadwaita-1-dev adwaita-icon-theme librsvg2-common fonts-dejavu-co
 xvfb openbox x11-utils xdotool imagemagick dbus at-spi2-core gir1.2-atspi-2.0 gir1.2-gtk-4.0 python3-gi
 curl wget openssh-client redis-tools nghttp2-server python3-pyftpdlib
 "
+npm=yes
 for group; do
 	case $group in
 	bench) packages="$packages bubblewrap firejail fuse3 passt slirp4netns" ;;
 	# Large, or services that the system then starts: without them tests skip.
 	clients) packages="$packages openssh-server postgresql" ;;
 	web) packages="$packages chromium nginx-light podman uidmap" ;;
+	vm) packages="$packages qemu-system-x86 busybox-static cpio e2fsprogs dbus-user-session libpam-systemd" ;;
 	fuzz) packages="$packages clang libclang-rt-14-dev" ;;
+	no-npm) npm=no ;;
 	*)
-		echo "setup: there is no group $group; use bench, clients, fuzz or web" >&2
+		echo "setup: there is no group $group; use bench, clients, fuzz, no-npm, vm or web" >&2
 		exit 2
 		;;
 	esac
@@ -92,18 +95,6 @@ if [ "$(id -u)" -eq 0 ] && ! id appsilo-test >/dev/null 2>&1; then
 	useradd -m -s /bin/bash appsilo-test
 fi
 
-# What npm has, as locked: for some tests and for the playground's editor. Without npm there are neither.
-npm_modules() {
-	[ ! -e "$1/node_modules/.package-lock.json" ] || [ "$1/package-lock.json" -nt "$1/node_modules/.package-lock.json" ] || return 0
-	echo "setup: installing npm modules of $1"
-	npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null &&
-		touch "$1/node_modules/.package-lock.json" ||
-		echo "setup: no npm modules; what needs them is left out" >&2
-}
-top=$(dirname "$(dirname "$(readlink -f "$0")")")
-if command -v npm >/dev/null; then
-	npm_modules "$top/src/server/playground"
-	npm_modules "$top/tests/node"
-else
-	echo "setup: no npm: the playground has a plain text area, and tests that need its modules are skipped" >&2
-fi
+# Group no-npm: whoever calls does that himself (.ci/run, beside other things).
+[ "$npm" = yes ] && exec "$(dirname "$0")/npm.sh"
+exit 0

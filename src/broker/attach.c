@@ -110,6 +110,7 @@ static enum attach_state wanted(const struct attach *a, const char *path)
 	decide(a->decider, path, CONSENT_READ, &d);
 	if (d.verdict != CONSENT_ALLOW || !d.by_rule)
 		return ATTACH_NONE;
+	decide_note_used(a->decider, &d);
 	decide(a->decider, path, CONSENT_WRITE, &d);
 	if (d.verdict == CONSENT_ALLOW && !decide_protected_below(a->decider, path, CONSENT_WRITE))
 		return ATTACH_WRITE;

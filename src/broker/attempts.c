@@ -32,7 +32,7 @@ struct attempts {
 	pthread_mutex_t lock; /* guards everything below */
 	int fd;		      /* owned */
 	bool full;	      /* that was recorded */
-	size_t n, bytes;
+	size_t n, bytes, stack_bytes;
 	struct known *buckets[BUCKETS]; /* owned */
 	char line[ATTEMPT_LINE_MAX];
 };
@@ -130,10 +130,19 @@ static void find_program(pid_t pid, char ret[PATH_MAX])
 		ret[n - 1] = '\0';
 }
 
+/* Who asks waits for our answer: its stack stands still meanwhile. */
+static const char *find_stack(struct attempts *a, pid_t pid, char ret[STACK_TEXT_MAX])
+{
+	*ret = '\0';
+	if (a->stack_bytes < ATTEMPTS_STACKS_BYTES_MAX && stacks_read(&a->config.stacks, pid, ret))
+		a->stack_bytes += strlen(ret);
+	return ret;
+}
+
 /* Returns false when it was recorded before. With the lock held. */
 static bool add(struct attempts *a, const char *key, struct attempt *what)
 {
-	char program[PATH_MAX];
+	char program[PATH_MAX], stack[STACK_TEXT_MAX];
 
 	if (!keep(a, key))
 		return false;
@@ -143,6 +152,7 @@ static bool add(struct attempts *a, const char *key, struct attempt *what)
 	what->family = a->config.family;
 	what->app = a->config.app;
 	what->program = program;
+	what->stack = find_stack(a, what->pid, stack);
 	append(a, what);
 	return true;
 }

@@ -8,12 +8,14 @@
 #define APPSILO_BROKER_ATTEMPTS_H
 
 #include "base/error.h"
+#include "broker/stacks.h"
 #include "consent/types.h"
 #include <limits.h>
 
 /* What a hostile app can make us keep. Beyond it nothing is recorded, and the record says so. */
 #define ATTEMPTS_MAX 65536
 #define ATTEMPTS_BYTES_MAX (32 * 1024 * 1024)
+#define ATTEMPTS_STACKS_BYTES_MAX (64 * 1024 * 1024) /* the rest is recorded without */
 /* So many accesses in a folder are recorded one by one. Once that many show that the folder as a whole
  * is needed, it is let through as a whole, at native speed. */
 #define ATTEMPTS_DETAIL 16
@@ -31,6 +33,7 @@ struct attempts_config {
 	const char *cwd, *home; /* where it started; the user's home */
 	char *const *words; /* of `run`, as the person gave them */
 	bool let_through;
+	struct stacks stacks; /* taken over */
 };
 
 /** Make the run's file below @data_dir (profiling/FAMILY/RUN.csv). Returns 0; -errno with the line. */

@@ -68,6 +68,7 @@ enum consent_verdict gate_decide(struct gate *g, const struct consent_request *r
 		return let_through(g, request);
 	if (decision.verdict == CONSENT_ALLOW) {
 		gate_count(g, true);
+		decide_note_used(&g->config.decider, &decision);
 		recorder_audit(g->config.recorder, request, true, "rule", &decision);
 	}
 	if (decision.verdict == CONSENT_ASK && gate_is_mute(g))
@@ -97,6 +98,7 @@ static void record_denial(struct gate *g, const struct consent_request *request,
 	source = decision.by_never_list ? "never-list"
 		 : decision.by_rule && decision.verdict == CONSENT_DENY ? "rule"
 									: gate_why_denied(g);
+	decide_note_used(&g->config.decider, &decision);
 	recorder_denial(g->config.recorder, request, call, code, source, &decision);
 	if (!g->config.attempts)
 		return;
@@ -194,6 +196,11 @@ static void remember(struct gate *g, const struct gate_question *q,
 		r = consent_store_put(g->config.decider.store, &rule, &err);
 		if (r < 0)
 			log_warning("%s; the answer holds until the program ends", err.line);
+		else
+			used_note(g->config.decider.used, &(struct used_rule){.family = rule.family,
+									      .target = rule.target,
+									      .access = rule.access,
+									      .what = rule.path});
 	}
 	if (r < 0)
 		r = session_put(g->config.decider.session, &rule);

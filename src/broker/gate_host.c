@@ -112,6 +112,18 @@ static enum consent_verdict let_through(struct gate *g, const struct gate_host *
 	return CONSENT_ALLOW;
 }
 
+/* The policy does not know whether a rule is this app's or every app's. */
+static void note_used(struct gate *g, const struct net_decision *decision)
+{
+	char text[HOST_TEXT_MAX];
+	struct used_rule rule = {.network = true};
+
+	if (decision->reason != NET_BY_RULE || decision->rule.scope != CONSENT_ALWAYS)
+		return;
+	rule.what = host_pattern_text(&decision->rule.pattern, text);
+	used_note(g->config.decider.used, &rule);
+}
+
 enum consent_verdict gate_decide_host(struct gate *g, const struct net_target *target, pid_t pid)
 {
 	struct net_decision decision;
@@ -123,6 +135,7 @@ enum consent_verdict gate_decide_host(struct gate *g, const struct net_target *t
 	judge(g, &h.what.target, &decision);
 	if (decision.verdict == CONSENT_ALLOW) {
 		words = words_of(&h);
+		note_used(g, &decision);
 		count_host(g, &h, true);
 		recorder_audit_host(g->config.recorder, &words, &decision);
 	}
@@ -150,6 +163,7 @@ static void record_denial(struct gate *g, const struct gate_host *h, const char 
 	/* Asked and refused, once. */
 	if (decision.verdict == CONSENT_ASK || decision.verdict == CONSENT_ALLOW)
 		decision = (struct net_decision){.verdict = CONSENT_ASK};
+	note_used(g, &decision);
 	recorder_denial_host(g->config.recorder, &words, call, code, gate_why_denied(g), &decision);
 	record_attempt(g, &words, call, false, &decision);
 }

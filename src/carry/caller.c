@@ -186,7 +186,8 @@ bool caller_has_twin(pid_t tid, int fd)
 		return false;
 	/* Numbers are given out from below: without large gaps there is no need to list them. */
 	for (int other = 0; seen < st.st_size && other < st.st_size + GAPS_MAX; other++) {
-		if (are_twins(tid, fd, other, &open))
+		open = other == fd;
+		if (!open && are_twins(tid, fd, other, &open))
 			return true;
 		seen += open;
 	}

@@ -520,14 +520,6 @@ bool carry_take(struct carry *c, const struct seccomp_notif *notif)
 	return true;
 }
 
-void carry_receive(struct carry *c)
-{
-	struct seccomp_notif notif = {0};
-
-	if (ioctl(c->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &notif) == 0 && !carry_take(c, &notif))
-		let_go_on(c, notif.id);
-}
-
 int carry_fd(const struct carry *c)
 {
 	return waiting_fd(c->waiting);
@@ -568,4 +560,31 @@ void carry_drop_gone(struct carry *c)
 		free(a);
 	}
 	pthread_mutex_unlock(&c->lock);
+}
+
+/* Returns false when there is nothing to receive. */
+static bool wait_for_call(struct carry *c)
+{
+	struct pollfd fds[2] = {{.fd = c->listener_fd, .events = POLLIN},
+				{.fd = carry_fd(c), .events = POLLIN}};
+
+	if (!carry_has_waiting(c))
+		return true;
+	(void)poll(fds, ARRAY_SIZE(fds), -1);
+	if (fds[1].revents)
+		carry_step(c);
+	return fds[0].revents != 0;
+}
+
+bool carry_receive(struct carry *c)
+{
+	struct seccomp_notif notif = {0};
+
+	if (!wait_for_call(c))
+		return true;
+	if (ioctl(c->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &notif) < 0)
+		return errno == EINTR || errno == ENOENT;
+	if (!carry_take(c, &notif))
+		let_go_on(c, notif.id);
+	return true;
 }

@@ -65,8 +65,9 @@ void carry_listen(struct carry *carry, int listener_fd, const struct carry_init 
 /** Init has listened: CONTROL_LISTENED. */
 void carry_listened(const struct carry *carry, uint64_t call, int code);
 
-/** Wait for a notification and take it. */
-void carry_receive(struct carry *carry);
+/** For a thread of its own: wait for a notification and take it, or go on with a call that waits.
+ * Returns false when nobody uses the filter any more. */
+bool carry_receive(struct carry *carry);
 
 /** Take a notification, if it is about a call that is carried out here. Returns false: it is not. */
 bool carry_take(struct carry *carry, const struct seccomp_notif *notif);

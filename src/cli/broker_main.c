@@ -214,7 +214,8 @@ static int start_profile(struct broker *b, struct appsilo_error *err)
 		.cwd = b->handoff.facts[HANDOFF_CWD],
 		.home = b->places.home,
 		.words = b->handoff.words,
-		.let_through = b->options.profile && strcmp(b->options.profile, "allow") == 0,
+		.let_through = b->options.profile_allow,
+		.stacks = {.fd = TAKE_FD(b->handoff.fds[HANDOFF_STACKS]), .app_uid = b->handoff.app_uid},
 	};
 
 	return b->options.profile ? attempts_open(&config, &b->attempts, err) : 0;
@@ -434,6 +435,7 @@ static int finish(struct broker *b, const struct monitor_outcome *outcome)
 	if (b->net)
 		network_add_bytes(b->net, &network);
 	recorder_totals(b->recorder, &network);
+	used_save(b->decider.used);
 	result = (struct result_counts){counts.asked, counts.allowed, counts.denied, &network};
 	if (outcome->text[0])
 		log_error("%s", outcome->text);
@@ -521,6 +523,7 @@ static int prepare(struct broker *b, int argc, char **argv, int *ret_exit_code,
 		.family = b->handoff.facts[HANDOFF_FAMILY],
 		.store = b->store,
 		.session = b->session,
+		.used = b->store ? used_new(b->places.data_dir, b->handoff.facts[HANDOFF_FAMILY]) : NULL,
 	};
 	r = enter_namespaces(b, err);
 	if (r == 0)

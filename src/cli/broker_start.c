@@ -10,6 +10,7 @@
 #include "cli/run_limits.h"
 #include "cli/net_start.h"
 #include "cli/programs.h"
+#include "cli/stacks_start.h"
 #include "isolation/close_others.h"
 #include "isolation/kernel.h"
 #include "isolation/launch.h"
@@ -418,6 +419,8 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 		r = plan_view(p, err);
 	if (r == 0)
 		r = start_network(p, &h, &helper.network, err);
+	if (r == 0 && p->options.profile_stacks)
+		r = stacks_start(&p->plan, &h.fds[HANDOFF_STACKS], err);
 	/* Before the user namespace: a cgroup asks who we are outside. */
 	if (r == 0)
 		r = limits_start(p, &limits, err);

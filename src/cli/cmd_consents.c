@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/grant_host.h"
 #include "consent/store_hosts.h"
+#include "consent/used.h"
 #include "consent/words.h"
 #include <string.h>
 
@@ -39,6 +40,7 @@ struct listing {
 	const char *path; /* NULL, or: at and below it */
 	const char *access, *decision, *kind; /* NULL: any */
 	bool json, all;
+	struct used_reader *used; /* NULL: nothing is known */
 	size_t n, hosts;
 };
 
@@ -65,9 +67,25 @@ static void iso_time(int64_t time_ms, char ret[TEXT_TIME_SIZE])
 	strcat(ret, "Z");
 }
 
+/* NULL: since it was made nothing was decided by it, as far as is known. */
+static const char *last_used(struct listing *l, const struct consent_rule *rule, char ret[USED_DAY_SIZE])
+{
+	const struct used_rule used = {
+		.family = rule->family, .target = rule->target, .access = rule->access, .what = rule->path};
+
+	return used_day(l->used, &used, rule->time_ms, ret);
+}
+
+static const char *host_last_used(struct listing *l, const struct consent_host_rule *rule, char ret[USED_DAY_SIZE])
+{
+	const struct used_rule used = {.family = rule->family, .network = true, .what = rule->host};
+
+	return used_day(l->used, &used, rule->time_ms, ret);
+}
+
 static int print_json(struct listing *l, const struct consent_rule *rule)
 {
-	char line[8 * PATH_MAX], time_text[TEXT_TIME_SIZE];
+	char line[8 * PATH_MAX], time_text[TEXT_TIME_SIZE], day[USED_DAY_SIZE];
 	struct json_writer w;
 
 	iso_time(rule->time_ms, time_text);
@@ -83,6 +101,7 @@ static int print_json(struct listing *l, const struct consent_rule *rule)
 	jsonw_string(&w, "scope", words_scope(rule->scope));
 	jsonw_string(&w, "source", words_source(rule->source));
 	jsonw_string(&w, "time", time_text);
+	jsonw_string(&w, "last_used", last_used(l, rule, day));
 	jsonw_close(&w, '}');
 	if (jsonw_finish(&w) < 0)
 		return -ENOBUFS;
@@ -99,7 +118,8 @@ static bool is_wanted(const char *wanted, const char *word)
 static int print_rule(void *data, const struct consent_rule *rule)
 {
 	struct listing *l = data;
-	char shown[4 * PATH_MAX], time_text[TEXT_TIME_SIZE];
+	char shown[4 * PATH_MAX], time_text[TEXT_TIME_SIZE], day[USED_DAY_SIZE];
+	const char *used;
 	int r = 0;
 
 	if ((l->path && !path_is_under(rule->path, l->path)) ||
@@ -110,12 +130,13 @@ static int print_rule(void *data, const struct consent_rule *rule)
 		r = print_json(l, rule);
 	} else {
 		iso_time(rule->time_ms, time_text);
+		used = last_used(l, rule, day);
 		if (l->n == 0)
-			printf("%-5s  %-5s  %-6s  %-14s  %-20s  %-32s  %s\n", "WHAT", "ACCESS",
-			       "TARGET", "SOURCE", "TIME", "APP", "PATH");
-		printf("%-5s  %-6s  %-6s  %-14s  %-20s  %-32s  %s\n", words_verdict(rule->verdict),
+			printf("%-5s  %-6s  %-6s  %-14s  %-20s  %-10s  %-32s  %s\n", "WHAT", "ACCESS",
+			       "TARGET", "SOURCE", "TIME", "LAST USED", "APP", "PATH");
+		printf("%-5s  %-6s  %-6s  %-14s  %-20s  %-10s  %-32s  %s\n", words_verdict(rule->verdict),
 		       words_access(rule->access), words_target(rule->target),
-		       words_source(rule->source), time_text,
+		       words_source(rule->source), time_text, used ? used : "-",
 		       strcmp(rule->family, CONSENT_ALL_FAMILIES) == 0 ? "(every app)" : rule->family,
 		       text_show(rule->path, shown, sizeof(shown)));
 	}
@@ -125,7 +146,7 @@ static int print_rule(void *data, const struct consent_rule *rule)
 
 static int print_host_json(struct listing *l, const struct consent_host_rule *rule)
 {
-	char line[2048], time_text[TEXT_TIME_SIZE];
+	char line[2048], time_text[TEXT_TIME_SIZE], day[USED_DAY_SIZE];
 	struct json_writer w;
 	int n;
 
@@ -140,6 +161,7 @@ static int print_host_json(struct listing *l, const struct consent_host_rule *ru
 	jsonw_string(&w, "scope", words_scope(CONSENT_ALWAYS));
 	jsonw_string(&w, "source", words_source(rule->source));
 	jsonw_string(&w, "time", time_text);
+	jsonw_string(&w, "last_used", host_last_used(l, rule, day));
 	jsonw_close(&w, '}');
 	n = jsonw_finish(&w);
 	if (n < 0)
@@ -151,7 +173,8 @@ static int print_host_json(struct listing *l, const struct consent_host_rule *ru
 static int print_host(void *data, const struct consent_host_rule *rule)
 {
 	struct listing *l = data;
-	char time_text[TEXT_TIME_SIZE];
+	char time_text[TEXT_TIME_SIZE], day[USED_DAY_SIZE];
+	const char *used;
 	int r = 0;
 
 	if (!is_wanted(l->decision, words_verdict(rule->verdict)))
@@ -160,11 +183,12 @@ static int print_host(void *data, const struct consent_host_rule *rule)
 		r = print_host_json(l, rule);
 	} else {
 		iso_time(rule->time_ms, time_text);
+		used = host_last_used(l, rule, day);
 		if (l->hosts == 0)
-			printf("%s%-5s  %-14s  %-20s  %-32s  %s\n", l->n ? "\n" : "", "WHAT", "SOURCE",
-			       "TIME", "APP", "HOST");
-		printf("%-5s  %-14s  %-20s  %-32s  %s\n", words_verdict(rule->verdict),
-		       words_source(rule->source), time_text,
+			printf("%s%-5s  %-14s  %-20s  %-10s  %-32s  %s\n", l->n ? "\n" : "", "WHAT", "SOURCE",
+			       "TIME", "LAST USED", "APP", "HOST");
+		printf("%-5s  %-14s  %-20s  %-10s  %-32s  %s\n", words_verdict(rule->verdict),
+		       words_source(rule->source), time_text, used ? used : "-",
 		       strcmp(rule->family, CONSENT_ALL_FAMILIES) == 0 ? "(every app)" : rule->family,
 		       rule->host);
 	}
@@ -189,6 +213,7 @@ static int check_filters(const struct listing *l, struct appsilo_error *err)
 static int run_consents(int argc, char **argv, struct appsilo_error *err)
 {
 	cleanup(consent_store_closep) struct consent_store *store = NULL;
+	cleanup(used_reader_freep) struct used_reader *used = NULL;
 	struct listing l = {0};
 	struct places places;
 	char path[PATH_MAX];
@@ -203,6 +228,7 @@ static int run_consents(int argc, char **argv, struct appsilo_error *err)
 	l.path = words == 1 ? path : NULL;
 	if (command_store(STORE_READ, &places, &store, err) < 0)
 		return EXIT_FAILED;
+	used = l.used = used_reader_new(places.data_dir);
 	if (l.json)
 		printf("[");
 	if ((is_wanted(l.kind, "file") && consent_store_each(store, l.family, print_rule, &l, err) < 0) ||

@@ -15,6 +15,7 @@
 enum {
 	OPT_FAMILY,
 	OPT_ALLOW,
+	OPT_STACKS,
 	OPT_RUN,
 	OPT_MANIFEST,
 	OPT_OUTPUT,
@@ -25,6 +26,7 @@ enum {
 static const struct option_row profile_options[] = {
 	{OPT_FAMILY, "-p", "FAMILY", "the package (start: its runs, until stop)"},
 	{OPT_ALLOW, "--allow", NULL, "start: let through what no rule allows, instead of denying it"},
+	{OPT_STACKS, "--stacks", NULL, "start: record which functions asked (call stacks)"},
 	{OPT_RUN, "--run", "RUN-ID", "report: this run alone"},
 	{OPT_MANIFEST, "--manifest", "FILE", "report, merge: add what was found to this manifest"},
 	{OPT_OUTPUT, "-o", "DIR", "report, merge: write all files into DIR"},
@@ -59,6 +61,9 @@ static int take(void *data, const struct option_row *row, const char *value)
 		break;
 	case OPT_ALLOW:
 		w->allow = true;
+		break;
+	case OPT_STACKS:
+		w->stacks = true;
 		break;
 	default:
 		break;
@@ -97,11 +102,19 @@ static void forget_runs(const char *folder)
 		closedir(dir);
 }
 
+/* As --profile of run takes it. */
+static const char *mode_of(const struct profile_wishes *w)
+{
+	static const char *const modes[2][2] = {{"deny", "deny,stacks"}, {"allow", "allow,stacks"}};
+
+	return modes[w->allow][w->stacks];
+}
+
 static int mark(const struct profile_wishes *w, struct appsilo_error *err)
 {
 	static struct installed_package package;
 	char folder[PATH_MAX], path[PATH_MAX];
-	const char *mode = w->allow ? "allow" : "deny";
+	const char *mode = mode_of(w);
 	cleanup_close int fd = -EBADF;
 	struct places places;
 	int r = places_find(&places, err);
@@ -130,7 +143,7 @@ static int mark(const struct profile_wishes *w, struct appsilo_error *err)
 /* Become the run: its terminal, signals and exit code are its own. */
 static int start_command(const struct profile_wishes *w, int argc, char **argv, struct appsilo_error *err)
 {
-	char **words = calloc((size_t)argc + 6, sizeof(*words));
+	char **words = calloc((size_t)argc + 6, sizeof(*words)), mode[64];
 	size_t n = 0;
 
 	if (!words) {
@@ -139,7 +152,8 @@ static int start_command(const struct profile_wishes *w, int argc, char **argv, 
 	}
 	words[n++] = (char *)"appsilo";
 	words[n++] = (char *)"run";
-	words[n++] = (char *)(w->allow ? "--profile=allow" : "--profile=deny");
+	snprintf(mode, sizeof(mode), "--profile=%s", mode_of(w));
+	words[n++] = mode;
 	if (w->family) {
 		words[n++] = (char *)"-p";
 		words[n++] = (char *)w->family;
@@ -158,7 +172,7 @@ static int start(int argc, char **argv, struct appsilo_error *err)
 		const char *value;
 		const struct option_row *row = option_find(profile_options, argv[i], &value);
 
-		if (!row || (row->id != OPT_FAMILY && row->id != OPT_ALLOW))
+		if (!row || (row->id != OPT_FAMILY && row->id != OPT_ALLOW && row->id != OPT_STACKS))
 			break;
 		if (row->argument && !value)
 			value = argv[++i];
@@ -224,9 +238,9 @@ static const struct part {
 } parts[] = {
 	{"stop", "profile stop [-p FAMILY]", 1u << OPT_FAMILY, 0, 0},
 	{"report", "profile report [-p FAMILY] [--run RUN-ID] [--manifest FILE] [-o DIR [--html]] [--json]",
-	 ~(1u << OPT_ALLOW), 0, 0},
+	 ~(1u << OPT_ALLOW | 1u << OPT_STACKS), 0, 0},
 	{"merge", "profile merge [-p FAMILY] [--manifest FILE] [-o DIR [--html]] [--json] A B...",
-	 ~(1u << OPT_ALLOW | 1u << OPT_RUN), 1, PROFILE_MERGE_MAX},
+	 ~(1u << OPT_ALLOW | 1u << OPT_STACKS | 1u << OPT_RUN), 1, PROFILE_MERGE_MAX},
 };
 
 static int run_part(const struct part *part, int argc, char **argv, struct appsilo_error *err)
@@ -264,5 +278,5 @@ static int run_profile(int argc, char **argv, struct appsilo_error *err)
 
 const struct command command_profile = {
 	"profile",
-	"start [--allow] (-p FAMILY | [RUN-OPTIONS] -- COMMAND [ARG...]) | stop [-p FAMILY] | report [OPTIONS] | merge [OPTIONS] A B...",
+	"start [--allow] [--stacks] (-p FAMILY | [RUN-OPTIONS] -- COMMAND [ARG...]) | stop [-p FAMILY] | report [OPTIONS] | merge [OPTIONS] A B...",
 	"find out which capabilities and grants a program needs", profile_options, run_profile};

@@ -198,7 +198,7 @@ static int run_server_mode(struct prepared *p)
 	struct appsilo_error err = {0};
 	struct monitor_outcome outcome = {0};
 	struct result_counts counts = {0};
-	struct net_judge judge = {.fd = -EBADF, .bytes_fd = -EBADF};
+	static struct net_judge judge = {.fd = -EBADF, .bytes_fd = -EBADF}; /* its thread may outlive us */
 	cleanup_close int result_fd = -EBADF;
 	char run_id[RUNS_ID_MAX];
 	int exit_code = 125;
@@ -217,6 +217,8 @@ static int run_server_mode(struct prepared *p)
 	counts.denied = judge.denied;
 	counts.network = &judge.account;
 	server_record(p, &outcome, &judge.recorder, run_id);
+	if (p->stored)
+		used_mark_run(p->places.data_dir, p->identity.family);
 	if (result_fd >= 0 && result_write(result_fd, &outcome, p->identity.family,
 					   run_id[0] ? run_id : NULL, &counts, &err) < 0)
 		return complain(&err, 125);

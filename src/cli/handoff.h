@@ -21,6 +21,7 @@ enum handoff_fd {
 	HANDOFF_MOUNT_NS, /* the broker's own, M1 */
 	HANDOFF_USER_NS, /* its user namespace, U1; not in root runs */
 	HANDOFF_NET,	 /* the judge's socket of appsilo-net; without a network not */
+	HANDOFF_STACKS,	 /* to appsilo-stacks; without stacks not */
 	HANDOFF_OUTPUT,	 /* pipes from the app, where its output is counted */
 	HANDOFF_METER = HANDOFF_OUTPUT + OUTPUT_STREAMS, /* of its cgroup, where it has one */
 	HANDOFF_FDS = HANDOFF_METER + CGROUP_METER_FDS,

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/thread.h"
 #include "consent/host_words.h"
 #include "isolation/kernel.h"
 #include <string.h>
@@ -92,9 +93,9 @@ static void stop_listening(struct net_judge *j)
 			j->monitor->sources[i].fd = -EBADF;
 }
 
-static void take_messages(void *data)
+/* Under the lock. Returns false: it has gone. */
+static bool take_messages(struct net_judge *j)
 {
-	struct net_judge *j = data;
 	struct net_question q;
 	int bytes_fd = -EBADF, r;
 
@@ -106,7 +107,18 @@ static void take_messages(void *data)
 		else
 			answer(j, &q);
 	}
-	if (r == -EAGAIN)
+	return r == -EAGAIN;
+}
+
+static void take_news(void *data)
+{
+	struct net_judge *j = data;
+	bool there;
+
+	pthread_mutex_lock(&j->lock);
+	there = take_messages(j);
+	pthread_mutex_unlock(&j->lock);
+	if (there)
 		return;
 	stop_listening(j);
 	if (j->begun)
@@ -117,23 +129,29 @@ static enum consent_verdict decide_call(void *data, struct net_question *q, pid_
 {
 	struct net_judge *j = data;
 	struct net_address address = net_question_address(q), real = net_address_real(&address);
+	bool allowed = false;
 	uint32_t row;
 
 	(void)pid;
-	/* All that was told before the call. */
-	take_messages(j);
-	names_tell(j->names, clock_monotonic_ms(), &real, q);
-	return judge_out(j, q, -EACCES, &row) ? CONSENT_ALLOW : CONSENT_DENY;
+	pthread_mutex_lock(&j->lock);
+	if (!j->over) {
+		/* All that was told before the call. */
+		(void)take_messages(j);
+		names_tell(j->names, clock_monotonic_ms(), &real, q);
+		allowed = judge_out(j, q, -EACCES, &row);
+	}
+	pthread_mutex_unlock(&j->lock);
+	return allowed ? CONSENT_ALLOW : CONSENT_DENY;
 }
 
-static void take_call(void *data)
+/* Whoever waits in the call that receives is woken without a detour by poll(2). */
+static void *take_calls(void *data)
 {
-	carry_receive(((struct net_judge *)data)->carry);
-}
+	struct net_judge *j = data;
 
-static void go_on(void *data)
-{
-	carry_step(((struct net_judge *)data)->carry);
+	while (carry_receive(j->carry))
+		;
+	return NULL;
 }
 
 static void on_listened(void *data, uint64_t call, int code)
@@ -144,18 +162,15 @@ static void on_listened(void *data, uint64_t call, int code)
 static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsilo_error *err)
 {
 	struct net_judge *j = data;
-	struct monitor *m = j->monitor;
+	int r;
 
 	(void)attached;
-	(void)err;
-	j->listener_fd = listener_fd;
 	if (listener_fd < 0)
 		return 0;
 	k_notif_wake_here(listener_fd);
-	carry_listen(j->carry, listener_fd, &(struct carry_init){m->control_fd, j->init_pid});
-	m->sources[m->n_sources++] = (struct monitor_source){listener_fd, take_call, j};
-	m->sources[m->n_sources++] = (struct monitor_source){carry_fd(j->carry), go_on, j};
-	return 0;
+	carry_listen(j->carry, listener_fd, &(struct carry_init){j->monitor->control_fd, j->init_pid});
+	r = thread_detached(take_calls, j);
+	return r < 0 ? error_set(err, r, "run: a thread for the app's network") : 0;
 }
 
 int net_judge_start(struct net_judge *j, const struct plan *plan, struct monitor *m,
@@ -167,6 +182,7 @@ int net_judge_start(struct net_judge *j, const struct plan *plan, struct monitor
 				     .gid = plan->gid};
 	int r = carry_new(&carry, &j->carry);
 
+	pthread_mutex_init(&j->lock, NULL);
 	j->names = names_new();
 	if (r == 0 && !j->names)
 		r = -ENOMEM;
@@ -174,7 +190,7 @@ int net_judge_start(struct net_judge *j, const struct plan *plan, struct monitor
 		return error_set(err, r, "run: serve the network");
 	j->monitor = m;
 	j->fd = plan->net_judge_fd;
-	m->sources[m->n_sources++] = (struct monitor_source){j->fd, take_messages, j};
+	m->sources[m->n_sources++] = (struct monitor_source){j->fd, take_news, j};
 	m->on_ready = on_ready;
 	m->on_listened = on_listened;
 	m->data = j;
@@ -183,6 +199,9 @@ int net_judge_start(struct net_judge *j, const struct plan *plan, struct monitor
 
 void net_judge_finish(struct net_judge *j)
 {
+	pthread_mutex_lock(&j->lock);
+	j->over = true;
+	pthread_mutex_unlock(&j->lock);
 	net_question_add_bytes(j->bytes_fd, &j->account);
 	if (j->recorder)
 		recorder_totals(j->recorder, &j->account);

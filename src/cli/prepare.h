@@ -23,6 +23,7 @@ struct prepared {
 	struct environment env;
 	struct view view;
 	struct net_policy *network; /* owned */
+	bool stored;		    /* there are stored rules for it */
 	bool host_granted;	    /* by a stored rule */
 	struct plan plan;
 	char cwd[PATH_MAX];

@@ -10,7 +10,7 @@
 /* As given; all borrowed. */
 struct profile_wishes {
 	const char *family, *run, *manifest, *folder;
-	bool allow, html, json;
+	bool allow, stacks, html, json;
 	unsigned int given; /* bits of option ids */
 };
 

@@ -242,7 +242,7 @@ static int apply(const struct option_row *row, const char *value, struct run_opt
 		 struct appsilo_error *err)
 {
 	static const char *const metadata[] = {"masked", "hidden", NULL};
-	static const char *const profile[] = {"deny", "allow", NULL};
+	static const char *const profile[] = {"deny", "allow", "deny,stacks", "allow,stacks", NULL};
 
 	switch ((enum run_option_id)row->id) {
 	case RUN_PROMPT:
@@ -289,7 +289,10 @@ static int apply(const struct option_row *row, const char *value, struct run_opt
 		return 0;
 	case RUN_PROFILE:
 		o->profile = value;
-		return text_is_one_of(value, profile) ? 0 : bad_value(row, value, "use deny or allow", err);
+		o->profile_allow = strncmp(value, "allow", strlen("allow")) == 0;
+		o->profile_stacks = strchr(value, ',') != NULL;
+		return text_is_one_of(value, profile) ? 0 : bad_value(row, value, "use deny or allow, and ,stacks behind it for call stacks",
+							       err);
 	case RUN_PACKAGE:
 		o->package = value;
 		return 0;

@@ -81,7 +81,8 @@ struct run_options {
 		disk_bytes, output_bytes;
 	bool metadata_hidden;
 	const char *result, *audit, *package, *app;
-	const char *profile; /* NULL, "deny" or "allow" */
+	const char *profile; /* NULL: not profiled */
+	bool profile_allow, profile_stacks;
 	bool quiet, help;
 };
 

@@ -200,5 +200,6 @@ int stored_rules(struct prepared *p, struct protection *protection, struct appsi
 		return 0;
 	if (r < 0)
 		r = ask_tool(p, &records, &size, err);
+	p->stored = r == 0 && size > 0;
 	return r < 0 ? r : add_records(p, records, size, err);
 }

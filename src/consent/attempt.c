@@ -2,6 +2,7 @@
 #include "consent/attempt.h"
 
 #include "base/text.h"
+#include "consent/stack_text.h"
 #include "consent/words.h"
 #include <inttypes.h>
 #include <string.h>
@@ -28,12 +29,13 @@ enum column {
 	COLUMN_SOURCE,
 	COLUMN_CAPABILITY,
 	COLUMN_ALLOW,
+	COLUMN_STACK,
 	COLUMNS,
 };
 
 const char attempt_header[] =
 	"time,run,package,app,program,pid,kind,operation,path,access,target,exists,host,address,port,"
-	"protocol,result,source,capability,allow\n";
+	"protocol,result,source,capability,allow,stack\n";
 
 static const char *const kinds[] = {
 	[ATTEMPT_RUN] = "run", [ATTEMPT_FILE] = "file", [ATTEMPT_NETWORK] = "network"};
@@ -61,25 +63,29 @@ static void put_plain(struct writer *w, const char *text)
 		put(w, *text++);
 }
 
-static void put_text(struct writer *w, const char *text, char *scratch)
+static void put_escaped(struct writer *w, const char *shown)
 {
-	if (!text)
-		text = "";
-	if (text_escape(text, strlen(text), scratch, ATTEMPT_LINE_MAX) < 0) {
-		w->overflow = true;
-		return;
-	}
-	if (!strpbrk(scratch, ",\"")) {
-		put_plain(w, scratch);
+	if (!strpbrk(shown, ",\"")) {
+		put_plain(w, shown);
 		return;
 	}
 	put_plain(w, "\"");
-	for (const char *p = scratch; *p; p++) {
+	for (const char *p = shown; *p; p++) {
 		if (*p == '"')
 			put(w, '"');
 		put(w, *p);
 	}
 	put(w, '"');
+}
+
+static void put_text(struct writer *w, const char *text, char *scratch)
+{
+	if (!text)
+		text = "";
+	if (text_escape(text, strlen(text), scratch, ATTEMPT_LINE_MAX) < 0)
+		w->overflow = true;
+	else
+		put_escaped(w, scratch);
 }
 
 static void put_number(struct writer *w, int64_t number)
@@ -90,12 +96,14 @@ static void put_number(struct writer *w, int64_t number)
 	put_plain(w, digits);
 }
 
-static void put_time(struct writer *w, int64_t time_ms)
-{
-	char text[TEXT_TIME_SIZE], whole[TEXT_TIME_SIZE + 16];
+#define TIME_SIZE (TEXT_TIME_SIZE + 16)
 
-	snprintf(whole, sizeof(whole), "%s.%03dZ", text_time(time_ms, text), (int)(time_ms % 1000));
-	put_plain(w, whole);
+static const char *time_words(int64_t time_ms, char ret[TIME_SIZE])
+{
+	char text[TEXT_TIME_SIZE];
+
+	snprintf(ret, TIME_SIZE, "%s.%03dZ", text_time(time_ms, text), (int)(time_ms % 1000));
+	return ret;
 }
 
 int attempt_write(const struct attempt *a, char *ret, size_t size)
@@ -103,10 +111,11 @@ int attempt_write(const struct attempt *a, char *ret, size_t size)
 	cleanup_free char *scratch = malloc(ATTEMPT_LINE_MAX);
 	struct writer w = {ret, ret + size - 1, false, false};
 	bool file = a->kind == ATTEMPT_FILE, network = a->kind == ATTEMPT_NETWORK;
+	char time[TIME_SIZE];
 
 	if (!scratch)
 		return -ENOBUFS;
-	put_time(&w, a->time_ms);
+	put_plain(&w, time_words(a->time_ms, time));
 	put_text(&w, a->run, scratch);
 	put_text(&w, a->family, scratch);
 	put_text(&w, a->app, scratch);
@@ -129,6 +138,7 @@ int attempt_write(const struct attempt *a, char *ret, size_t size)
 	put_text(&w, a->source, scratch);
 	put_text(&w, a->capability, scratch);
 	put_text(&w, a->allow, scratch);
+	put_escaped(&w, a->stack && stack_is_valid(a->stack) ? a->stack : ""); /* its names are escaped */
 	put(&w, '\n');
 	*w.at = '\0';
 	return w.overflow ? -ENOBUFS : (int)(w.at - ret);
@@ -174,6 +184,7 @@ static int read_time(const char *text, int64_t *ret)
 {
 	unsigned int v[7];
 	struct tm parts = {0};
+	char again[TIME_SIZE];
 	int used = 0;
 
 	if (strlen(text) != 24 ||
@@ -187,7 +198,7 @@ static int read_time(const char *text, int64_t *ret)
 	parts.tm_min = (int)v[4];
 	parts.tm_sec = (int)v[5];
 	*ret = (int64_t)timegm(&parts) * 1000 + v[6];
-	return 0;
+	return strcmp(time_words(*ret, again), text) == 0 ? 0 : -EINVAL;
 }
 
 static int read_number(const char *text, long max, long *ret)
@@ -282,10 +293,24 @@ static int read_column(struct attempt *a, enum column column, const char *text)
 	case COLUMN_ALLOW:
 		a->allow = text;
 		return 0;
+	case COLUMN_STACK:
+		a->stack = text;
+		return stack_is_valid(text) ? 0 : -EINVAL;
 	case COLUMNS:
 		break;
 	}
 	return -EINVAL;
+}
+
+/* The names in a stack are escaped each by itself, and stay so. */
+static int read_text(enum column column, const char *field, char *ret)
+{
+	size_t size = strlen(field) + 1;
+
+	if (column != COLUMN_STACK)
+		return text_unescape(field, ret, size);
+	memcpy(ret, field, size);
+	return 0;
 }
 
 int attempt_read(char *line, char *texts, struct attempt *ret, struct appsilo_error *err)
@@ -296,8 +321,7 @@ int attempt_read(char *line, char *texts, struct attempt *ret, struct appsilo_er
 	for (enum column column = 0; column < COLUMNS; column++) {
 		char *field = at ? next_field(&at) : NULL;
 
-		if (!field || text_unescape(field, texts, strlen(field) + 1) < 0 ||
-		    read_column(ret, column, texts) < 0)
+		if (!field || read_text(column, field, texts) < 0 || read_column(ret, column, texts) < 0)
 			return error_say(err, -EINVAL, "column %s is missing or not as written by appsilo",
 					 column_name(column, name));
 		texts += strlen(texts) + 1;

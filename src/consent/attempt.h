@@ -38,6 +38,7 @@ struct attempt {
 	const char *source; /* why: "no-rule" or what refused it, as in run records */
 	const char *capability; /* that a manifest could declare for it */
 	const char *allow;	/* the command that would allow it; a run: the words of `run` */
+	const char *stack; /* who asked, as consent/stack_text.h has it */
 };
 
 /** The first line of the file, with its newline. */

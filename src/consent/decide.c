@@ -40,6 +40,9 @@ static int weigh(void *data, const struct consent_rule *rule)
 	level->decision->by_rule = true;
 	level->decision->source = rule->source;
 	level->decision->scope = rule->scope;
+	level->decision->target = rule->target;
+	level->decision->access = rule->access;
+	level->decision->all_families = strcmp(rule->family, CONSENT_ALL_FAMILIES) == 0;
 	return 0;
 }
 
@@ -114,6 +117,17 @@ void decide(const struct decider *d, const char *path, enum consent_access acces
 		return;
 	ret->verdict = never;
 	ret->by_never_list = never != CONSENT_ASK;
+}
+
+void decide_note_used(const struct decider *d, const struct decision *decision)
+{
+	const struct used_rule rule = {.family = decision->all_families ? CONSENT_ALL_FAMILIES : d->family,
+				       .target = decision->target,
+				       .access = decision->access,
+				       .what = decision->rule_path};
+
+	if (d->used && decision->by_rule && decision->scope == CONSENT_ALWAYS)
+		used_note(d->used, &rule);
 }
 
 struct below {

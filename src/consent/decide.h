@@ -8,6 +8,7 @@
 
 #include "consent/never.h"
 #include "consent/session.h"
+#include "consent/used.h"
 #include "consent/store.h"
 
 struct decider {
@@ -15,6 +16,7 @@ struct decider {
 	const char *family;	      /* borrowed */
 	struct consent_store *store;  /* borrowed; NULL: no stored rules */
 	struct session_rules *session; /* borrowed; NULL: none */
+	struct used *used; /* borrowed; NULL: not noted */
 };
 
 /* Why, for records: the rule that decided. */
@@ -25,6 +27,9 @@ struct decision {
 	char rule_path[4096];
 	enum consent_source source;
 	enum consent_scope scope;
+	enum consent_target target;
+	enum consent_access access;
+	bool all_families;
 };
 
 /**
@@ -33,6 +38,9 @@ struct decision {
  */
 void decide(const struct decider *d, const char *path, enum consent_access access,
 	    struct decision *ret);
+
+/** What was decided holds for something that the app does: its rule was used. */
+void decide_note_used(const struct decider *d, const struct decision *decision);
 
 /**
  * May the subtree at @folder not be handed over whole for @access: is there, strictly

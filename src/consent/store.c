@@ -71,6 +71,17 @@ int store_read_number(sqlite3 *db, const char *sql, int64_t *ret)
 	return rc == SQLITE_ROW ? 0 : store_code(rc == SQLITE_DONE ? SQLITE_CORRUPT : rc);
 }
 
+/* Returns 1 when the file is no store yet: another process is making it, or died before it had. */
+static int lacks_tables(sqlite3 *db)
+{
+	int64_t application = 0, tables = 0;
+	int r = store_read_number(db, "PRAGMA application_id", &application);
+
+	if (r == 0 && application == 0)
+		r = store_read_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
+	return r < 0 ? r : application == 0 && tables == 0;
+}
+
 /* Make the tables in a new file; two processes may try at once. */
 static int create_schema(struct consent_store *store)
 {
@@ -115,6 +126,8 @@ static void close_database(struct consent_store *store)
 	store->levels_version = -1;
 	store->header_noted = false;
 	store->header.shared = NULL;
+	store->version = -1;
+	store->version_header.shared = NULL;
 }
 
 /* Whoever else could write there could allow. */
@@ -146,13 +159,15 @@ int store_ensure_open(struct consent_store *store, bool create)
 	fd = open(store->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (fresh ? O_CREAT : 0), 0600);
 	if (fd < 0 && (create || (errno != EROFS && errno != EACCES)))
 		return errno == ELOOP ? -EUCLEAN : -errno;
-	if (fd >= 0 && fstat(fd, &st) == 0)
-		fresh = st.st_size == 0;
 	close_keep_errno(fd);
-	if (fresh && !create)
-		return 0; /* just being made by another process */
 	r = open_database(store, fd < 0 ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
-	if (r == 0 && fresh)
+	if (r == 0)
+		r = lacks_tables(store->db);
+	if (r == 1 && !create) {
+		close_database(store);
+		return 0;
+	}
+	if (r == 1)
 		r = create_schema(store);
 	if (r == 0)
 		r = check_schema(store);
@@ -194,7 +209,7 @@ int consent_store_open(const char *dir, enum store_mode mode, struct consent_sto
 
 	if (!store)
 		return error_set(err, -ENOMEM, "consent store");
-	store->levels_version = -1;
+	store->levels_version = store->version = -1;
 	pthread_mutex_init(&store->lock, NULL);
 	if (snprintf(store->file, sizeof(store->file), "%s/consent.db", dir) >= PATH_MAX)
 		return error_set(err, -ENAMETOOLONG, "consent store: %s", dir);
@@ -577,16 +592,20 @@ int consent_store_remove(struct consent_store *store, const char *family, const 
 
 int64_t consent_store_version(struct consent_store *store)
 {
-	int64_t version = 0;
+	bool noted;
+	int64_t version;
 	int r;
 
 	store_hold(store);
 	r = store_ensure_open(store, false);
 	if (r < 0 || !store->db)
 		return r;
-	r = store_code(sqlite3_step(store->statements[QUERY_VERSION]));
-	if (r == 0)
-		version = sqlite3_column_int64(store->statements[QUERY_VERSION], 0);
-	sqlite3_reset(store->statements[QUERY_VERSION]);
-	return r < 0 ? r : version;
+	if (store->version >= 0 && wal_header_is_known(&store->version_header))
+		return store->version;
+	noted = wal_header_note(&store->version_header);
+	version = step_number(store, QUERY_VERSION);
+	store->version = noted && wal_header_is_known(&store->version_header) ? version : -1;
+	if (version >= 0 && !store->version_header.shared)
+		wal_header_find(&store->version_header, store->db);
+	return version;
 }

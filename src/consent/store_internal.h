@@ -41,6 +41,8 @@ struct consent_store {
 	bool any_for_all;
 	struct wal_header header;
 	bool header_noted; /* it was like this when levels_version was read */
+	struct wal_header version_header;
+	int64_t version; /* as long as version_header is like this; -1: not known */
 };
 
 static inline void store_unlock(pthread_mutex_t **lock)

@@ -220,6 +220,7 @@ int cgroup_create(const struct cgroup_limits *limits, unsigned int also, struct 
 	*ret = (struct cgroup){0};
 	/* With a group at all, the figures of the result are those of all processes. */
 	make_parts(asked | CGROUP_MEMORY | CGROUP_CPU_TIME, asked, ret);
+	ret->missing = asked & ~ret->what;
 	if (!(ret->what & asked)) {
 		discard(ret);
 		return 0;

@@ -44,7 +44,8 @@ struct cgroup_part {
 struct cgroup {
 	unsigned int what; /* what it can do here; 0: there is none */
 	int version;	   /* of the host; 0: no cgroups */
-	int refused;	   /* why something asked for is missing: -errno; 0: not offered */
+	unsigned int missing; /* of what was asked for */
+	int refused;	   /* why: -errno; 0: not offered */
 	struct cgroup_part parts[CGROUP_PARTS_MAX];
 	size_t n;
 };
@@ -60,8 +61,9 @@ int cgroup_create(const struct cgroup_limits *limits, unsigned int also, struct 
 		  struct appsilo_error *err) must_check;
 
 /**
- * As cgroup_create(); a user of version 2 whose own group lies below root's (a login session) is
- * first moved, that is this process, into a scope of the user's systemd, if there is one.
+ * As cgroup_create(); where version 2 does not let us have all of it beside our own group, this
+ * process is first moved below that, if it was delegated to us (a service with Delegate=), or
+ * into a scope that systemd makes (the user's; root's).
  */
 int cgroup_obtain(const struct cgroup_limits *limits, unsigned int also, struct cgroup *ret,
 		  struct appsilo_error *err) must_check;
@@ -149,5 +151,8 @@ struct cgroup_place {
  */
 size_t cgroup_find(unsigned int wanted, struct cgroup_place ret[CGROUP_PARTS_MAX],
 		   int *ret_version);
+
+/** The directory of our own group of version 2. Returns the descriptor; -errno. */
+int cgroup_own_dir(void) must_check;
 
 #endif

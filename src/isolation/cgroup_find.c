@@ -108,6 +108,23 @@ static bool find_v2(unsigned int wanted, const char *line, struct cgroup_place *
 	return ret->what != 0;
 }
 
+int cgroup_own_dir(void)
+{
+	char text[LIST_BYTES], *rest, *line;
+	struct cgroup_place own;
+	ssize_t n = fd_read_file(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text));
+	int fd;
+
+	if (n < 0)
+		return (int)n;
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (strncmp(line, "0::", 3) == 0 && set_path(&own, MOUNT, line + 3) == 0) {
+			fd = open(own.parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			return fd < 0 ? -errno : fd;
+		}
+	return -ENOENT;
+}
+
 size_t cgroup_find(unsigned int wanted, struct cgroup_place ret[CGROUP_PARTS_MAX],
 		   int *ret_version)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Build-time program: writes the seccomp filters of the sandbox, or with the word "broker" or
- * "net" that of the broker or of appsilo-net, as C arrays, so that starting a run neither links libseccomp nor pays
- * for compiling a filter.
+ * Build-time program: writes the seccomp filters of the sandbox, or with the word "broker", "net",
+ * "stacks" or "window" that of the broker, appsilo-net, appsilo-stacks or the prompt window, as C arrays, so that starting a run neither
+ * links libseccomp nor pays for compiling a filter.
  *
  * Deny by default: a call that is not listed gets ENOSYS, which programs take as "old
  * kernel" and work around. Calls that a program may legitimately try and must be refused
@@ -396,6 +396,28 @@ static void make_net(void)
 	emit(ctx, "filter_net");
 }
 
+/* The prompt window: GTK makes too many calls to list them, so what it may not is. */
+static void make_window(void)
+{
+	scmp_filter_ctx ctx = begin(SCMP_ACT_ALLOW);
+	struct scmp_arg_cmp other = SCMP_A0_32(SCMP_CMP_NE, AF_UNIX);
+
+	each(ctx, SCMP_ACT_ERRNO(EPERM), broker_deadly_calls);
+	rule(ctx, SCMP_ACT_ERRNO(EPERM), "socket", 1, &other);
+	rule(ctx, SCMP_ACT_ERRNO(EPERM), "process_vm_readv", 0, NULL);
+	emit(ctx, "filter_window");
+}
+
+static void make_stacks(void)
+{
+	scmp_filter_ctx ctx = begin(SCMP_ACT_ERRNO(EPERM));
+
+	each(ctx, SCMP_ACT_ALLOW, stacks_calls);
+	each(ctx, SCMP_ACT_KILL_PROCESS, broker_deadly_calls);
+	add_broker_memory(ctx);
+	emit(ctx, "filter_stacks");
+}
+
 /*
  * What comes before a filter, by hand, because libseccomp cannot say "all values but these".
  * Blocks that return or fall through to the next, at last to the filter. @size instructions are left out
@@ -543,6 +565,14 @@ int main(int argc, char **argv)
 		make_broker("filter_broker_agent", true, false);
 		make_broker("filter_broker_net", false, true);
 		make_broker("filter_broker_net_agent", true, true);
+		return 0;
+	}
+	if (argc > 1 && strcmp(argv[1], "window") == 0) {
+		make_window();
+		return 0;
+	}
+	if (argc > 1 && strcmp(argv[1], "stacks") == 0) {
+		make_stacks();
 		return 0;
 	}
 	if (argc > 1 && strcmp(argv[1], "net") == 0) {

@@ -155,4 +155,10 @@ static const char *const net_calls[] = {
 	"restart_syscall", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sendmsg", "sendto",
 	"setsockopt", "shutdown", "time", "write", "writev", NULL};
 
+/* appsilo-stacks, once it serves: the descriptors that it is sent, memory, and a clock that ends it. */
+static const char *const stacks_calls[] = {
+	"brk", "close", "dup", "exit", "exit_group", "fcntl", "fstat", "futex", "getrandom", "lseek",
+	"madvise", "mremap", "munmap", "newfstatat", "pread64", "read", "recvmsg", "restart_syscall",
+	"sendmsg", "setitimer", NULL};
+
 #endif

@@ -37,7 +37,7 @@ struct monitor_source {
 	void *data;
 };
 
-#define MONITOR_SOURCES_MAX 3
+#define MONITOR_SOURCES_MAX 1
 
 struct monitor {
 	int control_fd;		/* owned */

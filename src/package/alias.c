@@ -13,6 +13,8 @@
 /* The kernel reads no more of a first line (BINPRM_BUF_SIZE). */
 #define FIRST_LINE_MAX 255
 #define TEXT_MAX (PATH_MAX + 512)
+/* One at a time: who makes aliases holds the lock of the packages. */
+#define TEMPORARY ".new"
 #define REMARK "# An appsilo alias: starts the packaged program inside its boundary.\n"
 
 /* The first line hands over without a shell in between; where the path does not fit there,
@@ -66,25 +68,21 @@ static int write_new(int folder_fd, const char *name, const char *text)
 /* Our own alias is replaced in one step; a free name is taken only if it is still free. */
 static int put(int folder_fd, const char *name, const char *family, const char *text)
 {
-	char temporary[NAME_MAX + 1], owner[PACKAGE_FAMILY_SIZE];
+	char owner[PACKAGE_FAMILY_SIZE];
 	int r = read_family(folder_fd, name, owner);
+	bool replaces;
 
 	if (r == -EBADF || (r == 0 && strcmp(owner, family) != 0))
 		return -EEXIST;
 	if (r < 0 && r != -ENOENT)
 		return r;
-	snprintf(temporary, sizeof(temporary), ".new-%d", (int)getpid());
-	(void)unlinkat(folder_fd, temporary, 0); /* of a dead process with our number */
-	if (r == 0) {
-		r = write_new(folder_fd, temporary, text);
-		if (r == 0 && renameat(folder_fd, temporary, folder_fd, name) < 0)
-			r = -errno;
-	} else {
-		r = write_new(folder_fd, temporary, text);
-		if (r == 0 && linkat(folder_fd, temporary, folder_fd, name, 0) < 0)
-			r = -errno;
-	}
-	(void)unlinkat(folder_fd, temporary, 0); /* gone already when it was renamed */
+	replaces = r == 0;
+	(void)unlinkat(folder_fd, TEMPORARY, 0); /* of an install that was killed */
+	r = write_new(folder_fd, TEMPORARY, text);
+	if (r == 0 && (replaces ? renameat(folder_fd, TEMPORARY, folder_fd, name)
+				: linkat(folder_fd, TEMPORARY, folder_fd, name, 0)) < 0)
+		r = -errno;
+	(void)unlinkat(folder_fd, TEMPORARY, 0); /* gone already when it was renamed */
 	return r;
 }
 
@@ -126,6 +124,7 @@ int alias_sweep(const char *folder, int (*is_gone)(void *data, const char *famil
 
 	if (!dir)
 		return errno == ENOENT ? 0 : error_set(err, -errno, "aliases in %s", folder);
+	(void)unlinkat(dirfd(dir), TEMPORARY, 0);
 	while ((entry = readdir(dir))) {
 		char family[PACKAGE_FAMILY_SIZE];
 

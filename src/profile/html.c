@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "page_css.h"
+#include "profile/stack.h"
 #include "profile/tree_map.h"
 #include <limits.h>
 #include <string.h>
@@ -77,6 +78,24 @@ static void put_head(const struct report *r, FILE *out)
 		accesses, accesses == 1 ? "" : "es");
 }
 
+/* Who asked; all of it once it is opened. */
+static void put_stack(const char *stack, FILE *out)
+{
+	struct stack_frame frames[STACK_SHOWN];
+	char words[STACK_WORDS_MAX];
+
+	if (stack_pick(stack, frames) == 0)
+		return;
+	fputs("<details><summary>by ", out);
+	put(stack_words(&frames[0], words), out);
+	fputs("</summary><ol>", out);
+	for (const char *at = stack; at && stack_next(&at, &frames[0]) == 0;) {
+		fputs("<li>", out);
+		put(stack_words(&frames[0], words), out);
+	}
+	fputs("</ol></details>", out);
+}
+
 static void put_need_rows(const struct needs *n, FILE *out)
 {
 	for (size_t i = 0; i < n->n; i++) {
@@ -87,11 +106,13 @@ static void put_need_rows(const struct needs *n, FILE *out)
 		fputs(need->folder ? " and all below" : "", out);
 		if (need->caution)
 			fprintf(out, "<br><span class=caution>%s</span>", need->caution);
+		put_stack(need->stack, out);
 		fprintf(out, "<td class=number>%zu<td>%s\n", need->accesses, need->capability ? need->capability : "");
 	}
 	for (size_t i = 0; i < n->n_hosts; i++) {
 		fputs("<tr><td>host<td class=path>", out);
 		put(n->hosts[i].text, out);
+		put_stack(n->hosts[i].stack, out);
 		fprintf(out, "<td class=number>%zu<td>", n->hosts[i].accesses);
 		put(n->hosts[i].capability ? n->hosts[i].capability : "", out);
 		fputc('\n', out);
@@ -272,6 +293,7 @@ static void put_row(const struct attempt *a, FILE *out)
 	put(a->kind == ATTEMPT_FILE ? a->path : a->host, out);
 	if (a->port)
 		fprintf(out, " port %u", a->port);
+	put_stack(a->stack, out);
 	fputs("<td class=path>", out);
 	put(a->program, out);
 	fprintf(out, "<td>%s", a->allowed ? "let through" : "denied");

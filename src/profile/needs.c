@@ -23,11 +23,15 @@ static bool is_need(const struct attempt *a)
 	return strcmp(a->source, "no-rule") == 0;
 }
 
+/* @of  the record that it stands for; NULL: other needs, which it will include */
 static int add(struct needs *n, const char *path, size_t length, enum need_kind kind, bool folder,
-	       size_t accesses)
+	       const struct attempt *of)
 {
-	struct need need = {
-		.path = strndup(path, length), .kind = kind, .folder = folder, .accesses = accesses};
+	struct need need = {.path = strndup(path, length),
+			    .kind = kind,
+			    .folder = folder,
+			    .accesses = of != NULL,
+			    .stack = of ? of->stack : ""};
 
 	if (!need.path)
 		return -ENOMEM;
@@ -62,12 +66,12 @@ static int add_file(struct needs *n, const struct attempt *a, const struct never
 	bool folder = a->target == CONSENT_FOLDER;
 
 	if (a->access == CONSENT_READ && module)
-		return add(n, a->path, module, NEED_READ, true, 1);
+		return add(n, a->path, module, NEED_READ, true, a);
 	if (attempt_is_naming(a))
-		return add(n, a->path, path_parent_length(a->path, length), NEED_WRITE, true, 1);
+		return add(n, a->path, path_parent_length(a->path, length), NEED_WRITE, true, a);
 	if (a->access == CONSENT_WRITE)
-		return add(n, a->path, length, NEED_WRITE, folder, 1);
-	return add(n, a->path, length, folder ? NEED_LIST : NEED_READ, false, 1);
+		return add(n, a->path, length, NEED_WRITE, folder, a);
+	return add(n, a->path, length, folder ? NEED_LIST : NEED_READ, false, a);
 }
 
 static int by_path(const void *x, const void *y)
@@ -137,6 +141,8 @@ static void drop_covered(struct needs *n)
 
 		if (cover)
 			cover->accesses += n->list[i].accesses;
+		if (cover && !*cover->stack)
+			cover->stack = n->list[i].stack;
 		n->list[i].dropped = cover;
 	}
 	for (size_t i = 0; i < n->n; i++) {
@@ -183,7 +189,7 @@ static int fold_group(struct needs *n, size_t from, size_t to, const struct neve
 	if (length <= 1 || !(write || read))
 		return 0;
 	*ret_folded = true;
-	return add(n, first->path, length, write ? NEED_WRITE : NEED_READ, true, 0);
+	return add(n, first->path, length, write ? NEED_WRITE : NEED_READ, true, NULL);
 }
 
 static int fold_once(struct needs *n, const struct never_places *places, bool *ret_folded)
@@ -281,11 +287,14 @@ static void add_host(struct needs *n, const struct attempt **list, size_t count)
 			continue;
 		host_text(list[i], one, host->text);
 		host->accesses = 1;
+		host->stack = list[i]->stack;
 		host->capability = *capability ? capability : NULL;
 		if (n->n_hosts > 0 && strcmp(host[-1].text, host->text) == 0)
 			host[-1].accesses++;
 		else
 			n->n_hosts++;
+		if (!*n->hosts[n->n_hosts - 1].stack)
+			n->hosts[n->n_hosts - 1].stack = host->stack;
 	}
 }
 

@@ -30,6 +30,7 @@ struct need {
 	bool folder;	  /* and all below */
 	bool dropped, in_listed; /* while folding: another includes it; its folder is listed */
 	size_t accesses;  /* records that it stands for */
+	const char *stack; /* of the first of these that has one, else ""; borrowed from the records */
 	const char *caution; /* a sentence; NULL: nothing special */
 	const char *capability; /* that opens it, for a package; NULL: none */
 	bool system_path;	/* a manifest may bring it into view: SystemPath */
@@ -39,6 +40,7 @@ struct need_host {
 	char text[HOST_TEXT_MAX]; /* as --allow-host takes it */
 	const char *capability;	  /* that opens it, too */
 	size_t accesses;
+	const char *stack;
 };
 
 struct needs {

@@ -123,7 +123,7 @@ static int compare(const void *x, const void *y)
 		{a->run, b->run},	    {a->family, b->family},	{a->app, b->app},
 		{a->program, b->program},   {a->operation, b->operation}, {a->path, b->path},
 		{a->host, b->host},	    {a->address, b->address},	{a->protocol, b->protocol},
-		{a->source, b->source},	    {a->capability, b->capability}, {a->allow, b->allow}};
+		{a->source, b->source},	    {a->capability, b->capability}, {a->allow, b->allow},	{a->stack, b->stack}};
 	int r = strcmp(a->run, b->run);
 
 	if (a->time_ms == b->time_ms && r != 0)

@@ -5,6 +5,7 @@
 #include "base/shell.h"
 #include "base/text.h"
 #include "manifest/names.h"
+#include "profile/stack.h"
 #include <limits.h>
 #include <string.h>
 
@@ -193,6 +194,20 @@ static void put_heading(const struct report *r, FILE *out)
 			dropped);
 }
 
+/* Who asked. */
+static void put_stack(const char *stack, FILE *out)
+{
+	struct stack_frame frames[STACK_SHOWN];
+	char words[STACK_WORDS_MAX];
+	size_t n = stack_pick(stack, frames);
+
+	for (size_t i = 0; i < n; i++) {
+		fprintf(out, i ? "           from " : "         by ");
+		put_shown(stack_words(&frames[i], words), out);
+		fputc('\n', out);
+	}
+}
+
 static void put_needs(const struct report *r, FILE *out)
 {
 	const struct needs *n = r->needs;
@@ -206,9 +221,12 @@ static void put_needs(const struct report *r, FILE *out)
 		fprintf(out, "%s (%zu)\n", need->folder ? " and all below" : "", need->accesses);
 		if (need->caution)
 			fprintf(out, "         caution: %s\n", need->caution);
+		put_stack(need->stack, out);
 	}
-	for (size_t i = 0; i < n->n_hosts; i++)
+	for (size_t i = 0; i < n->n_hosts; i++) {
 		fprintf(out, "  host   %s (%zu)\n", n->hosts[i].text, n->hosts[i].accesses);
+		put_stack(n->hosts[i].stack, out);
+	}
 	if (n->client)
 		fprintf(out, "  %zu hosts of the internet: " CAPABILITY_CLIENT "\n", n->client);
 	if (n->private)
@@ -240,6 +258,7 @@ static void put_refused(const struct report *r, FILE *out)
 			put_words(a->allow, out);
 			fputc('\n', out);
 		}
+		put_stack(a->stack, out);
 	}
 }
 
@@ -293,7 +312,8 @@ void report_readme(const struct report *r, FILE *out)
 	fprintf(out,
 		"\n" RECORDS_FILE "\n    Each access that no rule allowed, one a line: when, which run and program, the\n"
 		"    operation, the path or host, whether it was let through, why, and what would allow it.\n"
-		"    Names are escaped: \\xNN is a byte that does not show, \\\\ a backslash.\n"
+		"    Names are escaped: \\xNN is a byte that does not show, \\\\ a backslash. A run with --stacks\n"
+		"    also says which functions asked, the innermost first.\n"
 		REPORT_SUMMARY "\n    What was found out, and the lines to copy into a shell.\n");
 	if (r->manifest) {
 		put_shown(r->manifest, out);

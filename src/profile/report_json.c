@@ -2,6 +2,7 @@
 #include "profile/report.h"
 
 #include "base/json.h"
+#include "profile/stack.h"
 #include <limits.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ static void put_needs(const struct needs *n, struct json_writer *w)
 		jsonw_int(w, "accesses", (int64_t)need->accesses);
 		jsonw_string(w, "capability", need->capability);
 		jsonw_string(w, "caution", need->caution);
+		stack_put_json(w, "stack", need->stack);
 		jsonw_close(w, '}');
 	}
 	jsonw_close(w, ']');
@@ -46,6 +48,7 @@ static void put_needs(const struct needs *n, struct json_writer *w)
 		jsonw_string(w, "host", n->hosts[i].text);
 		jsonw_string(w, "capability", n->hosts[i].capability);
 		jsonw_int(w, "accesses", (int64_t)n->hosts[i].accesses);
+		stack_put_json(w, "stack", n->hosts[i].stack);
 		jsonw_close(w, '}');
 	}
 	jsonw_close(w, ']');
@@ -68,6 +71,7 @@ static void put_refused(const struct needs *n, struct json_writer *w)
 			jsonw_int(w, "port", a->port);
 		jsonw_string(w, "source", a->source);
 		jsonw_string(w, "allow", *a->allow ? a->allow : NULL);
+		stack_put_json(w, "stack", a->stack);
 		jsonw_close(w, '}');
 	}
 	jsonw_close(w, ']');

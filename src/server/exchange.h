@@ -40,8 +40,7 @@ struct exchange {
 	char session_id[JOB_ID_SIZE];	   /* for Mcp-Session-Id; empty: none */
 	bool is_page;			   /* what a browser shows: with a strict policy */
 	struct job *job;		   /* a reference; NULL: none */
-	/* Answered by a websocket, whose job does this; NULL: it is not. */
-	void (*upgrade)(struct job *, struct worker *);
+	const struct websocket_kind *upgrade; /* answered by a websocket of this kind; NULL: it is not */
 };
 
 #define TYPE_JSON "application/json"

@@ -57,8 +57,11 @@ bool handshake_credentials(const struct exchange *x, char ret[HANDSHAKE_CREDENTI
 	for (size_t n; list && (n = next_word(&list)) > 0; list += n) {
 		if (strncmp(list, prefix, strlen(prefix)) != 0)
 			continue;
-		return snprintf(ret, HANDSHAKE_CREDENTIALS_MAX, "Bearer %.*s", (int)(n - strlen(prefix)),
-				list + strlen(prefix)) < HANDSHAKE_CREDENTIALS_MAX;
+		if (snprintf(ret, HANDSHAKE_CREDENTIALS_MAX, "Bearer %.*s", (int)(n - strlen(prefix)),
+			     list + strlen(prefix)) >= HANDSHAKE_CREDENTIALS_MAX)
+			return false;
+		MHD_http_unescape(ret); /* a page may not offer a protocol with / or = in it */
+		return true;
 	}
 	return false;
 }

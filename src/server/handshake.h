@@ -5,9 +5,9 @@
 
 #include "server/exchange.h"
 
-/* Offered by a page next to "bearer.TOKEN", because a browser cannot send Authorization. */
+/* Offered by a page next to "bearer.TOKEN", percent-encoded, because a browser cannot send Authorization. */
 #define HANDSHAKE_PROTOCOL "appsilo"
-#define HANDSHAKE_CREDENTIALS_MAX (TOKEN_LENGTH_MAX + 16)
+#define HANDSHAKE_CREDENTIALS_MAX (3 * TOKEN_LENGTH_MAX + 16)
 
 /** Does @x ask for a websocket, rightly? Returns 0; -EINVAL with @e set. */
 int handshake_check(const struct exchange *x, struct api_error *e) must_check;

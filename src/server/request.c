@@ -495,6 +495,11 @@ int request_decode_in(const char *text, size_t size, const struct run_request *d
 	return err < 0 ? err : take_run(ret, e);
 }
 
+int request_without_input(const struct run_request *r, struct api_error *e)
+{
+	return r->stdin_data ? api_error_set(e, 400, "bad-request", "stdin: send it in messages of its own") : 0;
+}
+
 void request_done(struct run_request *r)
 {
 	for (size_t i = 0; i < r->n_owned; i++)

@@ -66,6 +66,8 @@ int request_decode(const char *text, size_t size, const struct request_policy *p
 /** The same in a session, whose settings are @defaults; they have to outlive @ret. */
 int request_decode_in(const char *text, size_t size, const struct run_request *defaults,
 		      struct run_request *ret, struct api_error *e) must_check;
+/** Input comes while it runs: refuse what came with the request. Returns 0; -EINVAL with @e set. */
+int request_without_input(const struct run_request *r, struct api_error *e) must_check;
 void request_done(struct run_request *r);
 
 /* The parts, for other shapes. Each returns 0, or -EINVAL with @e set. */

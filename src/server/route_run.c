@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /v1/run: one run, answered whole or as events, or over a websocket (/v1/run/ws); DELETE /v1/runs/ID ends one. */
-#include "server/handshake.h"
 #include "server/routes.h"
 #include "server/stream.h"
+#include "server/websocket.h"
 
 static int decode(const struct exchange *x, struct run_request *ret, struct api_error *e)
 {
@@ -40,18 +40,24 @@ static void run_socket(struct job *job, struct worker *worker)
 	run(job, worker);
 }
 
+static int decode_socket(struct exchange *x, const char *body, size_t size, struct api_error *e)
+{
+	struct run_request *request = calloc(1, sizeof(*request));
+	int r;
+
+	if (!request)
+		return api_error_set(e, 503, "no-memory", "the server is out of memory");
+	x->job->data = request;
+	x->job->free_data = exchange_free_request;
+	r = request_decode(body, size, &x->server->policy, request, e);
+	return r == 0 ? request_without_input(request, e) : r;
+}
+
 void route_run_socket(struct exchange *x)
 {
-	struct api_error e;
+	static const struct websocket_kind kind = {decode_socket, run_socket};
 
-	if (handshake_check(x, &e) < 0)
-		exchange_error(x, &e);
-	else if (atomic_load(&x->server->draining))
-		exchange_fail(x, 503, "draining", "the server is shutting down");
-	else if (websockets_full(&x->server->websockets))
-		exchange_fail(x, 429, "queue-full", "too many websockets are open");
-	else
-		x->upgrade = run_socket;
+	websocket_begin(x, &kind);
 }
 
 void route_cancel(struct exchange *x)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /v1/sessions: open, list, run in, reset, delete; files up and down. */
 #include "server/routes.h"
+#include "server/stream.h"
+#include "server/websocket.h"
 #include <string.h>
 
 /* The session that the path names; NULL: answered already. */
@@ -197,6 +199,46 @@ void route_session_run(struct exchange *x)
 	exchange_job(x, work, j, free_session_job);
 	if (x->job && stream)
 		exchange_stream(x);
+}
+
+static void work_socket(struct job *job, struct worker *worker)
+{
+	stream_event(job->stream, "start", json_pack("{s:s}", "id", job->id));
+	work(job, worker);
+}
+
+/* The session is found again: it may have been closed since the handshake. */
+static int decode_socket(struct exchange *x, const char *body, size_t size, struct api_error *e)
+{
+	struct session *s = sessions_find(&x->server->sessions, x->tenant, x->segment[0]);
+	struct session_job *j = s ? calloc(1, sizeof(*j)) : NULL;
+	int r;
+
+	if (!j) {
+		if (s)
+			sessions_release(&x->server->sessions, s);
+		return s ? api_error_set(e, 503, "no-memory", "the server is out of memory")
+			 : api_error_set(e, 404, "not-found", "there is no such session");
+	}
+	j->server = x->server;
+	j->session = s;
+	x->job->data = j;
+	x->job->free_data = free_session_job;
+	r = request_decode_in(body, size, &s->defaults, &j->request, e);
+	if (r == 0 && s->keeps_state)
+		return api_error_set(e, 422, "no-input", "the kept interpreter of a session with state has no input; use POST");
+	return r == 0 ? request_without_input(&j->request, e) : r;
+}
+
+void route_session_socket(struct exchange *x)
+{
+	static const struct websocket_kind kind = {decode_socket, work_socket};
+	struct session *s = find(x);
+
+	if (!s)
+		return;
+	sessions_release(&x->server->sessions, s);
+	websocket_begin(x, &kind);
 }
 
 void route_session_reset(struct exchange *x)

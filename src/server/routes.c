@@ -12,6 +12,7 @@ const struct route serve_routes[] = {
 	{"GET", "/v1/sessions", 0, route_session_list},
 	{"DELETE", "/v1/sessions/*", 0, route_session_delete},
 	{"POST", "/v1/sessions/*/run", ROUTE_BODY, route_session_run},
+	{"GET", "/v1/sessions/*/run/ws", ROUTE_SOCKET, route_session_socket},
 	{"POST", "/v1/sessions/*/reset", 0, route_session_reset},
 	{"GET", "/v1/sessions/*/files", 0, route_session_files},
 	{"GET", "/v1/sessions/*/files/**", 0, route_session_get},

@@ -43,6 +43,7 @@ void route_session_open(struct exchange *x);
 void route_session_list(struct exchange *x);
 void route_session_delete(struct exchange *x);
 void route_session_run(struct exchange *x);
+void route_session_socket(struct exchange *x);
 void route_session_reset(struct exchange *x);
 void route_session_files(struct exchange *x);
 void route_session_get(struct exchange *x);

@@ -11,6 +11,7 @@
 #include <microhttpd.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define VERSION_MS 20000
 #define WORKER_STACK (512 * 1024)
@@ -130,13 +131,23 @@ static int find_places(struct server *s, struct appsilo_error *err)
 				       "folder that holds neither appsilo nor its data");
 }
 
+/* Each that waits has three descriptors: runs and clients must find some, too. */
+static uint64_t most_ready(const struct serve_options *o)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur / 8 >= o->pool)
+		return o->pool;
+	return files.rlim_cur / 8 > o->pool_least ? files.rlim_cur / 8 : o->pool_least;
+}
+
 /* Without warm sandboxes runs only take longer. */
 static void start_pools(struct server *s)
 {
 	const struct pool_config config = {.front = s->front, .guest = s->zygote, .interpreter = "python3",
 					   .preload = s->options.preload,
 					   .min_ready = (unsigned int)s->options.pool_least,
-					   .max_ready = (unsigned int)s->options.pool,
+					   .max_ready = (unsigned int)most_ready(&s->options),
 					   .disk_bytes = s->options.limits.disk_bytes};
 	struct appsilo_error err = {0};
 

@@ -100,29 +100,12 @@ static void fail(struct websocket *w, const struct api_error *e)
 	begin_close(w, e->status == 429 || e->status == 503 ? FRAMES_TRY_LATER : FRAMES_POLICY, e->code);
 }
 
-/* The request, all of it but its input. */
-static int decode(struct websocket *w, struct run_request *ret, struct api_error *e)
-{
-	int r = request_decode(w->frames.data ? w->frames.data : "", w->frames.size,
-			       &w->x->server->policy, ret, e);
-
-	if (r == 0 && ret->stdin_data)
-		return api_error_set(e, 400, "bad-request", "stdin: send it in messages of its own");
-	return r;
-}
-
 static void take_request(struct websocket *w)
 {
 	struct job *job = w->x->job;
 	struct api_error e;
-	int r = -ENOMEM;
+	int r = w->x->upgrade->decode(w->x, w->frames.data ? w->frames.data : "", w->frames.size, &e);
 
-	job->data = calloc(1, sizeof(struct run_request));
-	job->free_data = exchange_free_request;
-	if (!job->data)
-		(void)api_error_set(&e, 503, "no-memory", "the server is out of memory");
-	else
-		r = decode(w, job->data, &e);
 	if (r == 0) {
 		client_idle(w->x->client, false);
 		client_deadline(w->x->client, 0);
@@ -353,7 +336,7 @@ static void *attend(void *data)
 
 static int make_job(struct websocket *w)
 {
-	struct job *job = job_new(w->x->tenant, w->x->upgrade);
+	struct job *job = job_new(w->x->tenant, w->x->upgrade->work);
 	int ends[2];
 
 	w->x->job = job;
@@ -407,6 +390,20 @@ static void on_upgrade(void *data, struct MHD_Connection *connection, void *cont
 	take_bytes(w, (const unsigned char *)extra, extra_size);
 	if (start_thread(w) < 0)
 		let_go(w);
+}
+
+void websocket_begin(struct exchange *x, const struct websocket_kind *kind)
+{
+	struct api_error e;
+
+	if (handshake_check(x, &e) < 0)
+		exchange_error(x, &e);
+	else if (atomic_load(&x->server->draining))
+		exchange_fail(x, 503, "draining", "the server is shutting down");
+	else if (websockets_full(&x->server->websockets))
+		exchange_fail(x, 429, "queue-full", "too many websockets are open");
+	else
+		x->upgrade = kind;
 }
 
 struct MHD_Response *websocket_response(struct exchange *x)

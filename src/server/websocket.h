@@ -12,9 +12,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct api_error;
 struct clients;
 struct exchange;
+struct job;
+struct worker;
 struct MHD_Response;
+
+/* What a kind of websocket runs. */
+struct websocket_kind {
+	/* The first message, all but input: gives x->job its data, also when it fails. Returns 0; -errno, @e set. */
+	int (*decode)(struct exchange *x, const char *body, size_t size, struct api_error *e);
+	void (*work)(struct job *job, struct worker *worker);
+};
 
 /* Those of a server. Thread-safe. */
 struct websockets {
@@ -30,7 +40,10 @@ bool websockets_full(struct websockets *all);
 /** No more come; hang up on all of @clients, and wait until the last websocket has let go. */
 void websockets_end(struct websockets *all, struct clients *clients);
 
-/** The response that makes @x's connection one, with x->upgrade as its job's work. NULL: no memory. */
+/** For routes: let @x's connection become one, or refuse. */
+void websocket_begin(struct exchange *x, const struct websocket_kind *kind);
+
+/** The response that makes @x's connection one, of the kind x->upgrade. NULL: no memory. */
 struct MHD_Response *websocket_response(struct exchange *x);
 
 #endif

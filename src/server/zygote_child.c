@@ -185,8 +185,13 @@ static int set_limits(const struct zygote_spec *spec)
 		.file_size_bytes = spec->file_size_bytes,
 	};
 	const rlim_t n = spec->open_files ? spec->open_files : OPEN_FILES;
-	const struct rlimit files = {n, n};
+	struct rlimit files;
 
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return -errno;
+	if (files.rlim_max > n)
+		files.rlim_max = n;
+	files.rlim_cur = files.rlim_max; /* a server that may have fewer itself gives what it has */
 	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
 		return -errno;
 	return confine_rlimits(&limits);

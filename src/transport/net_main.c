@@ -21,6 +21,7 @@
 
 /* Packets taken from the tunnel before the sockets get their turn. */
 #define BURST 64
+#define SMALL 512
 
 enum fixed { FIXED_TUNNEL, FIXED_JUDGE, FIXED_OTHERS };
 
@@ -267,6 +268,9 @@ static bool take_packets(struct net *n, int64_t now_ms)
 		if (size == 0)
 			break;
 		take_packet(n, bytes, (size_t)size, now_ms);
+		/* A request, as a rule, after which nothing comes before the answer. */
+		if (size < SMALL)
+			break;
 	}
 	return true;
 }

@@ -85,7 +85,7 @@ size_t relays_poll(struct relays *r, struct pollfd ret[RELAY_POLL_MAX])
 		if (r->n < RELAYS_MAX)
 			ret[n++] = (struct pollfd){.fd = r->listeners[i].fd, .events = POLLIN};
 	}
-	for (size_t i = 0; i < RELAYS_MAX; i++) {
+	for (size_t i = 0; r->n > 0 && i < RELAYS_MAX; i++) {
 		struct relay *relay = &r->all[i];
 
 		for (int side = INNER; side <= OUTER; side++) {
@@ -221,7 +221,7 @@ static void step(struct relays *r, struct relay *relay, const struct pollfd *fds
 
 void relays_step(struct relays *r, const struct pollfd *fds)
 {
-	for (size_t i = 0; i < RELAYS_MAX; i++)
+	for (size_t i = 0; r->n > 0 && i < RELAYS_MAX; i++)
 		if (r->all[i].fds[INNER] >= 0)
 			step(r, &r->all[i], fds);
 	for (size_t i = 0; i < r->n_listeners; i++)

@@ -45,6 +45,7 @@ struct resolver {
 	struct lookup lookups[RESOLVER_LOOKUPS_MAX];
 	struct client clients[RESOLVER_CLIENTS_MAX];
 	uint64_t last_client;
+	size_t n_outside; /* lookups in that state: mostly none, and each packet comes by here */
 	struct verdict_kept last;
 };
 
@@ -91,8 +92,9 @@ static void reply(struct resolver *r, const struct lookup *l, enum dns_code code
 			end_client(&r->clients[i]);
 }
 
-static void end_lookup(struct lookup *l)
+static void end_lookup(struct resolver *r, struct lookup *l)
 {
+	r->n_outside -= l->state == LOOKUP_OUTSIDE;
 	upstream_done(&l->upstream);
 	*l = (struct lookup){.upstream.fd = -EBADF};
 }
@@ -146,13 +148,13 @@ static void finish(struct resolver *r, struct lookup *l, struct dns_answer *answ
 	nothing = answer->n_addresses > 0 && kept == 0;
 	answer->n_addresses = kept;
 	reply(r, l, nothing ? DNS_NO_NAME : answer->code, nothing ? NULL : answer);
-	end_lookup(l);
+	end_lookup(r, l);
 }
 
 static void fail(struct resolver *r, struct lookup *l, enum dns_code code)
 {
 	reply(r, l, code, NULL);
-	end_lookup(l);
+	end_lookup(r, l);
 }
 
 static void look_outside(struct resolver *r, struct lookup *l, int64_t now_ms)
@@ -166,6 +168,7 @@ static void look_outside(struct resolver *r, struct lookup *l, int64_t now_ms)
 		return;
 	}
 	l->state = LOOKUP_OUTSIDE;
+	r->n_outside++;
 	if (upstream_start(&l->upstream, r->config.host, l->query.name, l->query.type, now_ms) !=
 	    UPSTREAM_WAITS)
 		fail(r, l, DNS_FAILED);
@@ -418,7 +421,7 @@ size_t resolver_poll(struct resolver *r, struct pollfd ret[RESOLVER_POLL_MAX], i
 		ret[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
 		bound(has_query(c, &size) ? now_ms : c->until_ms, now_ms, timeout_ms);
 	}
-	for (size_t i = 0; i < RESOLVER_LOOKUPS_MAX; i++) {
+	for (size_t i = 0; r->n_outside > 0 && i < RESOLVER_LOOKUPS_MAX; i++) {
 		struct lookup *l = &r->lookups[i];
 
 		l->polled = 0;
@@ -450,7 +453,7 @@ static void step_lookup(struct resolver *r, struct lookup *l, short events, int6
 
 void resolver_step(struct resolver *r, const struct pollfd *fds, int64_t now_ms)
 {
-	for (size_t i = 0; i < RESOLVER_LOOKUPS_MAX; i++)
+	for (size_t i = 0; r->n_outside > 0 && i < RESOLVER_LOOKUPS_MAX; i++)
 		if (r->lookups[i].state == LOOKUP_OUTSIDE && r->lookups[i].polled)
 			step_lookup(r, &r->lookups[i], fds[r->lookups[i].polled].revents, now_ms);
 	for (size_t i = 0; i < RESOLVER_CLIENTS_MAX; i++) {

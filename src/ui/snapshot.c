@@ -19,6 +19,7 @@ struct snapshot {
 	size_t n, room;
 	struct block *blocks; /* owned */
 	const char *family;   /* of the last row: most have the one before's */
+	struct used_reader *used; /* borrowed, while it is loaded */
 };
 
 static const char *keep(struct snapshot *s, const char *text)
@@ -36,6 +37,18 @@ static const char *keep(struct snapshot *s, const char *text)
 	}
 	b->used += n;
 	return memcpy(b->bytes + b->used - n, text, n);
+}
+
+static void note_last_used(struct snapshot *s, struct snapshot_row *row)
+{
+	const struct used_rule used = {.family = row->family,
+				       .network = row->network,
+				       .target = row->target,
+				       .access = row->access,
+				       .what = row->what};
+
+	if (!used_day(s->used, &used, row->time_ms, row->last_used))
+		*row->last_used = '\0';
 }
 
 static int append(struct snapshot *s, const struct snapshot_row *row)
@@ -57,6 +70,7 @@ static int append(struct snapshot *s, const struct snapshot_row *row)
 	new->what = keep(s, row->what);
 	if (!new->family || !new->what)
 		return -ENOMEM;
+	note_last_used(s, new);
 	s->n++;
 	return 0;
 }
@@ -88,17 +102,20 @@ static int take_host(void *data, const struct consent_host_rule *rule)
 	return append(data, &row);
 }
 
-int snapshot_load(struct consent_store *store, struct snapshot **ret, struct appsilo_error *err)
+int snapshot_load(struct consent_store *store, const char *data_dir, struct snapshot **ret, struct appsilo_error *err)
 {
 	cleanup(snapshot_unrefp) struct snapshot *s = calloc(1, sizeof(*s));
+	cleanup(used_reader_freep) struct used_reader *used = used_reader_new(data_dir);
 	int r;
 
 	if (!s)
 		return error_set(err, -ENOMEM, "settings");
 	s->refs = 1;
+	s->used = used;
 	r = consent_store_each(store, NULL, take_rule, s, err);
 	if (r == 0)
 		r = consent_store_each_host(store, NULL, take_host, s, err);
+	s->used = NULL;
 	if (r == 0)
 		*ret = TAKE_PTR(s);
 	return r;
@@ -139,7 +156,7 @@ bool snapshot_row_equal(const struct snapshot_row *a, const struct snapshot_row 
 {
 	return a->network == b->network && a->id == b->id && a->time_ms == b->time_ms &&
 	       a->access == b->access && a->target == b->target && a->verdict == b->verdict &&
-	       a->source == b->source && strcmp(a->family, b->family) == 0 && strcmp(a->what, b->what) == 0;
+	       a->source == b->source && strcmp(a->last_used, b->last_used) == 0 && strcmp(a->family, b->family) == 0 && strcmp(a->what, b->what) == 0;
 }
 
 struct consent_rule snapshot_rule(const struct snapshot_row *row)

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "consent/store_hosts.h"
+#include "consent/used.h"
 #include <stdbool.h>
 
 struct snapshot_row {
@@ -16,12 +17,14 @@ struct snapshot_row {
 	const char *family, *what; /* a path or a host; of the snapshot */
 	bool network;
 	uint8_t target, access, verdict, source; /* enums of consent/types.h */
+	char last_used[USED_DAY_SIZE]; /* "": not known, or never */
 };
 
 struct snapshot;
 
-/** Read @store: about files first, by family and path, then about hosts. Returns 0; -errno with the line. */
-int snapshot_load(struct consent_store *store, struct snapshot **ret, struct appsilo_error *err) must_check;
+/** Read @store, of data directory @data_dir: about files first, by family and path, then about hosts. Returns 0;
+ * -errno with the line. */
+int snapshot_load(struct consent_store *store, const char *data_dir, struct snapshot **ret, struct appsilo_error *err) must_check;
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); /* NULL does nothing */

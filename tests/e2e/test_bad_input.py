@@ -57,6 +57,16 @@ class BadInput(Case):
             db.execute("create table rules (x)")
         self.assertIn("damaged", self.tool("consents", check=False).stderr)
 
+    def test_store_that_was_only_begun(self):
+        """As another process sees it while it is made, or as one leaves it that is killed before it has tables."""
+        os.makedirs(os.path.dirname(STORE), mode=0o700)
+        sqlite3.connect(STORE).execute("pragma journal_mode = wal").connection.close()
+        self.assertGreater(os.path.getsize(STORE), 0)
+        self.assertEqual(self.tool("consents", "--json").stdout.strip(), "[]")
+        self.answers({"path": HOME + "/data/test.txt"})
+        self.assertEqual(self.run_app("cat", HOME + "/data/test.txt").stdout, "hello\n")
+        self.assertIn("test.txt", self.tool("consents", "--json").stdout)
+
     def test_damaged_row_denies(self):
         self.answers({"path": HOME + "/data/test.txt"})
         self.run_app("cat", HOME + "/data/test.txt")

@@ -5,11 +5,13 @@ import ctypes
 import errno
 import json
 import os
+import signal
 import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import HOME, PLACE, Case, main, read, write  # noqa: E402
+from serving import Server  # noqa: E402
 
 DISK = PLACE + "/disk"
 DATA = DISK + "/appsilo"
@@ -227,6 +229,18 @@ class Disk(Case):
         self.assertEqual(self.cat("--audit", audit, "--allow-read", TEST).stderr, "")
         lines = [json.loads(line) for line in read(audit).splitlines()[1300:]]
         self.assertIn((TEST, "allow"), [(line["path"], line["decision"]) for line in lines])
+
+    def test_a_server_needs_no_room(self):
+        fill()
+        server = Server("--workers", "1")
+        self.addCleanup(server.stop, signal.SIGKILL)
+        self.wait_until(lambda: server.metric("appsilo_sandboxes_waiting") >= 2, "nothing gets ready")
+        for more in ({}, {"return": ["files"]}):  # warm, and cold
+            done = server.run("open('f', 'w').write('x' * 100000); print('done')", **more)
+            self.assertEqual((done["stdout"], done["exit_code"]), ("done\n", 0), done)
+        session = server.json("POST", "/v1/sessions", {})[1]["id"]
+        self.assertEqual(server.json("POST", f"/v1/sessions/{session}/run", {"code": "print(1)"})[1]["stdout"], "1\n")
+        self.assertEqual(server.stop(), 0, server.log)
 
     def test_run_records(self):
         fill()

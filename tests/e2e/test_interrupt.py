@@ -25,8 +25,8 @@ class Interrupt(Case):
 
     def start(self, *words, ignored=()):
         def ignore():
-            for number in ignored:
-                signal.signal(number, signal.SIG_IGN)
+            for number in SIGNALS:  # whatever those who started this test ignore
+                signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
         # pylint: disable=subprocess-popen-preexec-fn
         return subprocess.Popen([APPSILO, *words], cwd=HOME, env={**os.environ, "TMPDIR": TEMPORARY},
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

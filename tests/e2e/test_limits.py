@@ -6,29 +6,14 @@ import re
 import signal
 import subprocess
 import sys
-import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import APPSILO, HOME, PLACE, Case, descendants, main, read, write  # noqa: E402
+from common import APPSILO, HOME, PLACE, descendants, main, read, write  # noqa: E402
+from limited import BIN, BOTH, CGROUP, PATIENCE, RESULT, Limited, needs_cgroup  # noqa: E402
 from packaged import install_tree  # noqa: E402
 from screen import appsilo  # noqa: E402
 
-RESULT = PLACE + "/result.json"
-BIN = PLACE + "/bin"
-BOTH = ("never", None)  # server mode; a prompting run
 GROUPS = "print(*{line.strip().rsplit('/', 1)[1] for line in open('/proc/self/cgroup') if 'appsilo-' in line}, flush=True)\n"
-BURN = "import os, time\ndef burn(s):\n    end = time.process_time() + s\n    while time.process_time() < end: pass\n"
-
-
-def has_cgroup():
-    """As doctor found it by trying."""
-    done = subprocess.run([APPSILO, "doctor", "--json"], capture_output=True, check=False)
-    found = {c["name"]: c["found"] for c in json.loads(done.stdout)["checks"]}
-    return {found[name].split(",")[0] for name in found if name.startswith("limit-")} == {"cgroup"}
-
-
-CGROUP = has_cgroup()
-needs_cgroup = unittest.skipUnless(CGROUP, "no cgroup for this user here")
 
 
 def groups_left(names):
@@ -37,37 +22,6 @@ def groups_left(names):
     for folder, below, _ in os.walk("/sys/fs/cgroup"):
         left += [os.path.join(folder, name) for name in below if name in names]
     return left
-
-
-class Limited(Case):
-    def limited(self, *command, options=(), prompt="never", **more):
-        """Returns the finished run and what --result says of it."""
-        options = ("--quiet", "--result", RESULT, "--allow-read", HOME, "--allow-read", BIN, *options)
-        done = self.run_app(*command, options=options, prompt=prompt, **more)
-        return done, json.loads(read(RESULT))
-
-    def code(self, text, **more):
-        return self.limited("python3", "-c", text, **more)
-
-    def ended(self, outcome, code, reason, signum=None):
-        done, result = outcome
-        self.assertEqual((done.returncode, result["exit_code"], result["reason"], result["signal"]),
-                         (code, code, reason, signum), f"{done.stderr[-500:]} {result}")
-        return done, result
-
-    def start(self, text, options=(), prompt="never", **more):
-        """A run that goes on. It is killed at the end, whatever happens."""
-        words = [APPSILO, "run", "--quiet", "--prompt", prompt or self.prompter(), "--allow-read", HOME, *options,
-                 "--", "python3", "-c", text]
-        app = subprocess.Popen(words, cwd=HOME + "/work", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True, **more)
-
-        def stop():
-            app.kill()
-            app.communicate(timeout=30)
-
-        self.addCleanup(stop)
-        return app
 
 
 class BelowEveryLimit(Limited):
@@ -150,10 +104,10 @@ class Memory(Limited):
     def test_the_launcher_is_not_the_victim(self):
         """Files fill the memory, and every process of the app is smaller than the launcher."""
         for prompt in BOTH:
-            self.ended(self.limited("sh", "-c", "for i in 1 2 3 4; do (while :; do head -c 40M /dev/zero >/tmp/$i; done) & done; "
-                                    "dd if=/dev/zero of=/tmp/f bs=64K count=2000; exit 3",
-                                    options=("--memory", "24M", "--disk", "400M", "--wall-time", "20s"), prompt=prompt),
-                       3, "oom")
+            done, result = self.limited("sh", "-c", "for i in 1 2 3 4; do (while :; do head -c 40M /dev/zero >/tmp/$i; done) & done; "
+                                        "dd if=/dev/zero of=/tmp/f bs=64K count=2000; exit 3",
+                                        options=("--memory", "24M", "--disk", "400M", "--wall-time", "20s"), prompt=prompt)
+            self.assertIn((done.returncode, result["reason"]), ((3, "oom"), (137, "oom")), done.stderr)  # the shell may be one
 
 
 class Pids(Limited):
@@ -190,54 +144,6 @@ class Pids(Limited):
         for prompt in BOTH:
             done, _ = self.ended(self.limited(BIN + "/resource_bomb", "fork", options=("--pids", "60"), prompt=prompt), 0, "exited")
             self.assertRegex(done.stdout, r"^stopped at \d+: Resource temporarily unavailable")
-
-
-class Time(Limited):
-    def test_one_process(self):
-        for prompt in BOTH:
-            for before in ("", "import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)\n"):
-                done, result = self.code(before + "while True: pass", options=("--time", "1s"), prompt=prompt)
-                self.assertEqual((done.returncode, result["exit_code"], result["reason"]), (124, 124, "timeout"))
-                # An rlimit is counted in ticks, roughly: a process that shares its processor may have less.
-                self.assertGreaterEqual(result["cpu_ms"], 1000 if CGROUP else 300)
-                self.assertLess(result["cpu_ms"], 2000 if CGROUP else 2600)
-
-    @needs_cgroup
-    def test_all_processes_together(self):
-        text = "import os\nfor i in range(3): os.fork()\nwhile True: pass\n"
-        for prompt in BOTH:
-            _, result = self.ended(self.code(text, options=("--time", "1s"), prompt=prompt), 124, "timeout")
-            self.assertGreaterEqual(result["cpu_ms"], 1000)
-            self.assertLess(result["cpu_ms"], 2000)
-
-    @needs_cgroup
-    def test_half_a_processor(self):
-        """Two busy processes; what they get in two seconds, as the kernel counted it."""
-        for prompt in BOTH:
-            _, result = self.ended(self.code("import os\nos.fork()\nwhile True: pass\n",
-                                             options=("--cpus", "0.5", "--wall-time", "2s"), prompt=prompt), 124, "timeout")
-            self.assertLess(result["cpu_ms"], 0.6 * result["wall_ms"])
-            self.assertGreater(result["cpu_ms"], 0.1 * result["wall_ms"])
-
-    def test_wall_time_and_a_daemon(self):
-        """It ignores what would end it politely, and leaves its session and its parent."""
-        text = ("import os, signal, time\n"
-                "for s in range(1, 65):\n"
-                "    if s not in (9, 19, 32, 33): signal.signal(s, signal.SIG_IGN)\n"
-                "if os.fork() == 0:\n"
-                "    os.setsid()\n"
-                "    if os.fork() == 0:\n"
-                "        print('up', flush=True)\n"
-                "        while True: time.sleep(10)\n"
-                "    os._exit(0)\n"
-                "while True: time.sleep(10)\n")
-        for prompt in BOTH:
-            app = self.start(text, options=("--wall-time", "2s"), prompt=prompt)
-            self.assertEqual(app.stdout.readline(), "up\n")
-            inside = descendants(app.pid)
-            app.communicate(timeout=30)
-            self.assertEqual(app.returncode, 124)
-            self.wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in inside), "processes are left")
 
 
 class Output(Limited):
@@ -367,47 +273,6 @@ class Files(Limited):
             self.assertEqual(done.stdout, "28\n" * 4 + "True\n")
 
 
-class Figures(Limited):
-    """What the run used: within a fifth, and 100 ms or 16 MiB, of what it was made to use."""
-
-    def near(self, value, expected, slack):
-        self.assertLess(abs(value - expected), expected / 5 + slack, f"{value}, not {expected}")
-
-    def test_as_time_measures_it(self):
-        text = BURN + ("x = b'x' * (150 << 20)\nburn(0.4)\n"
-                       "if not os.fork(): burn(0.4); os._exit(0)\nos.wait()\n")
-        subprocess.run(["/usr/bin/time", "-f", "%U %S %M", "-o", PLACE + "/time", "python3", "-c", text], check=True)
-        user, system, kib = read(PLACE + "/time").split()
-        for prompt in BOTH:
-            for options in ((), ("--memory", "1G")) if CGROUP else ((),):
-                _, result = self.ended(self.code(text, options=options, prompt=prompt), 0, "exited")
-                self.near(result["cpu_ms"], (float(user) + float(system)) * 1000, 100)
-                self.near(result["memory_bytes"], int(kib) << 10, 16 << 20)
-
-    def test_processes_that_nobody_waited_for(self):
-        """An orphan that has ended, and one that is killed with the program."""
-        text = BURN + ("r, w = os.pipe()\n"
-                       "if not os.fork():\n"
-                       "    if not os.fork(): burn(0.3); os._exit(0)\n"
-                       "    if not os.fork(): burn(0.3); os.write(w, b'1'); time.sleep(1000)\n"
-                       "    os._exit(0)\n"
-                       "os.wait(); os.read(r, 1)\n")
-        for prompt in BOTH:
-            _, result = self.ended(self.code(text, prompt=prompt), 0, "exited")
-            self.assertGreaterEqual(result["cpu_ms"], 300)
-            _, result = self.ended(self.code(text + "time.sleep(1000)", options=("--wall-time", "3s"), prompt=prompt),
-                                   124, "timeout")
-            self.near(result["cpu_ms"], 620, 100)
-
-    @needs_cgroup
-    def test_processes_that_are_not_counted_otherwise(self):
-        text = BURN + ("import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
-                       "if not os.fork(): burn(0.5); os._exit(0)\n"
-                       "try: os.wait()\nexcept ChildProcessError: pass\n")
-        _, result = self.ended(self.code(text, options=("--time", "20s")), 0, "exited")
-        self.near(result["cpu_ms"], 520, 100)
-
-
 class Package(Limited):
     MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
 <Package xmlns="http://schemas.microsoft.com/appx/manifest/foundation/windows10" xmlns:appsilo="https://appsilo.org/manifest/1">
@@ -446,7 +311,7 @@ class NothingIsLeft(Limited):
                 "import time; time.sleep(1000)", "print('x' * 1000000)")
         for prompt in BOTH:
             for end in ends:
-                done, _ = self.code(GROUPS + end, options=(*self.OPTIONS, "--wall-time", "3s", "--output", "10K"), prompt=prompt)
+                done, _ = self.code(GROUPS + end, options=(*self.OPTIONS, "--wall-time", f"{3 * PATIENCE}s", "--output", "10K"), prompt=prompt)
                 names = set(done.stdout.split("\n")[0].split())
                 if prompt:
                     self.assertTrue(names)

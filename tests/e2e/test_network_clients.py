@@ -110,8 +110,8 @@ class Clients(Case):
             self.skipTest(f"{program} is not installed (Debian: {package})")
         return path
 
-    def start(self, port, *command, **more):
-        """A server of the test's, until the test ends; returns once it listens."""
+    def start(self, port, *command, is_ready=(), **more):
+        """A server of the test's, until the test ends; returns once it listens and the command @is_ready says yes."""
         log = open(PLACE + f"/server-{port}.log", "w+")
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **more)
         self.addCleanup(log.close)
@@ -121,7 +121,9 @@ class Clients(Case):
         def listens():
             self.assertIsNone(server.poll(), read(log.name))
             with socket.socket() as s:
-                return s.connect_ex((OTHER, port)) == 0
+                if s.connect_ex((OTHER, port)) != 0:
+                    return False
+            return not is_ready or subprocess.run(is_ready, capture_output=True, check=False).returncode == 0
 
         self.wait_until(listens, f"{command[0]} does not listen")
         return log.name
@@ -297,7 +299,8 @@ class Clients(Case):
         subprocess.run([*who, initdb, "-D", data, "-U", "tester", "-A", "trust", "-N", "--no-locale"],
                        check=True, capture_output=True, cwd="/")
         write(data + "/pg_hba.conf", "host all all 0.0.0.0/0 trust\n")
-        self.start(5433, *who, postgres, "-D", data, "-h", OTHER, "-p", "5433", "-k", "", "-F", cwd="/")
+        self.start(5433, *who, postgres, "-D", data, "-h", OTHER, "-p", "5433", "-k", "", "-F", cwd="/",
+                   is_ready=(os.path.dirname(psql) + "/pg_isready", "-h", OTHER, "-p", "5433"))  # it listens long before
         self.both("5000050000", psql, "-X", "-h", NAME, "-p", "5433", "-U", "tester", "-At", "-d", "postgres", "-c",
                   "select sum(n) from generate_series(1, 100000) n")
 

@@ -11,7 +11,9 @@ import sys
 import time
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [HERE, os.path.dirname(HERE) + "/clients/python"]
+import appsilo  # noqa: E402
 from common import PLACE, main, read, write  # noqa: E402
 from serving import ServeCase  # noqa: E402
 
@@ -113,6 +115,21 @@ class Nginx(ServeCase):
         connection.close()
         answer.close()
         self.wait_until(lambda: self.server.metric("appsilo_runs_running", head) == 0, "the run goes on", seconds=6)
+
+    def test_a_program_is_talked_to(self):
+        os.environ["SSL_CERT_FILE"] = PLACE + "/tls/ca.pem"
+        self.addCleanup(os.environ.pop, "SSL_CERT_FILE")
+        head = {"Authorization": f"Bearer {TOKEN}"}
+        with appsilo.Client(f"https://localhost:{self.port}", TOKEN) as client:
+            with client.interact("print('hello', input('name? ')); input()") as talk:
+                self.assertEqual(talk.read_until("? "), b"name? ")
+                talk.send("Ada\n")
+                self.assertEqual(talk.read_until("\n"), b"hello Ada\n")
+                self.assertEqual(self.server.metric("appsilo_runs_running", head), 1)
+            self.wait_until(lambda: self.server.metric("appsilo_runs_running", head) == 0, "the run goes on", seconds=6)
+        with self.assertRaises(appsilo.Refused) as caught:
+            appsilo.Client(f"https://localhost:{self.port}", "x" * 20).interact("1")
+        self.assertEqual(caught.exception.status, 401)
 
 
 if __name__ == "__main__":

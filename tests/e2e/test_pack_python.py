@@ -11,6 +11,7 @@ import zipfile
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import APPSILO, HOME, PLACE, Case, main, read, write  # noqa: E402
 from packaged import install_tree  # noqa: E402
+from serving import Server  # noqa: E402
 
 DATA = HOME + "/.local/share/appsilo"
 APART = PLACE + "/data"  # installed once for all tests
@@ -121,6 +122,24 @@ class PackedPython(Case):
             "place = os.environ['HOME'] + '/v'\n"
             "venv.create(place, with_pip=True)\n"
             "print(subprocess.check_output([place + '/bin/python', '-m', 'pip', '--version'], text=True))"))
+
+    def test_a_server_keeps_it_warm(self):
+        """Its interpreter, modules and libraries; and what is preloaded is one of its modules."""
+        server = Server("--workers", "1", "--preload", "json,brought", env={"XDG_DATA_HOME": APART})
+        self.addCleanup(server.stop)
+        code = ("import os, sys\nprint('brought' in sys.modules, sorted(sys.argv[1:]), input())\nimport mine, brought\nprint(mine.word, brought.answer, sys.version_info[:3])\n"
+                "print(*{l.split()[-1] for l in open('/proc/self/maps') if 'libc.so' in l or 'ld-linux' in l})")
+
+        def warm():
+            before = server.metric("appsilo_runs_warm_total")
+            done = server.run(code, package=self.name, argv=["b", "a"], stdin="in")
+            self.assertEqual((done["exit_code"], done["stderr"]), (0, ""), done)
+            return done["stdout"] if server.metric("appsilo_runs_warm_total") > before else None
+        self.wait_until(warm, "no run is warm")
+        first, second, third = warm().splitlines()
+        self.assertEqual((first, second), ("True ['a', 'b'] in", f"mine 42 {sys.version_info[:3]}"))
+        for path in third.split():
+            self.assertTrue(path.startswith(LIBRARIES), path)
 
     def test_tests_and_caches_stay_out(self):
         for place, folders, files in os.walk(self.place + "/VFS/usr/lib/" + NAME):

@@ -45,6 +45,12 @@ class Playground(ServeCase):
         self.assertIn("10 s, 512 MiB of memory", self.seen["limits"])
         self.assertIn("python", self.seen["languages"])
 
+    def test_lines_are_typed_while_the_program_waits(self):
+        self.assertEqual(self.seen["line"], "line")
+        self.assertEqual(self.seen["talk"]["output"], "name? ada <b>\nhello ada <b>\nrest\n5\n")
+        self.assertRegex(self.seen["talk"]["status"], "^exit code 0 ")
+        self.assertFalse(self.seen["talk"]["line"])
+
     def test_what_is_printed_is_text(self):
         self.assertEqual(self.seen["markup"]["output"], "<img src=x onerror=alert(1)><b>bold</b>\n")
         self.assertEqual(self.seen["elements"], 0)

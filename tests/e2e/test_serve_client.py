@@ -3,6 +3,7 @@
 import asyncio
 import collections
 import os
+import signal
 import subprocess
 import sys
 
@@ -12,9 +13,12 @@ import appsilo
 from common import PLACE, Case, main, write
 from serving import ServeCase, Server
 
+TALK = ("import sys\nprint('hello', input('name? '), flush=True)\n"
+        "data = sys.stdin.buffer.read(); print(len(data), data[0])")
+
 
 class Threads(ServeCase):
-    options = ("--workers", "2", "--wall-time", "10s")
+    options = ("--workers", "2", "--wall-time", "60s")
 
     def setUp(self):
         super().setUp()
@@ -37,10 +41,56 @@ class Threads(ServeCase):
         while next(stream).data != b"x\n":
             pass
         stream.close()
-        self.wait_until(self.server.is_at_rest, "it goes on", 5)
+        self.wait_until(self.server.is_at_rest, "it goes on")
         stream = self.client.stream("while 1: pass")
         self.client.cancel(next(stream).run_id)
         self.assertEqual(list(stream)[-1].result.reason, "cancelled")
+
+    def test_talking_to_a_program(self):
+        with self.client.interact(TALK) as talk:
+            self.assertEqual(talk.read_until("? "), b"name? ")
+            talk.send("Adä\n")
+            self.assertEqual(talk.read_until("\n"), "hello Adä\n".encode())
+            talk.send(b"\xff\0" * 50000)
+            talk.end_input()
+            self.assertEqual(talk.read_until("\n"), b"100000 255\n")
+            self.assertEqual([e.name for e in talk], ["result"])
+            self.assertEqual((talk.result.ok, talk.result.stderr), (True, ""))
+        with self.client.interact("print(len(input()), flush=True); input()") as talk:
+            talk.send("x" * 70000 + "\n")
+            self.assertEqual(talk.read_until("\n"), b"70000\n")
+            with self.assertRaises(EOFError):
+                talk.end_input()
+                talk.read_until("never")
+            self.assertEqual((talk.result.ok, talk.result.reason), (False, "exited"))
+
+    def test_ends_of_a_talk(self):
+        with self.client.interact("while 1: pass") as talk:
+            talk.cancel()
+            self.assertEqual(list(talk)[-1].result.reason, "cancelled")
+        with self.client.interact("while 1: pass"):
+            self.wait_until(self.server.is_running, "it has not started")
+        self.wait_until(self.server.is_at_rest, "it goes on", 5)
+        with self.client.interact("print(input())") as talk:
+            talk.send("x\n")
+            self.assertTrue(talk.finish().ok)
+        with self.assertRaises(appsilo.Refused) as caught:
+            self.client.interact("1", language="cobol")
+        self.assertEqual(caught.exception.code, "unknown-language")
+        with self.client.interact("import time; time.sleep(60)") as talk:
+            talk.end_input()
+            talk.send("x")
+            with self.assertRaises(appsilo.Refused) as caught:
+                list(talk)
+        self.assertEqual(caught.exception.code, "bad-request")
+
+    def test_a_talk_whose_server_goes(self):
+        server = Server()
+        self.addCleanup(server.stop, signal.SIGKILL)
+        with appsilo.Client(f"http://127.0.0.1:{server.port}").interact("input()") as talk:
+            server.stop(signal.SIGKILL)
+            with self.assertRaises(ConnectionError):
+                list(talk)
 
     def test_errors(self):
         with self.assertRaises(appsilo.Refused) as caught:
@@ -64,6 +114,30 @@ class Threads(ServeCase):
             self.assertEqual([e.data for e in session.stream("print(1)")][1], b"1\n")
         with self.assertRaises(appsilo.Refused):
             session.run("1")
+
+    def test_talking_in_a_session(self):
+        with self.client.session() as session:
+            session.upload("f", "kept")
+            with session.interact("print(open('f').read(), input()); open('g', 'w').close()") as talk:
+                talk.send("Ada\n")
+                self.assertEqual(talk.read_until("\n"), b"kept Ada\n")
+                self.assertTrue(talk.finish().ok)
+            self.assertIn("g", session.files())
+            with session.interact("input()"):
+                with self.assertRaises(appsilo.ServerError) as caught, session.interact("1") as second:
+                    list(second)
+                self.assertEqual(caught.exception.code, "busy")
+            self.wait_until(self.server.is_at_rest, "it goes on", 5)
+            with self.assertRaises(appsilo.Refused) as caught:
+                session.interact("1", stdin="x")
+            self.assertEqual(caught.exception.code, "bad-request")
+        with self.client.session(state=True) as session:
+            with self.assertRaises(appsilo.Refused) as caught:
+                session.interact("1")
+            self.assertEqual(caught.exception.code, "no-input")
+        with self.assertRaises(appsilo.Refused) as caught:
+            session.interact("1")
+        self.assertEqual(caught.exception.code, "not-found")
 
     def test_executor(self):
         with appsilo.Executor(self.client) as executor:
@@ -92,6 +166,24 @@ class Asyncio(ServeCase):
         self.assertEqual([(e.name, e.data) for e in events[1:-1]], [("stdout", "é\n".encode())])
         self.assertEqual(batch.verdict, "accepted")
 
+    def test_talking_to_a_program(self):
+        async def go():
+            async with self.client().interact(TALK) as talk:
+                seen = [await talk.read_until("? ")]
+                await talk.send("Ada\n")
+                seen.append(await talk.read_until("\n"))
+                await talk.send(b"\xff\0")
+                self.assertTrue((await talk.finish()).ok)
+            with self.assertRaises(appsilo.Refused):
+                async with self.client().interact(None):
+                    pass
+            async with self.client().interact("while 1: pass") as talk:
+                await talk.cancel()
+                self.assertEqual([e async for e in talk][-1].result.reason, "cancelled")
+            return seen
+        self.assertEqual(asyncio.run(go()), [b"name? ", b"hello Ada\n"])
+        self.wait_until(self.server.is_at_rest, "it goes on", 5)
+
     def test_a_cancelled_task_ends_its_run(self):
         async def go():
             task = asyncio.create_task(self.client().run("while 1: pass"))
@@ -101,7 +193,7 @@ class Asyncio(ServeCase):
             with self.assertRaises(asyncio.CancelledError):
                 await task
         asyncio.run(go())
-        self.wait_until(self.server.is_at_rest, "it goes on", 5)
+        self.wait_until(self.server.is_at_rest, "it goes on")
 
 
 class Token(Case):
@@ -111,9 +203,11 @@ class Token(Case):
         server = Server("--token-file", tokens)
         self.addCleanup(server.stop)
         url = f"http://127.0.0.1:{server.port}"
-        with self.assertRaises(appsilo.Refused) as caught:
-            appsilo.Client(url).run("1")
-        self.assertEqual(caught.exception.status, 401)
+        with appsilo.Client(url) as client:
+            for method in (client.run, client.interact):
+                with self.assertRaises(appsilo.Refused) as caught:
+                    method("1")
+                self.assertEqual((caught.exception.status, caught.exception.code), (401, "unauthorized"))
         with appsilo.Client(url, "token-a-0123456789") as client:
             self.assertTrue(client.run("1").ok)
             with self.assertRaises(appsilo.Overloaded) as caught:
@@ -129,7 +223,7 @@ class Example(ServeCase):
         sys.path.append(os.path.dirname(HERE) + "/clients/python/examples")
         import code_executor
         self.url = f"http://127.0.0.1:{self.server.port}"
-        self.executor = code_executor.CodeExecutor(self.url, limits={"wall_ms": 5000})
+        self.executor = code_executor.CodeExecutor(self.url, limits={"wall_ms": 10000})
         self.addCleanup(self.executor.close)
 
     def test_a_kept_interpreter(self):

@@ -54,7 +54,7 @@ class Schema:
 
 
 class OpenApi(ServeCase):
-    options = ("--max-body", "200K", "--wall-time", "5s")
+    options = ("--max-body", "200K", "--wall-time", "60s")
 
     def setUp(self):
         super().setUp()
@@ -88,7 +88,7 @@ class OpenApi(ServeCase):
         for path in ("/healthz", "/readyz", "/v1/limits", "/openapi.json", "/v1/sessions", "/api/v2/runtimes"):
             self.check("GET", path)
         run = {"code": "import os, sys; os.write(1, b'\\xff'); open('f', 'wb').write(b'\\xff'); print(sys.stdin.read())", "argv": ["a"],
-               "stdin": "QQ==", "stdin_base64": True, "env": {"A": "b"}, "limits": {"wall_ms": 4000}, "network": "none", "return": ["files", "pictures"]}
+               "stdin": "QQ==", "stdin_base64": True, "env": {"A": "b"}, "limits": {"wall_ms": 30000}, "network": "none", "return": ["files", "pictures"]}
         self.check("POST", "/v1/run", run)
         self.check("POST", "/v1/run", {"files": [{"name": "a.c", "content": "int main("}], "entry": "a.c", "language": "c"})
         self.check("POST", "/v1/run", {"code": "while 1: pass", "limits": {"wall_ms": 200}})
@@ -116,6 +116,9 @@ class OpenApi(ServeCase):
         self.check("POST", "/api/v2/execute", {"language": "x"}, 400)
         self.check("POST", "/eval", {"x": 1}, 400)
         self.check("GET", "/v1/run/ws", status=426)
+        session = "/v1/sessions/" + self.check("POST", "/v1/sessions", {}, 201)["id"]
+        self.check("GET", session + "/run/ws", status=426)
+        self.check("GET", "/v1/sessions/none/run/ws", status=404)
         self.check("DELETE", "/v1/runs/none", status=404)
         self.check("DELETE", "/v1/sessions/none", status=404)
 

@@ -7,12 +7,14 @@ import os
 import signal
 import struct
 import sys
+import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import PLACE, Case, main, write
 from serving import ServeCase, Server
 
-TOKEN = "a-token-of-sixteen-or-more"
+TOKEN = "a-token/of+sixteen-or-more=="
+OFFERED = "bearer." + urllib.parse.quote(TOKEN, safe="")
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 LINES = "name = input('name? ')\nprint('hello', name, flush=True)\nprint(input(), flush=True)\nimport sys\nprint(repr(sys.stdin.read()))"
 
@@ -318,7 +320,7 @@ class Leftovers(Case):
 
 class Slow(Case):
     def test_a_client_that_does_not_read_stops_its_own_run_only(self):
-        server = Server("--workers", "1", "--wall-time", "2s", "--output", "64M")
+        server = Server("--workers", "1", "--wall-time", "4s", "--output", "64M")
         self.addCleanup(server.stop)
         socket = Socket(server)
         self.addCleanup(socket.close)
@@ -337,11 +339,11 @@ class Tokens(Case):
         server = Server("--workers", "1", "--token-file", path)
         self.addCleanup(server.stop)
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Sec_WebSocket_Protocol": "appsilo, bearer.wrong"}, {"Sec_WebSocket_Protocol": "appsilo"},
-                        {"Authorization": "Bearer wrong", "Sec_WebSocket_Protocol": "bearer." + TOKEN}):
+                        {"Authorization": "Bearer wrong", "Sec_WebSocket_Protocol": OFFERED}):
             with self.assertRaises(Refused) as refused:
                 Socket(server, **headers)
             self.assertEqual(refused.exception.args, (401, "unauthorized"), headers)
-        for headers, chosen in (({"Authorization": "Bearer " + TOKEN}, None), ({"Sec_WebSocket_Protocol": "appsilo, bearer." + TOKEN}, "appsilo")):
+        for headers, chosen in (({"Authorization": "Bearer " + TOKEN}, None), ({"Sec_WebSocket_Protocol": "appsilo, " + OFFERED}, "appsilo")):
             socket = Socket(server, **headers)
             self.addCleanup(socket.close)
             self.assertEqual(socket.headers.get("sec-websocket-protocol"), chosen)
@@ -349,7 +351,7 @@ class Tokens(Case):
             socket.send(stdin="mine\n")
             self.assertEqual([e.get("data") for e in socket.rest()[0]], [None, "mine\n", None])
         # A token in the address or the protocol is for this path only.
-        self.assertEqual(server.json("GET", "/metrics", headers={"Sec-WebSocket-Protocol": "bearer." + TOKEN})[0], 401)
+        self.assertEqual(server.json("GET", "/metrics", headers={"Sec-WebSocket-Protocol": OFFERED})[0], 401)
 
 
 class Drain(Case):

@@ -24,7 +24,7 @@ def is_alive(pid):
         return False
 
 
-def gone(pids, timeout=10):
+def gone(pids, timeout=30):
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         if not any(map(is_alive, pids)):
@@ -113,6 +113,7 @@ class ServerMode(Case):
             app = subprocess.Popen([APPSILO, "run", "--prompt", prompt, "--allow-read", HOME, "--", "sh", "-c",
                                     "sleep 1000 & sleep 1000 & echo up; wait"],
                                    stdout=subprocess.PIPE, cwd=HOME)
+            self.addCleanup(app.stdout.close)
             self.assertEqual(app.stdout.readline(), b"up\n")
             pids = descendants(app.pid)
             self.assertGreaterEqual(len(pids), 4, pids)
@@ -135,6 +136,7 @@ class ServerMode(Case):
                                 "import signal, sys\n"
                                 "signal.signal(signal.SIGTERM, lambda *_: sys.exit(42))\n"
                                 "print('up'); signal.pause()"], stdout=subprocess.PIPE, cwd=HOME)
+        self.addCleanup(app.stdout.close)
         self.assertEqual(app.stdout.readline(), b"up\n")
         app.send_signal(signal.SIGTERM)
         self.assertEqual(app.wait(20), 42)

@@ -8,6 +8,7 @@ import unittest
 
 from lab import BIN, PLACE, descendants, main, read
 
+RUNS = int(os.environ.get("APPSILO_SOAK_RUNS", "300"))
 CALL = """
 import ctypes, errno, os
 libc = ctypes.CDLL(None, use_errno=True)
@@ -584,7 +585,7 @@ class Manager(unittest.TestCase):
         for _ in range(50):
             self.assertEqual(pool.run("print(1)").out, "1\n")
         before = resources()
-        for n in range(1000):
+        for n in range(RUNS):
             self.assertEqual(pool.run(f"print({n})").out, f"{n}\n")
         after = resources()
         self.assertLessEqual(after[0], before[0] + 64)

@@ -60,6 +60,22 @@ if (seen.editor) {
 }
 await page.locator("#input").fill("ada\n");
 seen.input = await runs("print('hello', input())");
+// Without it, lines are typed while the program waits for them.
+await page.locator("#input").fill("");
+await type("name = input('name? ')\nprint('hello', name, flush=True)\nimport sys\nprint(len(sys.stdin.read()))");
+await page.keyboard.press("Control+Enter");
+await page.waitForFunction(() => document.getElementById("output").textContent.endsWith("name? "));
+if (seen.editor) await page.keyboard.press("Escape");
+else await page.getByLabel("Line").focus();
+seen.line = await page.evaluate(() => document.activeElement.id);
+await page.keyboard.type("ada <b>");
+await page.keyboard.press("Enter");
+await page.waitForFunction(() => document.getElementById("output").textContent.endsWith("hello ada <b>\n"));
+await page.keyboard.type("rest");
+await page.keyboard.press("Enter");
+await page.getByRole("button", { name: "End of input" }).click();
+await idle();
+seen.talk = { output: await output(), status: await status(), line: await page.getByLabel("Line").isEnabled() };
 seen.error = await runs("1/0");
 seen.markup = await runs("print('<img src=x onerror=alert(1)><b>bold</b>')");
 seen.elements = await page.locator("#output :not(span)").count();

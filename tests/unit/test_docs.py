@@ -9,7 +9,7 @@ import unittest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOOL = sys.argv.pop(1)
-RANK = {"base": 0, "isolation": 1, "network": 2, "consent": 2, "manifest": 2, "transport": 3, "carry": 4, "broker": 5, "package": 6, "profile": 6,
+RANK = {"base": 0, "isolation": 1, "network": 2, "consent": 2, "manifest": 2, "transport": 3, "stacks": 3, "carry": 4, "broker": 5, "package": 6, "profile": 6,
         "cli": 7, "server": 7, "mcp": 7, "ui": 8}
 # The layers that are not below but beside: the helper enters mount namespaces.
 

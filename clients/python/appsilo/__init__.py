@@ -8,7 +8,8 @@
 from ._aio import AsyncClient
 from ._client import Client, Session
 from ._executor import Executor
+from ._interact import AsyncInteraction, Interaction
 from ._types import BatchCase, BatchResult, Event, File, Overloaded, Refused, RunResult, ServerError
 
-__all__ = ["AsyncClient", "BatchCase", "BatchResult", "Client", "Event", "Executor", "File", "Overloaded",
-           "Refused", "RunResult", "ServerError", "Session"]
+__all__ = ["AsyncClient", "AsyncInteraction", "BatchCase", "BatchResult", "Client", "Event", "Executor", "File",
+           "Interaction", "Overloaded", "Refused", "RunResult", "ServerError", "Session"]

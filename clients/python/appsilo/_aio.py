@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 from typing import Any, AsyncIterator, Dict, Mapping, Optional, Sequence, Tuple
 from urllib.parse import quote, urlsplit
 
+from ._interact import AsyncInteraction
 from ._types import BatchResult, Event, RunResult, batch_body, batch_result, error_of, event_of, run_body, run_result
+from ._ws import Wire
 
 HEAD_BYTES = 65536
 
@@ -87,6 +90,18 @@ class AsyncClient:
                     yield event_of(name[len(b"event: "):].decode(), json.loads(data[len(b"data: "):]))
         finally:
             writer.close()
+
+    @contextlib.asynccontextmanager
+    async def interact(self, code: Optional[str] = None, **options: Any) -> AsyncIterator[AsyncInteraction]:
+        """As Client.interact(), in an async with statement."""
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        reader, writer = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
+        talk = AsyncInteraction(reader, writer, Wire(self._host_header, self._prefix + "/v1/run/ws", headers, run_body(code, **options)))
+        try:
+            await talk.start()
+            yield talk
+        finally:
+            talk.close()
 
     async def cancel(self, run_id: str) -> None:
         await self._json("DELETE", "/v1/runs/" + quote(run_id, safe=""))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import ssl
 import threading
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from urllib.parse import quote, urlsplit
 
+from ._interact import Interaction
 from ._types import (BatchResult, Bytes, Event, RunResult, batch_body, batch_result, error_of, event_of, run_body, run_result)
+from ._ws import Wire
 
 
 class Client:
@@ -20,6 +24,7 @@ class Client:
             raise ValueError(f"not an http address: {url}")
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._address, self._prefix = (parts.hostname, parts.port), parts.path.rstrip("/")
+        self._host_header = parts.netloc.rpartition("@")[2]
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._timeout = timeout
         self._local = threading.local()
@@ -91,6 +96,18 @@ class Client:
         finally:
             connection.close()
 
+    def _interact(self, path: str, body: Dict[str, Any]) -> Interaction:
+        tls = ssl.create_default_context() if self._kind is http.client.HTTPSConnection else None
+        host, port = self._address
+        connection = socket.create_connection((host, port or (443 if tls else 80)), self._timeout)
+        try:
+            if tls:
+                connection = tls.wrap_socket(connection, server_hostname=host)
+            return Interaction(connection, Wire(self._host_header, self._prefix + path, self._headers, body))
+        except BaseException:
+            connection.close()
+            raise
+
     def run(self, code: Optional[str] = None, **options: Any) -> RunResult:
         """Run code (or files= and entry=). Options: stdin, argv, env, language, package, limits, network, returns."""
         return run_result(self._json("POST", "/v1/run", run_body(code, **options)))
@@ -98,6 +115,10 @@ class Client:
     def stream(self, code: Optional[str] = None, **options: Any) -> Iterator[Event]:
         """The same as it happens."""
         return self._events("/v1/run", run_body(code, **options))
+
+    def interact(self, code: Optional[str] = None, **options: Any) -> Interaction:
+        """The same for a program that is talked to: no stdin, which comes while it runs."""
+        return self._interact("/v1/run/ws", run_body(code, **options))
 
     def cancel(self, run_id: str) -> None:
         self._json("DELETE", "/v1/runs/" + quote(run_id, safe=""))
@@ -134,6 +155,10 @@ class Session:
 
     def stream(self, code: Optional[str] = None, **options: Any) -> Iterator[Event]:
         return self._client._events(self._path + "/run", run_body(code, **options))
+
+    def interact(self, code: Optional[str] = None, **options: Any) -> Interaction:
+        """Not in a session with state, whose interpreter has no input."""
+        return self._client._interact(self._path + "/run/ws", run_body(code, **options))
 
     def reset(self) -> None:
         self._client._json("POST", self._path + "/reset")

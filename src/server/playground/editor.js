@@ -38,8 +38,7 @@ function ofLanguage() {
 
 // Tab indents, so there must be a way out by keyboard: to what one wants next.
 function leave() {
-  const run = document.getElementById("run");
-  (run.disabled ? document.getElementById("stop") : run).focus();
+  ["run", "line", "stop"].map((id) => document.getElementById(id)).find((one) => !one.disabled).focus();
   return true;
 }
 

@@ -15,7 +15,7 @@ function show(text, kind) {
   if (room <= 0) return;
   const part = document.createElement("span");
   part.textContent = text.slice(0, room);
-  if (kind === "stderr") part.className = "error";
+  part.className = kind;
   at("output").append(part);
   at("output").scrollTop = at("output").scrollHeight;
   shown += text.length;
@@ -48,47 +48,73 @@ function take(name, event) {
   else if (name === "error") at("status").textContent = event.error.message;
 }
 
-async function read(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const blocks = (rest + value).split("\n\n");
-    rest = blocks.pop();
-    for (const block of blocks) {
-      const [name, data] = block.split("\n");
-      take(name.slice("event: ".length), JSON.parse(data.slice("data: ".length)));
-    }
-  }
+function end(status) {
+  if (status) at("status").textContent = status;
+  running = null;
+  at("run").disabled = false;
+  at("stop").disabled = at("line").disabled = at("enter").disabled = at("eof").disabled = true;
 }
 
-async function run() {
+function tell(message) {
+  running.send(JSON.stringify(message));
+}
+
+// A page may not set headers of a websocket: the token is one of the protocols that it offers.
+function connect() {
+  const token = at("token").value;
+  const url = new URL("/v1/run/ws", location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  return new WebSocket(url, token ? ["appsilo", `bearer.${encodeURIComponent(token)}`] : ["appsilo"]);
+}
+
+function begin() {
+  const body = { language: at("language").value, code: at("code").value };
+  const input = at("input").value;
+  if (body.language === "python") body.return = ["pictures"];
+  tell(body);
+  if (input) tell({ stdin: input, eof: true });
+  else at("line").disabled = at("enter").disabled = at("eof").disabled = false;
+}
+
+function run() {
   if (running) return;
-  running = new AbortController();
+  let answered = false;
   shown = 0;
   at("output").replaceChildren();
   at("pictures").replaceChildren();
   at("status").textContent = "running";
   at("run").disabled = true;
   at("stop").disabled = false;
-  const body = { language: at("language").value, code: at("code").value, stdin: at("input").value, stream: true };
-  if (body.language === "python") body.return = ["pictures"];
-  try {
-    const response = await fetch("/v1/run", { method: "POST", headers: headers(), body: JSON.stringify(body), signal: running.signal });
-    if (response.ok) await read(response.body);
-    else at("status").textContent = (await response.json()).error.message;
-  } catch (error) {
-    at("status").textContent = error.name === "AbortError" ? "stopped" : "the server does not answer";
-  }
-  running = null;
-  at("run").disabled = false;
-  at("stop").disabled = true;
+  const socket = running = connect();
+  socket.onopen = begin;
+  socket.onmessage = (message) => {
+    const { event, ...data } = JSON.parse(message.data);
+    answered ||= event === "result" || event === "error";
+    if (socket === running) take(event, data);
+  };
+  socket.onclose = () => {
+    if (socket === running) end(answered ? "" : "no connection: the server has gone, or wants another token");
+  };
 }
 
-// Breaking off the request ends the run.
+// Breaking off ends the run.
 function stop() {
-  if (running) running.abort();
+  if (!running) return;
+  running.close();
+  end("stopped");
+}
+
+// A pipe has no echo as a terminal has.
+function enter() {
+  if (at("line").disabled) return;
+  show(at("line").value + "\n", "typed");
+  tell({ stdin: at("line").value + "\n" });
+  at("line").value = "";
+}
+
+function endInput() {
+  tell({ eof: true });
+  at("line").disabled = at("enter").disabled = at("eof").disabled = true;
 }
 
 async function languages() {
@@ -112,7 +138,12 @@ at("form").addEventListener("submit", (event) => {
   event.preventDefault();
   run();
 });
+at("talk").addEventListener("submit", (event) => {
+  event.preventDefault();
+  enter();
+});
 at("stop").addEventListener("click", stop);
+at("eof").addEventListener("click", endInput);
 at("token").addEventListener("change", languages);
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) run();

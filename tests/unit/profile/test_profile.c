@@ -10,6 +10,7 @@
 #include "manifest/names.h"
 #include "profile/needs.h"
 #include "profile/report.h"
+#include "profile/stack.h"
 #include "profile/tree_map.h"
 #include <string.h>
 
@@ -41,7 +42,8 @@ static struct attempt file(const char *operation, const char *path)
 				.protocol = "",
 				.source = "no-rule",
 				.capability = "",
-				.allow = ""};
+				.allow = "",
+				.stack = ""};
 }
 
 static struct attempt host(const char *name, uint16_t port, const char *capability)
@@ -70,6 +72,7 @@ static void a_line_comes_back_as_it_was(void **state)
 
 		a = file("open", names[i]);
 		a.allow = names[i];
+		a.stack = "python f a,\"b\" 1|more";
 		n = attempt_write(&a, line, sizeof(line));
 		assert_true(n > 0);
 		assert_ptr_equal(strchr(line, '\n'), line + n - 1);
@@ -77,11 +80,46 @@ static void a_line_comes_back_as_it_was(void **state)
 		assert_int_equal(attempt_read(line, texts, &back, &err), 0);
 		assert_string_equal(back.path, names[i]);
 		assert_string_equal(back.allow, names[i]);
+		assert_string_equal(back.stack, a.stack);
 		assert_int_equal(back.time_ms, a.time_ms);
 		assert_int_equal(back.pid, 12);
 	}
 	a = file("open", "/a");
 	assert_int_equal(attempt_write(&a, line, 40), -ENOBUFS);
+}
+
+static void a_stack_comes_back_frame_by_frame(void **state)
+{
+	static const char *const bad[] = {"x",		      "python a b",   "python a b 1 ",	   "python a b 1|",
+					  "python a b +1",    "native a b 1", "python a b 01",	   "python a b -1",
+					  "python  b 1",      "python a b 1 1", "python a\nb c 1", "python a\\x41 b 1",
+					  "python a b 18446744073709551616", "more more"};
+	struct stack_frame frames[] = {{STACK_PYTHON, "<lambda>", "/a b|c\\\n.py", 7}, {STACK_NATIVE, "", "", 0}, {.kind = STACK_MORE}};
+	struct stack_frame back, shown[STACK_SHOWN];
+	struct stack_writer w = {0};
+	const char *at;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(frames); i++)
+		stack_add(&w, &frames[i]);
+	assert_string_equal(w.text, "python <lambda> /a\\x20b\\x7cc\\\\\\x0a.py 7|native - - +0|more");
+	at = w.text;
+	for (size_t i = 0; i < ARRAY_SIZE(frames); i++) {
+		assert_int_equal(stack_next(&at, &back), 0);
+		assert_memory_equal(&back, &frames[i], sizeof(back));
+	}
+	assert_null(at);
+	assert_int_equal(stack_pick(w.text, shown), 1);
+	assert_string_equal(shown[0].function, "<lambda>");
+	assert_int_equal(stack_pick("", shown), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(stack_is_valid(bad[i]));
+	/* However many there are, it stays a stack within its bounds. */
+	while (!w.full)
+		stack_add(&w, &frames[0]);
+	stack_add(&w, &frames[0]);
+	assert_true(stack_is_valid(w.text));
+	assert_string_equal(w.text + w.n - 5, "|more");
 }
 
 static struct needs found;
@@ -278,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_comes_back_as_it_was),
+		cmocka_unit_test(a_stack_comes_back_frame_by_frame),
 		cmocka_unit_test(few_accesses_stay_what_they_are),
 		cmocka_unit_test(names_that_are_made_need_their_folder),
 		cmocka_unit_test(many_become_their_folder),
