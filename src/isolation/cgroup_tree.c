@@ -53,26 +53,28 @@ static void leaf_name(unsigned int leaf, char ret[16])
 	snprintf(ret, 16, "%u", leaf);
 }
 
-/* The leaf as a group like any other, for a moment. */
-static int open_leaf(const struct cgroup_tree *tree, unsigned int leaf, struct cgroup *ret)
+/* The leaf as a group like any other, for a moment: its parts for @what. */
+static int open_leaf(const struct cgroup_tree *tree, unsigned int leaf, unsigned int what, struct cgroup *ret)
 {
 	char name[16];
 
 	leaf_name(leaf, name);
 	*ret = (struct cgroup){.what = tree->group.what, .version = tree->group.version};
-	for (; ret->n < tree->group.n; ret->n++) {
+	for (size_t i = 0; i < tree->group.n; i++) {
+		const struct cgroup_part *above = &tree->group.parts[i];
 		struct cgroup_part *part = &ret->parts[ret->n];
 
-		*part = (struct cgroup_part){.what = tree->group.parts[ret->n].what,
-					     .parent_fd = -EBADF};
-		part->dir_fd = openat(tree->group.parts[ret->n].dir_fd, name,
-				      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (!(above->what & what))
+			continue;
+		*part = (struct cgroup_part){.what = above->what, .parent_fd = -EBADF};
+		part->dir_fd = openat(above->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (part->dir_fd < 0) {
 			int r = -errno;
 
 			cgroup_done(ret);
 			return r;
 		}
+		ret->n++;
 	}
 	return 0;
 }
@@ -89,7 +91,7 @@ int cgroup_leaf_make(struct cgroup_tree *tree, unsigned int *ret_leaf, int ret_f
 		if (mkdirat(tree->group.parts[i].dir_fd, name, 0755) < 0)
 			r = -errno;
 	if (r == 0)
-		r = open_leaf(tree, leaf, &cg);
+		r = open_leaf(tree, leaf, tree->group.what, &cg);
 	if (r == 0)
 		r = cgroup_open_join(&cg, ret_fds);
 	if (r < 0) {
@@ -104,7 +106,7 @@ int cgroup_leaf_limit(const struct cgroup_tree *tree, unsigned int leaf,
 		      const struct cgroup_limits *limits, struct appsilo_error *err)
 {
 	cleanup(cgroup_donep) struct cgroup cg = {0};
-	int r = open_leaf(tree, leaf, &cg);
+	int r = open_leaf(tree, leaf, CGROUP_MEMORY | CGROUP_PIDS | CGROUP_CPU, &cg);
 
 	return r < 0 ? error_set(err, r, "cgroup of a run") : cgroup_limit(&cg, limits, err);
 }
@@ -114,7 +116,7 @@ void cgroup_leaf_usage(const struct cgroup_tree *tree, unsigned int leaf, struct
 	cleanup(cgroup_donep) struct cgroup cg = {0};
 	struct cgroup_meter meter = CGROUP_METER_NONE;
 
-	if (open_leaf(tree, leaf, &cg) == 0)
+	if (open_leaf(tree, leaf, tree->group.what, &cg) == 0)
 		cgroup_meter_open(&cg, &meter);
 	cgroup_meter_read(&meter, ret);
 	cgroup_meter_done(&meter);
@@ -126,7 +128,7 @@ int64_t cgroup_leaf_cpu_us(const struct cgroup_tree *tree, unsigned int leaf)
 	struct cgroup_meter meter = CGROUP_METER_NONE;
 	int64_t used;
 
-	if (open_leaf(tree, leaf, &cg) == 0)
+	if (open_leaf(tree, leaf, CGROUP_CPU_TIME, &cg) == 0)
 		cgroup_meter_open(&cg, &meter);
 	used = cgroup_meter_cpu_us(&meter);
 	cgroup_meter_done(&meter);
@@ -139,7 +141,8 @@ int cgroup_leaf_remove(const struct cgroup_tree *tree, unsigned int leaf)
 	int r = 0;
 
 	leaf_name(leaf, name);
-	for (size_t i = 0; i < tree->group.n; i++)
+	/* Who is still in one part is in all: the others are not tried. */
+	for (size_t i = 0; r != -EBUSY && i < tree->group.n; i++)
 		if (unlinkat(tree->group.parts[i].dir_fd, name, AT_REMOVEDIR) < 0 &&
 		    errno != ENOENT)
 			r = -errno;

@@ -24,7 +24,7 @@ void pool_groups_bury(struct pool *pool, const struct pool_sandbox *s)
 		pool->graves = more;
 		pool->graves_capacity = pool->n_graves * 2 + 16;
 	}
-	pool->graves[pool->n_graves++] = (struct pool_grave){s->leaf, clock_monotonic_ms()};
+	pool->graves[pool->n_graves++] = (struct pool_grave){s->leaf, clock_monotonic_ms() + DYING_MS};
 }
 
 void pool_groups_remove(struct pool *pool, int64_t now_ms)
@@ -33,10 +33,13 @@ void pool_groups_remove(struct pool *pool, int64_t now_ms)
 
 	for (size_t i = 0; i < pool->n_graves; i++) {
 		struct pool_grave *g = &pool->graves[i];
-		bool old = now_ms - g->dug_ms >= DYING_MS;
+		bool due = now_ms >= g->due_ms;
 
-		if (!old || cgroup_leaf_remove(pool->config.groups, g->leaf) == -EBUSY)
-			pool->graves[kept++] = *g;
+		if (due && cgroup_leaf_remove(pool->config.groups, g->leaf) != -EBUSY)
+			continue;
+		if (due)
+			g->due_ms = now_ms + DYING_MS;
+		pool->graves[kept++] = *g;
 	}
 	pool->n_graves = kept;
 	if (kept)

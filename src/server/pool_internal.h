@@ -63,7 +63,7 @@ struct pool_sandbox {
 /* The group of a sandbox that is gone, or nearly. */
 struct pool_grave {
 	unsigned int leaf;
-	int64_t dug_ms;
+	int64_t due_ms; /* to be removed; later if it is not empty then */
 };
 
 struct pool {
