@@ -18,7 +18,7 @@ import tempfile
 
 PROGRAMS = ("appsilo", "appsilo-broker", "appsilo-tool", "appsilo-net", "appsilo-server", "appsilo-zygote-exec",
             "appsilo-zygote-python.so")
-OPTIONAL = ("appsilo-ui", "appsilo-stacks")
+OPTIONAL = ("appsilo-ui", "appsilo-stacks", "appsilo-tui")
 TEST_USER = "appsilo-test"
 # npm modules are many files: only what a test uses is copied.
 MODULES = {"test_playground.py": ("axe-core", "playwright-core")}

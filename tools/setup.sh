@@ -6,7 +6,7 @@ set -eu
 
 packages="
 gcc meson ninja-build pkg-config musl-tools python3
-libfuse3-dev libslirp-dev libseccomp-dev libdw-dev libsqlite3-dev libjansson-dev
+libfuse3-dev libslirp-dev libseccomp-dev libdw-dev libncurses-dev libsqlite3-dev libjansson-dev
 libxml2-dev libxml2-utils libmicrohttpd-dev
 libssl-dev openssl
 zlib1g-dev libminizip-dev

@@ -16,6 +16,9 @@
  */
 size_t text_decode(const unsigned char *p, size_t left, uint32_t *ret);
 
+/** @c, at most 0x10ffff, as UTF-8, surrogates too. Returns how many bytes. */
+size_t text_encode(uint32_t c, char ret[4]);
+
 /**
  * Escape @length bytes for a terminal, window or log line.
  *

@@ -82,11 +82,21 @@ int confine_seccomp(unsigned int report, int *ret_fd)
 	return 0;
 }
 
-int confine_seccomp_nest(void)
+static int install(const struct sock_filter *filter, unsigned short n)
 {
-	struct sock_fprog program = {ARRAY_SIZE(filter_nest), (struct sock_filter *)filter_nest};
+	struct sock_fprog program = {n, (struct sock_filter *)filter};
 
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
+}
+
+int confine_seccomp_nest(void)
+{
+	return install(filter_nest, ARRAY_SIZE(filter_nest));
+}
+
+int confine_seccomp_nested(void)
+{
+	return install(filter_nested, ARRAY_SIZE(filter_nested));
 }
 
 static int set_limit(int resource, uint64_t value)

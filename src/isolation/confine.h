@@ -41,6 +41,10 @@ int confine_seccomp(unsigned int report, int *ret_fd) must_check;
 /** As confine_seccomp(), but for a zygote (plan.h, nest): namespaces and mounts are let through. */
 int confine_seccomp_nest(void) must_check;
 
+/** In a child of such a zygote: take these from it, too. With what it inherited that is the filter of
+ * confine_seccomp(0). Returns 0; -errno. */
+int confine_seccomp_nested(void) must_check;
+
 /** rlimits of @limits. Returns 0; -errno. */
 int confine_rlimits(const struct plan_limits *limits) must_check;
 

@@ -4,12 +4,9 @@
 
 #include "base/cleanup.h"
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #define PAGE_BYTES 4096
 #define PRESENT (1ULL << 63)
@@ -18,19 +15,20 @@
 /* What lies between two used pieces of a program is mapped with them: cheaper than another call. */
 #define READ_GAP 2
 #define BUFFER_BYTES 262144
+#define RANGES_MAX 4096
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
 #define MADV_POPULATE_WRITE 23
 #endif
 
-/* In memory that both processes see. */
-struct trial {
-	struct hot_pages hot;
+struct hot_trial {
+	size_t n;
+	struct hot_range ranges[RANGES_MAX];
 	char maps[BUFFER_BYTES];
 };
 
-static void add(struct hot_pages *hot, uintptr_t at, bool write)
+static void add(struct hot_trial *hot, uintptr_t at, bool write)
 {
 	struct hot_range *last = hot->n ? &hot->ranges[hot->n - 1] : NULL;
 	uintptr_t end = last ? last->start + (uintptr_t)last->pages * PAGE_BYTES : 0;
@@ -38,11 +36,11 @@ static void add(struct hot_pages *hot, uintptr_t at, bool write)
 	if (last && last->write == write && at >= end &&
 	    at - end <= (write ? 0 : READ_GAP * PAGE_BYTES))
 		last->pages = (uint32_t)((at - last->start) / PAGE_BYTES + 1);
-	else if (hot->n < HOT_PAGES_RANGES_MAX)
+	else if (hot->n < RANGES_MAX)
 		hot->ranges[hot->n++] = (struct hot_range){at, 1, write};
 }
 
-static void look_at(struct hot_pages *hot, int pagemap_fd, uintptr_t from, uintptr_t to)
+static void look_at(struct hot_trial *hot, int pagemap_fd, uintptr_t from, uintptr_t to)
 {
 	uint64_t entries[512];
 
@@ -63,7 +61,7 @@ static void look_at(struct hot_pages *hot, int pagemap_fd, uintptr_t from, uintp
 	}
 }
 
-static void look(struct trial *trial)
+void hot_trial_look(struct hot_trial *trial)
 {
 	cleanup_close int maps_fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	cleanup_close int pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -79,30 +77,31 @@ static void look(struct trial *trial)
 
 		if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 && rights[0] == 'r' &&
 		    rights[3] == 'p' && from < UINTPTR_MAX / 2)
-			look_at(&trial->hot, pagemap_fd, from, to);
+			look_at(trial, pagemap_fd, from, to);
 	}
 }
 
-const struct hot_pages *hot_pages_find(void (*run)(void *data), void *data)
+struct hot_trial *hot_trial_new(void)
 {
-	struct trial *trial = mmap(NULL, sizeof(*trial), PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int status = -1;
-	long pid;
+	struct hot_trial *trial = mmap(NULL, sizeof(*trial), PROT_READ | PROT_WRITE,
+				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (trial == MAP_FAILED)
-		return NULL;
-	pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
-	if (pid == 0) {
-		run(data);
-		look(trial);
-		_exit(0);
+	return trial == MAP_FAILED ? NULL : trial;
+}
+
+const struct hot_pages *hot_trial_end(struct hot_trial *trial)
+{
+	size_t n = trial->n < RANGES_MAX ? trial->n : 0;
+	struct hot_pages *hot = n ? mmap(NULL, sizeof(*hot) + n * sizeof(hot->ranges[0]), PROT_READ | PROT_WRITE,
+					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+				  : MAP_FAILED;
+
+	if (hot != MAP_FAILED) {
+		hot->n = n;
+		memcpy(hot->ranges, trial->ranges, n * sizeof(hot->ranges[0]));
 	}
-	if (pid < 0 || waitpid((pid_t)pid, &status, 0) < 0 || status != 0 || trial->hot.n == 0) {
-		munmap(trial, sizeof(*trial));
-		return NULL;
-	}
-	return &trial->hot;
+	munmap(trial, sizeof(*trial));
+	return hot == MAP_FAILED ? NULL : hot;
 }
 
 void hot_pages_touch(const struct hot_pages *hot)

@@ -2,7 +2,7 @@
 /*
  * Which pages of a zygote's memory every run touches. After a copy each costs a fault, and those
  * are most of what a short run costs; asked for beforehand, in one call a range, they cost a
- * fraction of that. docs/ARCHITECTURE.md, Warm sandboxes. Single-threaded.
+ * fraction of that. A trial tells which they are. docs/ARCHITECTURE.md, Warm sandboxes. Single-threaded.
  */
 #ifndef APPSILO_SERVER_HOT_PAGES_H
 #define APPSILO_SERVER_HOT_PAGES_H
@@ -10,8 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define HOT_PAGES_RANGES_MAX 4096
 
 struct hot_range {
 	uintptr_t start;
@@ -21,15 +19,24 @@ struct hot_range {
 
 struct hot_pages {
 	size_t n;
-	struct hot_range ranges[HOT_PAGES_RANGES_MAX];
+	struct hot_range ranges[];
 };
 
+/* What a trial finds, in memory that it shares with who started it. */
+struct hot_trial;
+
+/** NULL: out of memory. */
+struct hot_trial *hot_trial_new(void);
+
+/** In the trial, at its end: note which pages it has touched since it was copied. */
+void hot_trial_look(struct hot_trial *trial);
+
 /**
- * Find out by a trial: @run, of trusted code only, in a copy of this process that ends with it.
- * Returns memory of the caller's, for ever; NULL when the kernel does not tell: nothing is lost
- * then but time.
+ * Free @trial, so that nobody shares memory any more.
+ * Returns what it found, in memory of the caller's, for ever; NULL when the kernel did not tell:
+ * nothing is lost then but time.
  */
-const struct hot_pages *hot_pages_find(void (*run)(void *data), void *data);
+const struct hot_pages *hot_trial_end(struct hot_trial *trial);
 
 /** In a copy: have them all. @hot NULL: no effect. */
 void hot_pages_touch(const struct hot_pages *hot);

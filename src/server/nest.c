@@ -13,6 +13,7 @@
 #include <linux/capability.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 
 #define SAFE (K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV)
@@ -140,7 +141,7 @@ static int confine(struct appsilo_error *err)
 	if (r == 0)
 		r = landlock_enforce(ruleset_fd);
 	if (r == 0)
-		r = confine_seccomp(0, NULL);
+		r = confine_seccomp_nested();
 	return r < 0 ? error_set(err, r, "sandbox: raise the fences") : 0;
 }
 
@@ -154,7 +155,9 @@ static int prove(int canary_fd, struct appsilo_error *err)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", canary_fd);
 	if (open(path, O_WRONLY | O_CLOEXEC) >= 0 || errno != EACCES)
 		return error_say(err, -EPERM, "sandbox: Landlock does not hold; not starting");
-	if (syscall(SYS_unshare, CLONE_NEWUSER) == 0 || errno != EPERM)
+	/* Its own filter, then the inherited one: without it anybody may ask to be traced. */
+	if (syscall(SYS_unshare, CLONE_NEWUSER) == 0 || errno != EPERM ||
+	    syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0) == 0 || errno != EPERM)
 		return error_say(err, -EPERM,
 				 "sandbox: the seccomp filter does not hold; not starting");
 	if (syscall(SYS_capget, &header, caps) < 0 || caps[0].permitted || caps[1].permitted ||

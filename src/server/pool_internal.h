@@ -91,9 +91,10 @@ struct pool {
 /** The pool's thread, to the pool's end. */
 void *pool_live(void *pool);
 
-/** Start a zygote and put it first. With the lock. Returns 0; -errno with the line. */
+/** Start a zygote and put it first. With the lock, but not all the time; by the pool's thread.
+ * Returns 0; -errno with the line. */
 int pool_zygote_start(struct pool *pool, struct appsilo_error *err) must_check;
-/** Take it out of the list, end and reap it. With the lock. */
+/** Take it out of the list, end and reap it. With the lock, but not all the time; by the pool's thread. */
 void pool_zygote_end(struct pool *pool, struct pool_zygote *zygote);
 /** Read what it has written. With the lock. Returns false at the end. */
 bool pool_zygote_read_log(struct pool_zygote *zygote);

@@ -122,8 +122,12 @@ static int start(struct pool *pool, struct pool_zygote *z)
 		r = raise_fd(&log_fd);
 	if (r == 0)
 		r = raise_fd(&in_fd);
-	if (r == 0)
+	if (r == 0) {
+		/* The lock is not held meanwhile: only the pool's thread changes the list of zygotes. */
+		pthread_mutex_unlock(&pool->lock);
 		r = spawn(pool, own_fd, log_fd, in_fd, &z->pid);
+		pthread_mutex_lock(&pool->lock);
+	}
 	if (r == 0)
 		r = configure(pool, z->socket_fd);
 	if (r == 0)
@@ -164,10 +168,12 @@ void pool_zygote_end(struct pool *pool, struct pool_zygote *zygote)
 	close_keep_errno(zygote->socket_fd);
 	close_keep_errno(zygote->log_fd);
 	if (zygote->pid > 0) {
-		/* Its init goes with it, and everything below. */
+		/* Its init goes with it, and everything below; that takes a while, without the lock. */
 		kill(zygote->pid, SIGKILL);
+		pthread_mutex_unlock(&pool->lock);
 		while (waitpid(zygote->pid, NULL, 0) < 0 && errno == EINTR)
 			;
+		pthread_mutex_lock(&pool->lock);
 	}
 	free(zygote);
 }

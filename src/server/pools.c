@@ -37,12 +37,18 @@ void pools_done(struct pools *p)
 	pthread_mutex_destroy(&p->lock);
 }
 
-/* With the lock. */
-static struct warm_pool *make(struct pools *p, const char *tenant, const char *package,
-			      const char *folder)
+static struct warm_pool *find(struct pools *p, const char *tenant, const char *folder)
 {
-	struct pool_config config = p->config;
-	struct appsilo_error err;
+	struct warm_pool *one = p->first;
+
+	while (one && (strcmp(one->tenant, tenant) != 0 || strcmp(one->folder, folder) != 0))
+		one = one->next;
+	return one;
+}
+
+/* With the lock: its place in the list, in use, without a pool yet. */
+static struct warm_pool *reserve(struct pools *p, const char *tenant, const char *folder)
+{
 	struct warm_pool *one;
 
 	p->crowded = p->n == POOLS_MAX;
@@ -51,38 +57,67 @@ static struct warm_pool *make(struct pools *p, const char *tenant, const char *p
 	one = calloc(1, sizeof(*one));
 	if (!one)
 		return NULL;
-	config.package = package;
 	snprintf(one->tenant, sizeof(one->tenant), "%s", tenant);
 	snprintf(one->folder, sizeof(one->folder), "%s", folder);
-	if (pool_new(&config, &one->pool, &err) < 0) {
-		event_note("pool", "%s; runs start cold", err.line);
-		free(one);
-		return NULL;
-	}
 	one->next = p->first;
 	p->first = one;
 	p->n++;
 	return one;
 }
 
+/* With the lock. */
+static void unlist(struct pools *p, struct warm_pool *one)
+{
+	struct warm_pool **at = &p->first;
+
+	while (*at != one)
+		at = &(*at)->next;
+	*at = one->next;
+	p->n--;
+}
+
+/* Without the lock: runs of other tenants do not wait for it, those of this one start cold. */
+static struct warm_pool *fill(struct pools *p, struct warm_pool *one, const char *package)
+{
+	struct pool_config config = p->config;
+	struct appsilo_error err;
+	struct pool *pool = NULL;
+	int r;
+
+	config.package = package;
+	r = pool_new(&config, &pool, &err);
+	pthread_mutex_lock(&p->lock);
+	one->pool = pool;
+	if (r < 0)
+		unlist(p, one);
+	pthread_mutex_unlock(&p->lock);
+	if (r == 0)
+		return one;
+	event_note("pool", "%s; runs start cold", err.line);
+	free(one);
+	return NULL;
+}
+
 struct warm_pool *pools_get(struct pools *p, const char *tenant, const char *package)
 {
 	struct installed_package installed = {0};
 	struct warm_pool *one;
+	bool is_new;
 
 	/* A new version is another pool. */
 	if (package && installed_find(p->data_dir, package, &installed) < 0)
 		return NULL;
 	pthread_mutex_lock(&p->lock);
-	for (one = p->first; one; one = one->next)
-		if (strcmp(one->tenant, tenant) == 0 && strcmp(one->folder, installed.path) == 0)
-			break;
-	if (!one)
-		one = make(p, tenant, package, installed.path);
+	one = find(p, tenant, installed.path);
+	is_new = !one;
+	if (is_new)
+		one = reserve(p, tenant, installed.path);
+	else if (!one->pool)
+		one = NULL;
 	if (one)
 		one->users++;
 	pthread_mutex_unlock(&p->lock);
-	return one;
+	return one && is_new ? fill(p, one, package) : one;
 }
 
 void pools_let_go(struct pools *p, struct warm_pool *one)
@@ -114,19 +149,17 @@ bool pools_fails(struct pools *p, struct warm_pool *one)
 static struct warm_pool *take_idle(struct pools *p)
 {
 	int64_t idle_ms = p->crowded ? CROWDED_IDLE_MS : IDLE_MS, now_ms = clock_monotonic_ms();
-	struct warm_pool **longest = NULL, *one;
+	struct warm_pool *longest = NULL;
 
-	for (struct warm_pool **at = &p->first; *at; at = &(*at)->next)
-		if ((*at)->users == 0 && now_ms - (*at)->used_ms > idle_ms &&
-		    (!longest || (*at)->used_ms < (*longest)->used_ms))
-			longest = at;
+	for (struct warm_pool *one = p->first; one; one = one->next)
+		if (one->users == 0 && now_ms - one->used_ms > idle_ms &&
+		    (!longest || one->used_ms < longest->used_ms))
+			longest = one;
 	if (!longest)
 		return NULL;
-	one = *longest;
-	*longest = one->next;
-	p->n--;
+	unlist(p, longest);
 	p->crowded = false;
-	return one;
+	return longest;
 }
 
 void pools_expire(struct pools *p)
@@ -152,9 +185,10 @@ unsigned long long pools_waiting(struct pools *p)
 		return 0;
 	pthread_mutex_lock(&p->lock);
 	for (struct warm_pool *one = p->first; one; one = one->next) {
-		struct pool_state state;
+		struct pool_state state = {0};
 
-		pool_state(one->pool, &state);
+		if (one->pool)
+			pool_state(one->pool, &state);
 		n += state.ready;
 	}
 	pthread_mutex_unlock(&p->lock);

@@ -15,7 +15,7 @@
 #include <pthread.h>
 
 struct warm_pool {
-	struct pool *pool; /* owned */
+	struct pool *pool; /* owned; NULL while it is made, under the lock of all */
 	char tenant[TENANT_NAME_MAX];
 	char folder[PATH_MAX]; /* of the package, in this version; "": the system's programs */
 	/* The rest under the lock of all. */
@@ -46,7 +46,7 @@ int pools_init(struct pools *p, const struct pool_config *config, const char *da
 /** After the last run. Accepts one that is zeroed. */
 void pools_done(struct pools *p);
 
-/** The pool of this tenant and package (NULL: none), for pools_let_go(). NULL: there is none. */
+/** The pool of this tenant and package (NULL: none), for pools_let_go(). NULL: there is none, or not yet. */
 struct warm_pool *pools_get(struct pools *p, const char *tenant, const char *package);
 /** NULL allowed. */
 void pools_let_go(struct pools *p, struct warm_pool *one);

@@ -7,6 +7,7 @@
 #include "isolation/kernel.h"
 #include "server/nest.h"
 #include "server/zygote_child.h"
+#include "server/zygote_trial.h"
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
@@ -155,7 +156,7 @@ static void make(struct zygote *z, const int fds[FD_PASS_MAX])
 	int r = take_slot(z, &slot);
 
 	if (r == 0)
-		r = zygote_child_make(z->guest, &z->nest, z->hot, fds);
+		r = zygote_child_make(z->guest, &z->nest, z->hot, NULL, fds);
 	if (r < 0)
 		report_failure(fds[0], r);
 	else
@@ -237,19 +238,6 @@ static void take_order(struct zygote *z)
 	make(z, fds);
 }
 
-static void try_run(void *data)
-{
-	const struct zygote_guest *guest = data;
-
-	guest->try();
-}
-
-static void find_hot_pages(struct zygote *z)
-{
-	if (z->guest->try)
-		z->hot = hot_pages_find(try_run, (void *)z->guest);
-}
-
 void zygote_serve(const struct zygote_guest *guest)
 {
 	static struct zygote zygote; /* large; zeroed */
@@ -262,7 +250,7 @@ void zygote_serve(const struct zygote_guest *guest)
 	if (configure(z, &err) < 0 || check_alone(&err) < 0 || watch_children(&fds[1].fd, &err) < 0)
 		fail(&err);
 	close(ZYGOTE_PROGRAM_FD);
-	find_hot_pages(z);
+	z->hot = zygote_trial(guest, &z->nest);
 	tell(ZYGOTE_READY, "");
 	for (;;) {
 		struct signalfd_siginfo info;

@@ -26,11 +26,11 @@ struct zygote_guest {
 	int (*load)(char *names, struct appsilo_error *err);
 	/** In the sandbox: touch once what every run touches, before the run is there. */
 	void (*warm)(void);
-	/** In a copy of the zygote that then ends: a short run, so that is seen what runs touch.
-	 * May be NULL. */
-	void (*try)(void);
 	/** In the sandbox: the one run. Its descriptors are 0, 1, 2. Returns its exit code. */
 	int (*run)(const struct zygote_spec *spec, char *payload);
+	/** The payload of a short run, by which is seen what runs touch; NULL: none. */
+	const char *trial;
+	size_t trial_bytes;
 };
 
 /** Serve the pool until it goes. Only sandboxes and failures get past it, and they end here. */

@@ -23,6 +23,12 @@ REHEARSALS = 20
 # Their hooks are about threads that a copy of the only one does not have; random is seeded below.
 NEEDLESS_HOOKS = {"concurrent.futures.thread", "logging", "random", "threading"}
 
+# Of the interpreter's allocator.
+STEP, SMALL_MAX = 16, 512
+POOL, POOL_HEAD = 16384 if sys.version_info >= (3, 10) else 4096, 48
+GAPS_BYTES_MAX = 4 << 20
+
+ballast = []
 hooks = []
 n_modules = 0
 known = set()
@@ -61,8 +67,24 @@ def load(names):
     sys.path_importer_cache.clear()
     rehearse()
     gc.collect()
+    fill_gaps()
     gc.disable()
     gc.freeze()
+
+
+def fill_gaps():
+    """
+    In the pools of the interpreter's allocator: what runs allocate then lies close together, at the beginning of
+    empty ones. Gaps lie all over the zygote's, and each that a run fills costs it a page.
+    """
+    left = GAPS_BYTES_MAX
+    for size in range(STEP, SMALL_MAX + 1, STEP):
+        while left > 0:
+            left -= size
+            one = object() if size == 16 else complex(1) if size == 32 else bytes(size - bytes.__basicsize__)
+            if id(one) % POOL == POOL_HEAD:
+                break  # the first of its pool, which it leaves empty again
+            ballast.append(one)
 
 
 def rehearse():

@@ -37,6 +37,7 @@ struct clone_request {
 struct child {
 	const struct zygote_guest *guest;
 	const struct nest *nest;
+	struct hot_trial *trial; /* NULL: none */
 	jmp_buf guest_start; /* on the stack that was copied */
 	void *tid_place;     /* where the C library keeps the thread's id; NULL: not known */
 };
@@ -130,7 +131,7 @@ static int start_guest(void *data)
 	longjmp(child->guest_start, 1);
 }
 
-static void report_end(const struct nest *nest, int status)
+static void report_end(const struct child *child, int status)
 {
 	struct zygote_report report = {.word = ZYGOTE_CHILD_ENDED, .status = status};
 	struct rusage usage;
@@ -143,8 +144,10 @@ static void report_end(const struct nest *nest, int status)
 			usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
 	report.max_rss_bytes = (int64_t)usage.ru_maxrss * 1024;
 	say(&report);
-	if (nest->files_bytes)
-		collect_send(CHILD_FD, nest->files_bytes);
+	if (child->nest->files_bytes)
+		collect_send(CHILD_FD, child->nest->files_bytes);
+	if (child->trial)
+		hot_trial_look(child->trial);
 	_exit(0);
 }
 
@@ -170,7 +173,7 @@ static void live_as_init(struct child *child)
 	while ((pid = wait4(-1, &status, 0, NULL)) != guest)
 		if (pid < 0)
 			_exit(125);
-	report_end(child->nest, status);
+	report_end(child, status);
 }
 
 static int set_limits(const struct zygote_spec *spec)
@@ -235,7 +238,7 @@ static void live_as_guest(const struct zygote_guest *guest)
 }
 
 int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest,
-		      const struct hot_pages *hot, const int fds[FD_PASS_MAX])
+		      const struct hot_pages *hot, struct hot_trial *trial, const int fds[FD_PASS_MAX])
 {
 	struct clone_request request = {.flags = NEST_CLONE_FLAGS,
 					.exit_signal = SIGCHLD};
@@ -244,7 +247,7 @@ int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest,
 	bool in_group;
 	long pid;
 
-	child = (struct child){.guest = guest, .nest = nest, .tid_place = thread_id_place()};
+	child = (struct child){.guest = guest, .nest = nest, .trial = trial, .tid_place = thread_id_place()};
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	pid = syscall(SYS_clone3, &request, sizeof(request));

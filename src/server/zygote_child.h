@@ -10,11 +10,13 @@
 
 /**
  * Make one. In the sandbox this never returns.
- * @fds  its end of the pair with the pool, then what enters its control group, -EBADF where there
- *       is nothing; borrowed here, its own there
+ * @trial  where its init notes what it has touched, at its end; NULL: no trial
+ * @fds    its end of the pair with the pool, then what enters its control group, -EBADF where there
+ *         is nothing; borrowed here, its own there
  * Returns init's pid; -errno.
  */
 int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest,
-		      const struct hot_pages *hot, const int fds[FD_PASS_MAX]) must_check;
+		      const struct hot_pages *hot, struct hot_trial *trial,
+		      const int fds[FD_PASS_MAX]) must_check;
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stacks/python.h"
 
+#include "base/text.h"
 #include <string.h>
 
 /* Of CPython 3.11 on 64 bits: where members are in their structures. */
@@ -33,30 +34,6 @@ enum layout {
 #define THREADS_MAX 4096
 #define LINES_MAX 65536 /* bytes of a table of lines */
 
-static size_t put_utf8(uint32_t c, char *ret)
-{
-	if (c < 0x80) {
-		ret[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		ret[0] = (char)(0xc0 | c >> 6);
-		ret[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		ret[0] = (char)(0xe0 | c >> 12);
-		ret[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		ret[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	ret[0] = (char)(0xf0 | c >> 18);
-	ret[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	ret[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	ret[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 /* @length letters of @width bytes each, as UTF-8. */
 static bool encode(const unsigned char *letters, size_t length, unsigned int width, char ret[STACK_NAME_MAX])
 {
@@ -68,7 +45,7 @@ static bool encode(const unsigned char *letters, size_t length, unsigned int wid
 		memcpy(&c, letters + i * width, width);
 		if (c == 0 || c > 0x10ffff || n + 5 > STACK_NAME_MAX)
 			return false;
-		n += put_utf8(c, ret + n);
+		n += text_encode(c, ret + n);
 	}
 	ret[n] = '\0';
 	return true;

@@ -18,6 +18,7 @@ struct app_page {
 	struct page rules;
 	struct installed_package package;
 	bool installed;
+	GtkWidget *facts;
 };
 
 static void show_rules(void *data, struct snapshot *snapshot)
@@ -84,17 +85,56 @@ static void add_package_facts(struct app_page *p, GtkWidget *list)
 	record_done(&record);
 }
 
+/* Taking a package and a profile of many files away takes long: in a thread, while the window stays. */
+struct removing {
+	struct settings *settings;
+	struct installed_package package;
+	struct appsilo_error err;
+	gulong stay; /* handler */
+};
+
+static gboolean stay_open(struct removing *r)
+{
+	settings_say(r->settings, "Wait until it is uninstalled");
+	return TRUE;
+}
+
+static void uninstall_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+	struct removing *r = data;
+	int count;
+
+	(void)source;
+	(void)cancellable;
+	g_task_return_int(task, uninstall(desk_places(settings_desk(r->settings)), &r->package, false, &count, &r->err));
+}
+
+static void uninstalled(GObject *source, GAsyncResult *result, gpointer data)
+{
+	struct removing *r = g_task_get_task_data(G_TASK(result));
+
+	(void)source;
+	(void)data;
+	g_signal_handler_disconnect(settings_window(r->settings), r->stay);
+	settings_say(r->settings, g_task_propagate_int(G_TASK(result), NULL) < 0
+					  ? r->err.line
+					  : "Uninstalled, with its decisions and its profile");
+	settings_refresh(r->settings);
+}
+
 static void carry_out_uninstall(void *data)
 {
 	struct app_page *p = data;
-	struct appsilo_error err = {0};
-	int count;
+	struct removing *r = g_new0(struct removing, 1);
+	GTask *task = g_task_new(NULL, NULL, uninstalled, NULL);
 
-	if (uninstall(desk_places(settings_desk(p->settings)), &p->package, false, &count, &err) < 0)
-		settings_say(p->settings, err.line);
-	else
-		settings_say(p->settings, "Uninstalled, with its decisions and its profile");
-	settings_refresh(p->settings);
+	r->settings = p->settings;
+	r->package = p->package;
+	r->stay = g_signal_connect_swapped(settings_window(p->settings), "close-request", G_CALLBACK(stay_open), r);
+	gtk_widget_set_sensitive(p->facts, FALSE); /* not twice */
+	g_task_set_task_data(task, r, g_free);
+	g_task_run_in_thread(task, uninstall_thread);
+	g_object_unref(task);
 }
 
 static void on_uninstall(struct app_page *p)
@@ -146,7 +186,8 @@ void app_page_init(struct page *ret, struct settings *settings, const char *fami
 
 	p->settings = settings;
 	p->installed = installed_find(desk_places(settings_desk(settings))->user.data_dir, family, &p->package) == 0;
-	gtk_box_append(GTK_BOX(box), make_facts(p, family));
+	p->facts = make_facts(p, family);
+	gtk_box_append(GTK_BOX(box), p->facts);
 	rules_page_init(&p->rules, settings, RULES_ALL, family);
 	gtk_box_append(GTK_BOX(box), p->rules.widget);
 	g_object_set_data_full(G_OBJECT(box), "page", p, g_free);

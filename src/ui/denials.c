@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ui/denials.h"
 
+#include "base/clock.h"
 #include "consent/words.h"
 #include "network/host.h"
 #include <dirent.h>
@@ -132,4 +133,21 @@ void denials_done(struct denials *denials)
 	for (size_t i = 0; i < denials->n; i++)
 		denial_done(&denials->list[i]);
 	denials->n = 0;
+}
+
+struct rule_change denials_allow(const struct denial *d)
+{
+	struct rule_change change = {.kind = RULE_REPLACE, .has_new = true};
+	struct stat st;
+
+	change.new = (struct snapshot_row){.time_ms = clock_realtime_ms(),
+					   .family = d->family,
+					   .what = d->what,
+					   .network = d->network,
+					   .access = d->access,
+					   .verdict = CONSENT_ALLOW,
+					   .source = CONSENT_FROM_GRANT};
+	if (!d->network && lstat(d->what, &st) == 0 && S_ISDIR(st.st_mode))
+		change.new.target = CONSENT_FOLDER;
+	return change;
 }

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "consent/types.h"
+#include "ui/store_file.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -25,5 +26,8 @@ struct denials {
 /** Read the records below @data_dir. What cannot be read is left out. */
 void denials_load(const char *data_dir, struct denials *ret);
 void denials_done(struct denials *denials);
+
+/** What allows it from now on; strings are the denial's. */
+struct rule_change denials_allow(const struct denial *denial);
 
 #endif

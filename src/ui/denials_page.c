@@ -2,11 +2,8 @@
 /* What apps were denied lately, and allowing it from now on. */
 #include "ui/settings.h"
 
-#include "base/clock.h"
 #include "ui/denials.h"
 #include "ui/shown.h"
-#include <string.h>
-#include <sys/stat.h>
 
 struct denials_page {
 	struct settings *settings;
@@ -23,18 +20,8 @@ struct allowing {
 static void on_allow(GtkButton *button, struct allowing *a)
 {
 	const struct denial *d = &a->page->denials.list[a->index];
-	struct desk_change change = {.kind = DESK_REPLACE, .has_new = true};
-	struct stat st;
+	const struct rule_change change = denials_allow(d);
 
-	change.new = (struct snapshot_row){.time_ms = clock_realtime_ms(),
-					   .family = d->family,
-					   .what = d->what,
-					   .network = d->network,
-					   .access = d->access,
-					   .verdict = CONSENT_ALLOW,
-					   .source = CONSENT_FROM_GRANT};
-	if (!d->network && lstat(d->what, &st) == 0 && S_ISDIR(st.st_mode))
-		change.new.target = CONSENT_FOLDER;
 	gtk_button_set_label(button, "Allowed");
 	gtk_widget_set_sensitive(GTK_WIDGET(button), FALSE);
 	settings_change(a->page->settings, &change);

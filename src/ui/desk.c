@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ui/desk.h"
 
-#include "consent/store_edit.h"
-#include <string.h>
-#include <sys/stat.h>
-
 /* For what no watch tells: another file in the store's place, on any file system. */
 #define LOOK_MS 2000
 #define NEWS_MS 100
@@ -16,43 +12,8 @@ struct desk {
 	guint soon;   /* timer; 0: not running */
 	bool loading, again;
 	GMutex lock;  /* guards the rest, which threads use */
-	struct consent_store *store; /* owned; NULL: not open */
-	struct stat file;	     /* that it has open; st_ino 0: none was there */
-	int64_t version;	     /* of the store when it was read last; -1: read it */
+	struct store_file file;
 };
-
-/* Is the file still the one that is open? */
-static bool is_same_file(const struct desk *d)
-{
-	char path[PATH_MAX + 16];
-	struct stat now;
-
-	snprintf(path, sizeof(path), "%s/consent.db", d->places->user.data_dir);
-	if (lstat(path, &now) < 0)
-		now = (struct stat){0};
-	return now.st_ino == d->file.st_ino && now.st_dev == d->file.st_dev && now.st_uid == d->file.st_uid &&
-	       now.st_mode == d->file.st_mode;
-}
-
-static void note_file(struct desk *d)
-{
-	char path[PATH_MAX + 16];
-
-	snprintf(path, sizeof(path), "%s/consent.db", d->places->user.data_dir);
-	if (lstat(path, &d->file) < 0)
-		d->file = (struct stat){0};
-}
-
-/* Under the lock. */
-static int ensure_open(struct desk *d, struct appsilo_error *err)
-{
-	if (d->store && is_same_file(d))
-		return 0;
-	consent_store_close(TAKE_PTR(d->store));
-	d->version = -1;
-	note_file(d);
-	return consent_store_open(d->places->user.data_dir, STORE_READ, &d->store, err);
-}
 
 struct load {
 	struct snapshot *snapshot; /* NULL, without a problem: as it was */
@@ -71,20 +32,11 @@ static void load_thread(GTask *task, gpointer source, gpointer data, GCancellabl
 {
 	struct load *l = g_new0(struct load, 1);
 	struct desk *d = data;
-	int64_t version;
-	int r;
 
 	(void)source;
 	(void)cancellable;
 	g_mutex_lock(&d->lock);
-	r = ensure_open(d, &l->err);
-	version = r == 0 ? consent_store_version(d->store) : 0;
-	if (r == 0 && (version < 0 || version != d->version))
-		r = snapshot_load(d->store, d->places->user.data_dir, &l->snapshot, &l->err);
-	/* Read again in any case after a failure: it may be over. */
-	d->version = r < 0 || version < 0 ? -1 : version;
-	if (r < 0)
-		consent_store_close(TAKE_PTR(d->store));
+	(void)!store_file_load(&d->file, &l->snapshot, &l->err); /* the line says it */
 	g_mutex_unlock(&d->lock);
 	g_task_return_pointer(task, l, load_free);
 }
@@ -142,7 +94,7 @@ struct desk *desk_new(const struct package_places *places, const struct desk_eve
 
 	d->places = places;
 	d->events = *events;
-	d->version = -1;
+	store_file_init(&d->file, places->user.data_dir);
 	g_mutex_init(&d->lock);
 	d->monitor = g_file_monitor_directory(dir, G_FILE_MONITOR_NONE, NULL, NULL);
 	if (d->monitor) {
@@ -162,7 +114,7 @@ const struct package_places *desk_places(const struct desk *d)
 
 struct work {
 	struct desk *desk;
-	struct desk_change change; /* strings owned */
+	struct rule_change change; /* strings owned */
 	void (*done)(void *data, const char *problem);
 	void *data;
 	struct appsilo_error err;
@@ -180,45 +132,6 @@ static void work_free(gpointer data)
 	g_free(w);
 }
 
-static int replace_file(struct consent_store *store, const struct desk_change *c, struct appsilo_error *err)
-{
-	const struct consent_rule old = snapshot_rule(&c->old), new = snapshot_rule(&c->new);
-
-	return c->has_old ? consent_store_replace(store, &old, c->has_new ? &new : NULL, err)
-			  : consent_store_put(store, &new, err);
-}
-
-static int replace_host(struct consent_store *store, const struct desk_change *c, struct appsilo_error *err)
-{
-	const struct consent_host_rule old = snapshot_host_rule(&c->old), new = snapshot_host_rule(&c->new);
-
-	return c->has_old ? consent_store_replace_host(store, &old, c->has_new ? &new : NULL, err)
-			  : consent_store_put_host(store, &new, err);
-}
-
-static int carry_out(struct desk *d, const struct desk_change *c, struct appsilo_error *err)
-{
-	int count, r = ensure_open(d, err);
-
-	/* The first decision makes the store. */
-	if (r == 0 && c->kind == DESK_REPLACE && !c->has_old && d->file.st_ino == 0) {
-		consent_store_close(TAKE_PTR(d->store));
-		r = consent_store_open(d->places->user.data_dir, STORE_CREATE, &d->store, err);
-		note_file(d);
-	}
-	if (r < 0)
-		return r;
-	d->version = -1; /* our own change does not change it */
-	switch (c->kind) {
-	case DESK_REPLACE:
-		return (c->has_old ? c->old.network : c->new.network) ? replace_host(d->store, c, err)
-								      : replace_file(d->store, c, err);
-	case DESK_RESET:
-		return consent_store_remove(d->store, c->family, NULL, true, &count, err);
-	}
-	return -EINVAL;
-}
-
 static void change_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
 	struct work *w = data;
@@ -226,7 +139,7 @@ static void change_thread(GTask *task, gpointer source, gpointer data, GCancella
 	(void)source;
 	(void)cancellable;
 	g_mutex_lock(&w->desk->lock);
-	g_task_return_int(task, carry_out(w->desk, &w->change, &w->err));
+	g_task_return_int(task, store_file_change(&w->desk->file, &w->change, &w->err));
 	g_mutex_unlock(&w->desk->lock);
 }
 
@@ -242,7 +155,7 @@ static void change_done(GObject *source, GAsyncResult *result, gpointer data)
 	desk_reload(w->desk);
 }
 
-void desk_change(struct desk *d, const struct desk_change *change,
+void desk_change(struct desk *d, const struct rule_change *change,
 		 void (*done)(void *data, const char *problem), void *data)
 {
 	GTask *task = g_task_new(NULL, NULL, change_done, NULL);

@@ -8,7 +8,7 @@
 #define APPSILO_UI_DESK_H
 
 #include "cli/packages.h"
-#include "ui/snapshot.h"
+#include "ui/store_file.h"
 #include <gio/gio.h>
 
 struct desk;
@@ -27,18 +27,8 @@ const struct package_places *desk_places(const struct desk *desk);
 /** Read the store again, soon. It is read by itself when it changes. */
 void desk_reload(struct desk *desk);
 
-struct desk_change {
-	enum {
-		DESK_REPLACE, /* @old by @new, or forget it; without @old: put @new */
-		DESK_RESET,   /* forget what @family, NULL: everybody, was told */
-	} kind;
-	bool has_old, has_new;
-	struct snapshot_row old, new; /* strings are copied */
-	const char *family;
-};
-
-/** @done: @problem NULL when it was done. Then the store is read again. */
-void desk_change(struct desk *desk, const struct desk_change *change,
+/** Strings of @change are copied. @done: @problem NULL when it was done. Then the store is read again. */
+void desk_change(struct desk *desk, const struct rule_change *change,
 		 void (*done)(void *data, const char *problem), void *data);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "consent/prompt.h"
 #include "isolation/close_others.h"
+#include "ui/prompt_guard.h"
 #include "ui/prompt_window.h"
 #include "ui/shown.h"
 #include <adwaita.h>
@@ -106,7 +107,7 @@ int prompt_main(void)
 {
 	struct prompting *p = g_new0(struct prompting, 1);
 
-	if (give_up_rights() < 0)
+	if (give_up_rights() < 0 || prompt_guard_files() < 0)
 		return 125;
 	/* No graphics driver is loaded for a few labels: quicker, and less that could be attacked. */
 	g_setenv("GSK_RENDERER", "cairo", TRUE);
@@ -116,6 +117,8 @@ int prompt_main(void)
 	}
 	adw_init();
 	shown_style();
+	if (prompt_guard_calls() < 0)
+		return 125;
 	p->loop = g_main_loop_new(NULL, FALSE);
 	g_unix_fd_add(STDIN_FILENO, G_IO_IN | G_IO_HUP | G_IO_ERR, on_input, p);
 	g_main_loop_run(p->loop);

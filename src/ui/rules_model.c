@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ui/rules_model.h"
 
+#include "ui/rule_words.h"
 #include <string.h>
 
 struct _RulesItem {
@@ -111,7 +112,7 @@ static bool is_shown(const RulesModel *m, const struct snapshot_row *row)
 		return false;
 	if (m->family && strcmp(m->family, row->family) != 0)
 		return false;
-	return !m->words || strcasestr(row->what, m->words) || strcasestr(row->family, m->words);
+	return rule_words_match(row, m->words);
 }
 
 /* The rows between what is the same at both ends are told to have changed. */

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/path.h"
+#include "ui/rule_words.h"
 #include "ui/shown.h"
 #include <string.h>
 
@@ -36,40 +37,16 @@ static char *date_text(int64_t time_ms)
 	return g_strchug(text);
 }
 
-static const char *what_words(const struct snapshot_row *row)
-{
-	if (row->network)
-		return row->verdict == CONSENT_ALLOW ? "May connect" : "May not connect";
-	if (row->verdict == CONSENT_DENY)
-		return row->access == CONSENT_READ ? "No access" : "May not change";
-	return row->access == CONSENT_READ ? "May read" : "May read and change";
-}
-
-static const char *source_words(const struct snapshot_row *row)
-{
-	switch ((enum consent_source)row->source) {
-	case CONSENT_FROM_PROMPT:
-		return "you were asked";
-	case CONSENT_FROM_COMMAND_LINE:
-		return "command line";
-	case CONSENT_FROM_GRANT:
-		return "granted";
-	case CONSENT_FROM_OVERRIDE:
-		return "granted, though always protected";
-	}
-	return "?";
-}
-
 static char *describe(const struct rules_page *p, const struct snapshot_row *row)
 {
 	char *date = date_text(row->time_ms), *family = shown_text(row->family), *text;
 	bool every = strcmp(row->family, CONSENT_ALL_FAMILIES) == 0;
 
-	text = g_strdup_printf("%s%s · %s · %s%s%s%s%s", what_words(row),
+	text = g_strdup_printf("%s%s · %s · %s%s%s%s%s", rule_words_what(row),
 			       row->network			? ""
 			       : row->target == CONSENT_FOLDER ? ", with all in it"
 								: "",
-			       source_words(row), date, *row->last_used ? " · last used " : "", row->last_used, p->family ? "" : " · ",
+			       rule_words_source(row), date, *row->last_used ? " · last used " : "", row->last_used, p->family ? "" : " · ",
 			       p->family ? "" : every ? "every app" : family);
 	g_free(date);
 	g_free(family);
@@ -109,8 +86,8 @@ struct changing {
 static void on_changed(AdwMessageDialog *dialog, const char *answer, struct changing *c)
 {
 	const struct snapshot_row *old = rules_item_row(c->item);
-	struct desk_change change = {
-		.kind = DESK_REPLACE, .has_old = true, .has_new = true, .old = *old, .new = *old};
+	struct rule_change change = {
+		.kind = RULE_REPLACE, .has_old = true, .has_new = true, .old = *old, .new = *old};
 
 	(void)dialog;
 	change.new.verdict = strcmp(answer, "deny") == 0 ? CONSENT_DENY : CONSENT_ALLOW;
@@ -265,7 +242,7 @@ static void on_search(GtkSearchEntry *entry, struct rules_page *p)
 static void reset(void *data)
 {
 	struct rules_page *p = data;
-	const struct desk_change change = {.kind = DESK_RESET, .family = p->family};
+	const struct rule_change change = {.kind = RULE_RESET, .family = p->family};
 
 	settings_change(p->settings, &change);
 }

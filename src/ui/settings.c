@@ -59,7 +59,7 @@ static void say_problem(void *data, const char *problem)
 		settings_say(data, problem);
 }
 
-void settings_change(struct settings *s, const struct desk_change *change)
+void settings_change(struct settings *s, const struct rule_change *change)
 {
 	desk_change(s->desk, change, say_problem, s);
 }
@@ -81,7 +81,7 @@ static void removal_free(gpointer data, GClosure *closure)
 
 static void undo(AdwToast *toast, struct removal *r)
 {
-	const struct desk_change change = {.kind = DESK_REPLACE, .has_new = true, .new = r->row};
+	const struct rule_change change = {.kind = RULE_REPLACE, .has_new = true, .new = r->row};
 
 	(void)toast;
 	settings_change(r->settings, &change);
@@ -107,7 +107,7 @@ static void removed(void *data, const char *problem)
 
 void settings_remove(struct settings *s, const struct snapshot_row *row)
 {
-	const struct desk_change change = {.kind = DESK_REPLACE, .has_old = true, .old = *row};
+	const struct rule_change change = {.kind = RULE_REPLACE, .has_old = true, .old = *row};
 	struct removal *r = g_new0(struct removal, 1);
 
 	r->settings = s;
@@ -161,7 +161,7 @@ static void grant(struct granting *g, const char *given, bool write)
 	const struct places *user = &desk_places(g->settings->desk)->user;
 	const struct never_places never = {.home = user->home, .data_dir = user->data_dir};
 	char path[PATH_MAX];
-	struct desk_change change = {.kind = DESK_REPLACE, .has_new = true};
+	struct rule_change change = {.kind = RULE_REPLACE, .has_new = true};
 
 	if (places_resolve(given, path) != 1) {
 		settings_say(g->settings, "What was chosen is not there any more");

@@ -22,7 +22,7 @@ GtkWindow *settings_window(const struct settings *settings);
 void settings_say(struct settings *settings, const char *line);
 
 /** Carry out @change; a failure is said. */
-void settings_change(struct settings *settings, const struct desk_change *change);
+void settings_change(struct settings *settings, const struct rule_change *change);
 
 /** Forget @row, and offer to take that back. */
 void settings_remove(struct settings *settings, const struct snapshot_row *row);

@@ -186,8 +186,8 @@ class Install(Case):
 
     def large(self, path, version):
         noise = random.Random(version)
-        extra = {f"lib/{i}": noise.randbytes(20000) for i in range(200)}
-        return maker.make(path, version=version, extra={**extra, "noise": noise.randbytes(4000000)})
+        extra = {f"lib/{i}": noise.randbytes(10000) for i in range(100)}
+        return maker.make(path, version=version, extra={**extra, "noise": noise.randbytes(2000000)})
 
     def kill_at(self, moment_s, *words):
         """Start, wait so long, kill; True when it was still running."""

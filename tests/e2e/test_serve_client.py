@@ -41,7 +41,7 @@ class Threads(ServeCase):
         while next(stream).data != b"x\n":
             pass
         stream.close()
-        self.wait_until(self.server.is_at_rest, "it goes on", 5)
+        self.wait_until(self.server.is_at_rest, "it goes on")
         stream = self.client.stream("while 1: pass")
         self.client.cancel(next(stream).run_id)
         self.assertEqual(list(stream)[-1].result.reason, "cancelled")
@@ -193,7 +193,7 @@ class Asyncio(ServeCase):
             with self.assertRaises(asyncio.CancelledError):
                 await task
         asyncio.run(go())
-        self.wait_until(self.server.is_at_rest, "it goes on", 5)
+        self.wait_until(self.server.is_at_rest, "it goes on")
 
 
 class Token(Case):

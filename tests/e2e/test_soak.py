@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Killed at every moment, many at once, many in a row: nothing is left, and no consent is
-lost or invented. APPSILO_SOAK_RUNS sets how many runs in a row there are without a broker (default 300); with one,
+lost or invented. APPSILO_SOAK_RUNS sets how many runs in a row there are without a broker (default 150); with one,
 three for ten of those."""
 import contextlib
 import json
@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import APPSILO, HOME, LOG, PLACE, Case, descendants, main, read, write  # noqa: E402
 
-RUNS = int(os.environ.get("APPSILO_SOAK_RUNS", "300"))
+RUNS = int(os.environ.get("APPSILO_SOAK_RUNS", "150"))
 DATA = HOME + "/.local/share/appsilo"
 STORE = DATA + "/consent.db"
 

@@ -358,6 +358,10 @@ class Strangers(PoolCase):
         self.assertIn(end.reason, ("exited", "signaled", "failed", "timeout"))
         self.assertEqual(self.said("print('alive')"), "alive\n")
 
+    def test_no_memory_is_shared(self):
+        # What a run writes there, all others of the zygote would find.
+        self.assertEqual(self.said("print([line for line in open('/proc/self/maps') if line.split()[1][3] == 's'])"), "[]\n")
+
     def test_no_secret_of_the_server_in_memory(self):
         self.assertEqual(self.said(
             "import re\nfound = set()\nmem = open('/proc/self/mem', 'rb', 0)\nword = b'TEST_' + b'PLACE'\n"

@@ -117,14 +117,14 @@ class Resources(Attack):
 
     def test_c12_deep_folders(self):
         """Deeper than any path is long: as a mount, and on FUSE, where a path is judged."""
-        for prompt, depth in (("never", 5000), (None, 4000)):
+        for prompt, depth in (("never", 5000), (None, 2500)):
             code, out, err = self.bomb("deep", str(depth), DATA, prompt=prompt, options=("--allow-write", DATA))
             # A root run's folders are attached when they are used: this one starts on FUSE.
             if prompt or os.geteuid() != 0:
                 self.assertEqual((code, out), (0, f"depth {depth}\n"), err)
             self.assertTrue(out.startswith("depth "), err)
             subprocess.run(["rm", "-rf", DATA + "/d"], check=True)
-        code, out, err = self.bomb("deep", "4000", DATA, options=("--allow-write", DATA, "--deny", DATA + "/never"))
+        code, out, err = self.bomb("deep", "2500", DATA, options=("--allow-write", DATA, "--deny", DATA + "/never"))
         self.assertTrue(out.startswith("depth "), err)
         subprocess.run(["rm", "-rf", DATA + "/d"], check=True)
         done = self.python(f"open('{DATA}/test.txt', 'a').close()", options=("--allow-write", DATA))

@@ -41,7 +41,7 @@ def until(find, message, seconds=SECONDS):
             return found
         if time.monotonic() > end:
             raise AssertionError(message() if callable(message) else message)
-        time.sleep(0.02)
+        time.sleep(0.05)  # to look costs the window more than the person
 
 
 class Desktop:

@@ -386,10 +386,16 @@ class Others(SettingsCase):
         for text in ("Verified package, signed by", "CN=Contoso", "Size of the package", family["fingerprint"], "1.0.0.0"):
             self.shows(window, text)
         screen.picture("settings-package")
-        for verb in ("Cancel", "Uninstall"):
-            screen.press(screen.find(window, "Uninstall…", "push button"))
-            self.say(verb)
-            desk.until(lambda: len(screen.windows()) == 1, "the dialog stays")
+        self.uninstall(window, "Cancel")
+        # A store that is locked holds it up, and then it is said.
+        db = sqlite3.connect(STORE, isolation_level=None)
+        db.execute("BEGIN IMMEDIATE")
+        self.uninstall(window, "Uninstall")
+        self.shows(window, "locked")
+        db.execute("ROLLBACK")
+        db.close()
+        self.page(window, family["display_name"])
+        self.uninstall(window, "Uninstall")
         desk.until(lambda: self.tool("list", "--json").stdout.split() == ["[]"], "it is still installed")
         self.assertEqual(self.rules(), [])
         self.shows_not(window, family["family"])
@@ -399,6 +405,11 @@ class Others(SettingsCase):
         self.say("Remove")
         self.shows(window, "Nobody is trusted")
         self.assertIn("nobody is trusted", self.tool("trust", "list").stdout)
+
+    def uninstall(self, window, verb):
+        screen.press(screen.find(window, "Uninstall…", "push button"))
+        self.say(verb)
+        desk.until(lambda: len(screen.windows()) == 1, "the dialog stays")
 
     def test_names_that_imitate(self):
         name = DATA + "/<b>bold</b>\nEvery app \u202e"
@@ -411,7 +422,7 @@ class Others(SettingsCase):
     def test_without_a_display(self):
         env = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
         done = subprocess.run([APPSILO, "settings"], env=env, capture_output=True, text=True, check=False)
-        self.one_line(done, 1, "no display", "appsilo consents")
+        self.one_line(done, 1, "neither a display nor a terminal", "appsilo consents")
         done = subprocess.run([APPSILO, "settings"], env={**env, "DISPLAY": ":9999"}, capture_output=True, text=True,
                               check=False)
         self.assertEqual(done.returncode, 1)
