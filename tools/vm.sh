@@ -59,7 +59,7 @@ write_seed() {
 		TimeoutStartSec=infinity
 	END
 	{
-		echo "cd '$top'; code=0; export APPSILO_SOAK_PATIENCE=$([ -w /dev/kvm ] && echo 1 || echo 5)"
+		echo "cd '$top'; code=0; export APPSILO_SOAK_RUNS=100 APPSILO_SOAK_PATIENCE=$([ -w /dev/kvm ] && echo 1 || echo 5)"
 		[ $# -gt 0 ] || set -- user tests/e2e/test_limits.py - root tests/e2e/test_limits.py - \
 			user tests/hostile/test_pool.py - root tests/hostile/test_pool.py - \
 			user tests/e2e/test_serve_warm.py - root tests/e2e/test_serve_warm.py - \

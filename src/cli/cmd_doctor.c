@@ -146,7 +146,7 @@ static const char *cgroup_todo(int version)
 	if (version == 2)
 		return "log in to a session with systemd --user running (appsilo then gets a scope of its "
 		       "own); a missing controller is shared out by Delegate=cpu memory pids of "
-		       "user@.service; in a container, let it manage its cgroups";
+		       "user@.service; give a service Delegate=yes; in a container, let it manage its cgroups";
 	return version == 1 ? "version 1 of cgroups is root's alone: run it as root, or boot with "
 			      "systemd.unified_cgroup_hierarchy=1"
 			    : "mount them: mount -t cgroup2 cgroup2 /sys/fs/cgroup";
