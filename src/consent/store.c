@@ -7,19 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define APPLICATION_ID 0x41507369 /* "APsi" */
 #define BUSY_MS 2000
 
 #define COLUMNS "id, family, path, target, access, verdict, source, time_ms"
-
-static const char schema[] =
-	"CREATE TABLE rules (id INTEGER PRIMARY KEY AUTOINCREMENT, family TEXT NOT NULL,"
-	" path BLOB NOT NULL, target TEXT NOT NULL CHECK (target IN ('file','folder')),"
-	" access TEXT NOT NULL CHECK (access IN ('read','write')),"
-	" verdict TEXT NOT NULL CHECK (verdict IN ('allow','deny')),"
-	" source TEXT NOT NULL, time_ms INTEGER NOT NULL,"
-	" UNIQUE (family, path, target, access));"
-	"PRAGMA application_id = 1095791465; PRAGMA user_version = 1;";
 
 static const char *const queries[N_QUERIES] = {
 	[QUERY_AT] = "SELECT " COLUMNS " FROM rules WHERE family = ?1 AND path = ?2",
@@ -58,57 +48,10 @@ static int open_database(struct consent_store *store, int flags)
 	return store_code(rc);
 }
 
-int store_read_number(sqlite3 *db, const char *sql, int64_t *ret)
+static int prepare_queries(struct consent_store *store)
 {
-	sqlite3_stmt *statement = NULL;
-	int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+	int r = 0;
 
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(statement);
-	if (rc == SQLITE_ROW)
-		*ret = sqlite3_column_int64(statement, 0);
-	sqlite3_finalize(statement);
-	return rc == SQLITE_ROW ? 0 : store_code(rc == SQLITE_DONE ? SQLITE_CORRUPT : rc);
-}
-
-/* Returns 1 when the file is no store yet: another process is making it, or died before it had. */
-static int lacks_tables(sqlite3 *db)
-{
-	int64_t application = 0, tables = 0;
-	int r = store_read_number(db, "PRAGMA application_id", &application);
-
-	if (r == 0 && application == 0)
-		r = store_read_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
-	return r < 0 ? r : application == 0 && tables == 0;
-}
-
-/* Make the tables in a new file; two processes may try at once. */
-static int create_schema(struct consent_store *store)
-{
-	int64_t tables;
-	int rc = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL; BEGIN IMMEDIATE", NULL, NULL,
-			      NULL);
-	int r = store_code(rc);
-
-	if (r < 0)
-		return r;
-	r = store_read_number(store->db, "SELECT count(*) FROM sqlite_schema", &tables);
-	if (r == 0 && tables == 0)
-		r = store_code(sqlite3_exec(store->db, schema, NULL, NULL, NULL));
-	rc = sqlite3_exec(store->db, r == 0 ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL);
-	return r < 0 ? r : store_code(rc);
-}
-
-static int check_schema(struct consent_store *store)
-{
-	int64_t application = 0, version = 0;
-	int r = store_read_number(store->db, "PRAGMA application_id", &application);
-
-	if (r == 0)
-		r = store_read_number(store->db, "PRAGMA user_version", &version);
-	if (r == 0 && (application != APPLICATION_ID ||
-		       (version != STORE_VERSION && version != STORE_VERSION_HOSTS)))
-		r = -EUCLEAN;
 	for (size_t i = 0; r == 0 && i < N_QUERIES; i++)
 		r = store_code(sqlite3_prepare_v3(store->db, queries[i], -1, SQLITE_PREPARE_PERSISTENT,
 					       &store->statements[i], NULL));
@@ -162,15 +105,17 @@ int store_ensure_open(struct consent_store *store, bool create)
 	close_keep_errno(fd);
 	r = open_database(store, fd < 0 ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
 	if (r == 0)
-		r = lacks_tables(store->db);
+		r = store_lacks_tables(store->db);
 	if (r == 1 && !create) {
 		close_database(store);
 		return 0;
 	}
 	if (r == 1)
-		r = create_schema(store);
+		r = store_make_tables(store->db);
 	if (r == 0)
-		r = check_schema(store);
+		r = store_check_tables(store->db);
+	if (r == 0)
+		r = prepare_queries(store);
 	r = store_cause(store->db, r);
 	if (r < 0)
 		close_database(store);

@@ -66,6 +66,15 @@ int store_ensure_open(struct consent_store *store, bool create) must_check;
 /** The first column of the first row. Returns 0; -errno. */
 int store_read_number(sqlite3 *db, const char *sql, int64_t *ret) must_check;
 
+/** Is the file no store yet: is another process making it, or did it die before it had? Returns 1; 0; -errno. */
+int store_lacks_tables(sqlite3 *db) must_check;
+
+/** Make the tables in a new file; two processes may try at once. Returns 0; -errno. */
+int store_make_tables(sqlite3 *db) must_check;
+
+/** Is it a store of a version that we know? Returns 0; -EUCLEAN; -errno. */
+int store_check_tables(sqlite3 *db) must_check;
+
 /** Begin a change of several steps. Returns 0; -errno. */
 int store_begin_change(struct consent_store *store) must_check;
 
