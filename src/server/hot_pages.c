@@ -92,8 +92,8 @@ struct hot_trial *hot_trial_new(void)
 const struct hot_pages *hot_trial_end(struct hot_trial *trial)
 {
 	size_t n = trial->n < RANGES_MAX ? trial->n : 0;
-	struct hot_pages *hot = n ? mmap(NULL, sizeof(*hot) + n * sizeof(hot->ranges[0]), PROT_READ | PROT_WRITE,
-					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+	struct hot_pages *hot = n ? mmap(NULL, sizeof(*hot) + n * sizeof(hot->ranges[0]),
+					 PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
 				  : MAP_FAILED;
 
 	if (hot != MAP_FAILED) {
