@@ -14,7 +14,8 @@ struct session_rules;
 struct session_rules *session_new(void);
 void session_free(struct session_rules *session);
 
-/** Add or replace (same path, target, access). The path is copied. 0; -ENOSPC; -ENOMEM. */
+/** Add or replace (same path, target, access). The path is copied; the family is borrowed for as long as the
+ * session lives. 0; -ENOSPC; -ENOMEM. */
 int session_put(struct session_rules *session, const struct consent_rule *rule) must_check;
 
 /** Visit rules on exactly @path. Stops when @visit returns non-zero, and returns that. */

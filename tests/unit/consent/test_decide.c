@@ -171,7 +171,7 @@ static void protected_places_below_are_found(void **state)
 static void session_rules_count_like_stored_ones(void **state)
 {
 	struct world *w = *state;
-	struct consent_rule rule = {.path = "/s", .target = CONSENT_FOLDER, .access = CONSENT_WRITE,
+	struct consent_rule rule = {.family = "A_x", .path = "/s", .target = CONSENT_FOLDER, .access = CONSENT_WRITE,
 				    .verdict = CONSENT_ALLOW, .scope = CONSENT_SESSION};
 
 	assert_int_equal(session_put(w->session, &rule), 0);
