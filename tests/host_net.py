@@ -100,7 +100,7 @@ class Host:
     def __init__(self, place):
         self.calls, self.queries, self.place = [], [], place
         for words in (("link", "set", "lo", "up"), *(("addr", "add", a + "/32", "dev", "lo") for a in ADDRESSES),
-                      ("-6", "addr", "add", PUBLIC6 + "/128", "dev", "lo")):
+                      ("-6", "addr", "add", PUBLIC6 + "/128", "dev", "lo", "nodad")):
             subprocess.run(["ip", *words], check=True)
         self.bind("/etc/resolv.conf", "nameserver 127.0.0.1\n")
         self.bind("/etc/hosts", f"127.0.0.1 localhost\n{OTHER} table.example.org\n")
