@@ -82,7 +82,8 @@ class ThePerson(McpAttack):
             "        s = socket.socket(socket.AF_UNIX); s.settimeout(3); s.connect(path)\n"
             f"        s.sendall(b'''{question}\\n'''); print('answer:', s.recv(100))\n"
             "    except OSError as error: print(type(error).__name__)\n"))
-        self.assertIn(said, ("answer: b''\n", "ConnectionResetError\n", "BrokenPipeError\n"))
+        # Refused where the folder is (still) on FUSE, through which no socket of the host's is reached.
+        self.assertIn(said, ("answer: b''\n", "ConnectionResetError\n", "BrokenPipeError\n", "ConnectionRefusedError\n"))
         self.assertEqual([asked for asked in client.asked if "/etc/shadow" in asked["message"]], [])
         self.assertEqual(client.stop(), 0)
 
