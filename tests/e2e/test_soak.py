@@ -83,7 +83,7 @@ def traces():
     for at, folders, names in os.walk(PLACE):
         for name in names + folders:
             path = os.path.join(at, name)
-            if not path.startswith((DATA + "/runs", DATA + "/profiles", DATA + "/rules", PLACE + "/tests/")) and \
+            if not path.startswith((DATA + "/runs", DATA + "/profiles", DATA + "/rules", DATA + "/used", PLACE + "/tests/")) and \
                not path.startswith((STORE, LOG, ORDER, PLACE + "/result", HOME + "/many")):
                 found.add(path)
     return found
