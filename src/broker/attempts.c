@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/shell.h"
@@ -39,11 +40,7 @@ struct attempts {
 
 static size_t bucket_of(const char *key)
 {
-	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
-
-	for (; *key; key++)
-		hash = (hash ^ (unsigned char)*key) * 0x100000001b3;
-	return hash % BUCKETS;
+	return hash_text(HASH_START, key) % BUCKETS;
 }
 
 static struct known *find(const struct attempts *a, const char *key)

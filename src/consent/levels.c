@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consent/levels.h"
 
+#include "base/hash.h"
 #include <string.h>
 
 struct kept_rule {
@@ -16,11 +17,7 @@ struct level_entry {
 
 static size_t slot_of(const char *path, size_t length)
 {
-	uint64_t h = 0xcbf29ce484222325u;
-
-	for (size_t i = 0; i < length; i++)
-		h = (h ^ (unsigned char)path[i]) * 0x100000001b3u;
-	return (h >> 24) % LEVELS_SLOTS;
+	return (hash_bytes(HASH_START, path, length) >> 24) % LEVELS_SLOTS;
 }
 
 bool levels_find(const struct levels *levels, const char *path, struct level_rules *ret)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "consent/words.h"
 #include <fcntl.h>
@@ -48,18 +49,14 @@ struct used_reader {
 	struct marks marks;
 };
 
-static uint64_t hash_of(const char *key)
+static size_t bucket_of(const char *key)
 {
-	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
-
-	for (; *key; key++)
-		hash = (hash ^ (unsigned char)*key) * 0x100000001b3;
-	return hash;
+	return hash_text(HASH_START, key) % BUCKETS;
 }
 
 static struct mark *find(const struct marks *m, const char *key)
 {
-	struct mark *mark = m->buckets[hash_of(key) % BUCKETS];
+	struct mark *mark = m->buckets[bucket_of(key)];
 
 	while (mark && strcmp(mark->key, key) != 0)
 		mark = mark->next;
@@ -68,7 +65,7 @@ static struct mark *find(const struct marks *m, const char *key)
 
 static void put(struct marks *m, const char *key, long day)
 {
-	struct mark *mark = find(m, key), **bucket = &m->buckets[hash_of(key) % BUCKETS];
+	struct mark *mark = find(m, key), **bucket = &m->buckets[bucket_of(key)];
 
 	if (!mark) {
 		mark = malloc(sizeof(*mark) + strlen(key) + 1);
@@ -244,17 +241,25 @@ struct used *used_new(const char *data_dir, const char *family)
 	return u;
 }
 
+/* Of the rule as it is: the key costs more, and mostly nobody needs it. */
+static uint64_t hash_rule(const struct used_rule *rule, bool every)
+{
+	const unsigned char kind[] = {rule->network, (unsigned char)rule->target, (unsigned char)rule->access, every};
+
+	return hash_text(hash_bytes(HASH_START, kind, sizeof(kind)), rule->what);
+}
+
 void used_note(struct used *u, const struct used_rule *rule)
 {
 	char key[KEY_MAX];
 	uint64_t hash, *recent;
 	bool every = !rule->family || strcmp(rule->family, CONSENT_ALL_FAMILIES) == 0;
 
-	if (!u || !make_key(rule, key))
+	if (!u)
 		return;
-	hash = hash_of(key) ^ every;
+	hash = hash_rule(rule, every);
 	recent = &u->recent[hash % RECENT];
-	if (__atomic_load_n(recent, __ATOMIC_RELAXED) == hash)
+	if (__atomic_load_n(recent, __ATOMIC_RELAXED) == hash || !make_key(rule, key))
 		return;
 	__atomic_store_n(recent, hash, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&u->lock);

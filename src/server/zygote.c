@@ -2,6 +2,7 @@
 #include "server/zygote.h"
 
 #include "base/fd.h"
+#include "base/hash.h"
 #include "isolation/confine.h"
 #include "isolation/init.h"
 #include "isolation/kernel.h"
@@ -79,12 +80,12 @@ static int raise_loopback(void)
 }
 
 /* Of the network namespace that we are in: packets, and what was refused before there was one
- * (FNV-1a, which is not for secrets). 0: not known. */
+ * (which is no secret). 0: not known. */
 static uint64_t digest_counters(void)
 {
 	static const char *const files[] = {"/proc/self/net/dev", "/proc/self/net/snmp",
 					     "/proc/self/net/snmp6"};
-	uint64_t digest = 0xcbf29ce484222325;
+	uint64_t digest = HASH_START;
 	char text[16384];
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
@@ -92,8 +93,7 @@ static uint64_t digest_counters(void)
 
 		if (n <= 0 && n != -ENOENT) /* no IPv6 here */
 			return 0;
-		for (ssize_t at = 0; at < n; at++)
-			digest = (digest ^ (unsigned char)text[at]) * 0x100000001b3;
+		digest = hash_bytes(digest, text, n > 0 ? (size_t)n : 0);
 	}
 	return digest;
 }

@@ -4,26 +4,23 @@
 #include "consent/store_edit.h"
 #include <limits.h>
 
-/* Is the file still the one that is open? */
-static bool is_same_file(const struct store_file *f)
+/* The file as it is now; zeroed where there is none. */
+static struct stat look_at_file(const struct store_file *f)
 {
 	char path[PATH_MAX + 16];
 	struct stat now;
 
 	snprintf(path, sizeof(path), "%s/consent.db", f->data_dir);
-	if (lstat(path, &now) < 0)
-		now = (struct stat){0};
-	return now.st_ino == f->file.st_ino && now.st_dev == f->file.st_dev && now.st_uid == f->file.st_uid &&
-	       now.st_mode == f->file.st_mode;
+	return lstat(path, &now) < 0 ? (struct stat){0} : now;
 }
 
-static void note_file(struct store_file *f)
+/* Is it still the one that is open? */
+static bool is_same_file(const struct store_file *f)
 {
-	char path[PATH_MAX + 16];
+	struct stat now = look_at_file(f);
 
-	snprintf(path, sizeof(path), "%s/consent.db", f->data_dir);
-	if (lstat(path, &f->file) < 0)
-		f->file = (struct stat){0};
+	return now.st_ino == f->file.st_ino && now.st_dev == f->file.st_dev && now.st_uid == f->file.st_uid &&
+	       now.st_mode == f->file.st_mode;
 }
 
 static int ensure_open(struct store_file *f, struct appsilo_error *err)
@@ -32,7 +29,7 @@ static int ensure_open(struct store_file *f, struct appsilo_error *err)
 		return 0;
 	consent_store_close(TAKE_PTR(f->store));
 	f->version = -1;
-	note_file(f);
+	f->file = look_at_file(f);
 	return consent_store_open(f->data_dir, STORE_READ, &f->store, err);
 }
 
@@ -60,7 +57,7 @@ int store_file_change(struct store_file *f, const struct rule_change *c, struct 
 	if (r == 0 && c->kind == RULE_REPLACE && !c->has_old && f->file.st_ino == 0) {
 		consent_store_close(TAKE_PTR(f->store));
 		r = consent_store_open(f->data_dir, STORE_CREATE, &f->store, err);
-		note_file(f);
+		f->file = look_at_file(f);
 	}
 	if (r < 0)
 		return r;

@@ -27,15 +27,14 @@
  */
 #include "broker/fs/node.h"
 
+#include "base/hash.h"
 #include <fcntl.h>
 #include <string.h>
 
 static size_t bucket_of(const struct node_table *t, const struct node *parent, const char *name)
 {
-	uint64_t h = (uint64_t)(uintptr_t)parent * 0x9e3779b97f4a7c15u;
+	uint64_t h = hash_text((uint64_t)(uintptr_t)parent * 0x9e3779b97f4a7c15u, name);
 
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * 0x100000001b3u;
 	return (h >> 20) & (t->n_buckets - 1);
 }
 
