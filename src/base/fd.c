@@ -95,6 +95,13 @@ ssize_t fd_read_file(int dir_fd, const char *path, char *buffer, size_t size)
 	return -EFBIG;
 }
 
+int fd_write_file(int dir_fd, const char *path, const char *text)
+{
+	cleanup_close int fd = openat(dir_fd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
+}
+
 int fd_send(int socket_fd, const void *data, size_t size, const int *fds, size_t n_fds)
 {
 	union {

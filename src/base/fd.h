@@ -34,6 +34,9 @@ int fd_open_report(const char *path, int flags, mode_t mode) must_check;
  */
 ssize_t fd_read_file(int dir_fd, const char *path, char *buffer, size_t size) must_check;
 
+/** Write @text to the file, which exists, in one call: what the kernel's own files ask for. Returns 0; -errno. */
+int fd_write_file(int dir_fd, const char *path, const char *text) must_check;
+
 /**
  * Send one message with descriptors on a SOCK_SEQPACKET socket.
  * @fds  borrowed, @n_fds of them, at most FD_PASS_MAX

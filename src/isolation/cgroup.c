@@ -31,19 +31,12 @@ static void rest_a_moment(void)
 	nanosleep(&moment, NULL);
 }
 
-static int write_file(int dir_fd, const char *name, const char *text)
-{
-	cleanup_close int fd = openat(dir_fd, name, O_WRONLY | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
-}
-
 static int write_number(int dir_fd, const char *name, uint64_t value)
 {
 	char text[24];
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-	return write_file(dir_fd, name, text);
+	return fd_write_file(dir_fd, name, text);
 }
 
 static int each_leaf(int dir_fd, dir_visit_fn visit, void *data)
@@ -162,7 +155,7 @@ static int limit_cpu(const struct cgroup *cg, uint64_t milli)
 	if (cg->version == 2) {
 		snprintf(text, sizeof(text), "%llu %llu", (unsigned long long)quota_us,
 			 (unsigned long long)period_us);
-		return write_file(part->dir_fd, "cpu.max", text);
+		return fd_write_file(part->dir_fd, "cpu.max", text);
 	}
 	r = write_number(part->dir_fd, "cpu.cfs_period_us", period_us);
 	if (r == 0)
@@ -327,7 +320,7 @@ int cgroup_kill(const struct cgroup *cg)
 	int64_t end_ms = clock_monotonic_ms() + KILL_PATIENCE_MS;
 	int n;
 
-	if (cg->n == 0 || write_file(cg->parts[0].dir_fd, "cgroup.kill", "1") == 0)
+	if (cg->n == 0 || fd_write_file(cg->parts[0].dir_fd, "cgroup.kill", "1") == 0)
 		return 0;
 	while ((n = kill_members(&cg->parts[0])) > 0) {
 		if (clock_monotonic_ms() > end_ms)

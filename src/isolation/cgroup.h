@@ -73,6 +73,14 @@ int cgroup_limit(const struct cgroup *cg, const struct cgroup_limits *limits,
 		 struct appsilo_error *err) must_check;
 
 /**
+ * Make a group that all have left as one that was just made: without limits, its peak that of what is in it.
+ * Its processor time goes on.
+ * Returns 0; -EBUSY while a process of it is on its way out; -ENOTSUP: the kernel cannot forget what it has
+ * counted in it, so that it is none for another owner; -errno.
+ */
+int cgroup_clear(const struct cgroup *cg) must_check;
+
+/**
  * Open what cgroup_join_child() needs.
  * @ret_fds  close-on-exec, the caller's; unused ones are -EBADF
  * Returns 0; -errno.

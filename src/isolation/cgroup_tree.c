@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -11,16 +12,15 @@
 /* In version 2 a group shares its controllers out explicitly. */
 static int share_out(const struct cgroup *group)
 {
-	cleanup_close int fd = -EBADF;
-	int r;
+	static const char file[] = "cgroup.subtree_control";
+	int dir_fd = group->parts[0].dir_fd;
+	int r = 0;
 
 	if (group->version != 2)
 		return 0;
-	fd = openat(group->parts[0].dir_fd, "cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = group->what & CGROUP_MEMORY ? fd_write_all(fd, "+memory", strlen("+memory")) : 0;
-	return r == 0 && group->what & CGROUP_PIDS ? fd_write_all(fd, "+pids", strlen("+pids")) : r;
+	if (group->what & CGROUP_MEMORY)
+		r = fd_write_file(dir_fd, file, "+memory");
+	return r == 0 && group->what & CGROUP_PIDS ? fd_write_file(dir_fd, file, "+pids") : r;
 }
 
 int cgroup_tree_make(struct cgroup_tree *ret, struct appsilo_error *err)
@@ -79,23 +79,66 @@ static int open_leaf(const struct cgroup_tree *tree, unsigned int leaf, unsigned
 	return 0;
 }
 
-int cgroup_leaf_make(struct cgroup_tree *tree, unsigned int *ret_leaf, int ret_fds[CGROUP_PARTS_MAX])
+static int remove_leaf(const struct cgroup_tree *tree, unsigned int leaf)
 {
-	cleanup(cgroup_donep) struct cgroup cg = {0};
-	unsigned int leaf = atomic_fetch_add(&tree->next, 1);
 	char name[16];
 	int r = 0;
 
 	leaf_name(leaf, name);
-	for (size_t i = 0; r == 0 && i < tree->group.n; i++)
-		if (mkdirat(tree->group.parts[i].dir_fd, name, 0755) < 0)
+	/* Who is still in one part is in all: the others are not tried. */
+	for (size_t i = 0; r != -EBUSY && i < tree->group.n; i++)
+		if (unlinkat(tree->group.parts[i].dir_fd, name, AT_REMOVEDIR) < 0 &&
+		    errno != ENOENT)
 			r = -errno;
+	return r;
+}
+
+/* Returns 0: there is none. */
+static unsigned int take_spare(struct cgroup_tree *tree)
+{
+	unsigned int leaf = 0;
+
+	for (size_t i = 0; !leaf && i < CGROUP_SPARES_MAX; i++)
+		leaf = atomic_exchange(&tree->spares[i], 0);
+	return leaf;
+}
+
+static bool keep_spare(struct cgroup_tree *tree, unsigned int leaf)
+{
+	bool kept = false;
+
+	for (size_t i = 0; !kept && i < CGROUP_SPARES_MAX; i++) {
+		unsigned int none = 0;
+
+		kept = atomic_compare_exchange_strong(&tree->spares[i], &none, leaf);
+	}
+	return kept;
+}
+
+static int make_leaf(struct cgroup_tree *tree, unsigned int *ret_leaf)
+{
+	char name[16];
+
+	*ret_leaf = atomic_fetch_add(&tree->last, 1) + 1;
+	leaf_name(*ret_leaf, name);
+	for (size_t i = 0; i < tree->group.n; i++)
+		if (mkdirat(tree->group.parts[i].dir_fd, name, 0755) < 0)
+			return -errno;
+	return 0;
+}
+
+int cgroup_leaf_make(struct cgroup_tree *tree, unsigned int *ret_leaf, int ret_fds[CGROUP_PARTS_MAX])
+{
+	cleanup(cgroup_donep) struct cgroup cg = {0};
+	unsigned int leaf = take_spare(tree);
+	int r = leaf ? 0 : make_leaf(tree, &leaf);
+
 	if (r == 0)
 		r = open_leaf(tree, leaf, tree->group.what, &cg);
 	if (r == 0)
 		r = cgroup_open_join(&cg, ret_fds);
 	if (r < 0) {
-		(void)!cgroup_leaf_remove(tree, leaf); /* empty */
+		(void)!remove_leaf(tree, leaf); /* empty */
 		return r;
 	}
 	*ret_leaf = leaf;
@@ -135,16 +178,14 @@ int64_t cgroup_leaf_cpu_us(const struct cgroup_tree *tree, unsigned int leaf)
 	return used;
 }
 
-int cgroup_leaf_remove(const struct cgroup_tree *tree, unsigned int leaf)
+int cgroup_leaf_give_back(struct cgroup_tree *tree, unsigned int leaf)
 {
-	char name[16];
-	int r = 0;
+	cleanup(cgroup_donep) struct cgroup cg = {0};
+	int r = open_leaf(tree, leaf, tree->group.what, &cg);
 
-	leaf_name(leaf, name);
-	/* Who is still in one part is in all: the others are not tried. */
-	for (size_t i = 0; r != -EBUSY && i < tree->group.n; i++)
-		if (unlinkat(tree->group.parts[i].dir_fd, name, AT_REMOVEDIR) < 0 &&
-		    errno != ENOENT)
-			r = -errno;
-	return r;
+	if (r == 0)
+		r = cgroup_clear(&cg);
+	if (r == -EBUSY || (r == 0 && keep_spare(tree, leaf)))
+		return r;
+	return remove_leaf(tree, leaf);
 }

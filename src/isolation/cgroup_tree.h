@@ -11,10 +11,14 @@
 #include "isolation/cgroup.h"
 #include <stdatomic.h>
 
+/* Emptied leaves that wait for the next owner: making one takes the kernel longer than clearing it. */
+#define CGROUP_SPARES_MAX 32
+
 struct cgroup_tree {
 	struct cgroup group; /* no process is in it itself; group.what: what the leaves can do */
 	struct cgroup_keeper keeper;
-	atomic_uint next;
+	atomic_uint last;
+	atomic_uint spares[CGROUP_SPARES_MAX]; /* 0: none */
 };
 
 /**
@@ -27,7 +31,7 @@ int cgroup_tree_make(struct cgroup_tree *ret, struct appsilo_error *err) must_ch
 void cgroup_tree_done(struct cgroup_tree *tree);
 
 /**
- * Make a leaf, and open what enters it: who writes "0" there.
+ * Make a leaf, or take one that was given back, and open what enters it: who writes "0" there.
  * @ret_fds  close-on-exec, the caller's; unused ones are -EBADF
  * Returns 0; -errno.
  */
@@ -43,7 +47,10 @@ void cgroup_leaf_usage(const struct cgroup_tree *tree, unsigned int leaf,
 /** Of all its processes; -1: not known. */
 int64_t cgroup_leaf_cpu_us(const struct cgroup_tree *tree, unsigned int leaf);
 
-/** Returns 0; -EBUSY while a process is on its way out; -errno. */
-int cgroup_leaf_remove(const struct cgroup_tree *tree, unsigned int leaf) must_check;
+/**
+ * The leaf is nobody's any more: it is as new for the next, or removed.
+ * Returns 0; -EBUSY while a process is on its way out; -errno.
+ */
+int cgroup_leaf_give_back(struct cgroup_tree *tree, unsigned int leaf) must_check;
 
 #endif

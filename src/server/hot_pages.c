@@ -3,8 +3,8 @@
 #include "server/hot_pages.h"
 
 #include "base/cleanup.h"
+#include "server/own_maps.h"
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -14,7 +14,6 @@
 #define EXCLUSIVE (1ULL << 56)
 /* What lies between two used pieces of a program is mapped with them: cheaper than another call. */
 #define READ_GAP 2
-#define BUFFER_BYTES 262144
 #define RANGES_MAX 4096
 
 #ifndef MADV_POPULATE_READ
@@ -25,7 +24,6 @@
 struct hot_trial {
 	size_t n;
 	struct hot_range ranges[RANGES_MAX];
-	char maps[BUFFER_BYTES];
 };
 
 static void add(struct hot_trial *hot, uintptr_t at, bool write)
@@ -61,24 +59,26 @@ static void look_at(struct hot_trial *hot, int pagemap_fd, uintptr_t from, uintp
 	}
 }
 
+struct look {
+	struct hot_trial *trial;
+	int pagemap_fd;
+};
+
+static void look_at_map(void *data, const struct own_map *map)
+{
+	const struct look *look = data;
+
+	if (map->rights[0] == 'r' && map->rights[3] == 'p' && map->from < UINTPTR_MAX / 2)
+		look_at(look->trial, look->pagemap_fd, map->from, map->to);
+}
+
 void hot_trial_look(struct hot_trial *trial)
 {
-	cleanup_close int maps_fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	cleanup_close int pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	size_t used = 0;
-	ssize_t n;
+	struct look look = {trial, pagemap_fd};
 
-	while (maps_fd >= 0 &&
-	       (n = read(maps_fd, trial->maps + used, sizeof(trial->maps) - 1 - used)) > 0)
-		used += (size_t)n;
-	for (char *line = trial->maps; pagemap_fd >= 0 && *line; line += strcspn(line, "\n") + 1) {
-		unsigned long from, to;
-		char rights[5];
-
-		if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 && rights[0] == 'r' &&
-		    rights[3] == 'p' && from < UINTPTR_MAX / 2)
-			look_at(trial, pagemap_fd, from, to);
-	}
+	if (pagemap_fd >= 0)
+		own_maps_each(look_at_map, &look);
 }
 
 struct hot_trial *hot_trial_new(void)

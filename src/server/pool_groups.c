@@ -35,7 +35,7 @@ void pool_groups_remove(struct pool *pool, int64_t now_ms)
 		struct pool_grave *g = &pool->graves[i];
 		bool due = now_ms >= g->due_ms;
 
-		if (due && cgroup_leaf_remove(pool->config.groups, g->leaf) != -EBUSY)
+		if (due && cgroup_leaf_give_back(pool->config.groups, g->leaf) != -EBUSY)
 			continue;
 		if (due)
 			g->due_ms = now_ms + DYING_MS;

@@ -6,6 +6,7 @@
 #include "isolation/confine.h"
 #include "isolation/init.h"
 #include "isolation/kernel.h"
+#include "server/huge_text.h"
 #include "server/nest.h"
 #include "server/zygote_child.h"
 #include "server/zygote_trial.h"
@@ -246,10 +247,12 @@ void zygote_serve(const struct zygote_guest *guest)
 	struct pollfd fds[2] = {{.fd = ZYGOTE_FD, .events = POLLIN}, {.events = POLLIN}};
 
 	z->guest = guest;
+	zygote_hurry(false);
 	fd_raise_limit(); /* one for each network namespace */
 	if (configure(z, &err) < 0 || check_alone(&err) < 0 || watch_children(&fds[1].fd, &err) < 0)
 		fail(&err);
 	close(ZYGOTE_PROGRAM_FD);
+	huge_text();
 	z->hot = zygote_trial(guest, &z->nest);
 	tell(ZYGOTE_READY, "");
 	for (;;) {

@@ -28,6 +28,7 @@
 #define OPEN_FILES 1024 /* what programs are used to */
 #define FIRST_PID_MIN 100
 #define FIRST_PID_SPAN 30000u
+#define DYING_NICE 10 /* enough not to be in the way; not so much that the dead pile up under load */
 
 /* struct clone_args of clone3(2), as far as it is used here. */
 struct clone_request {
@@ -148,6 +149,8 @@ static void report_end(const struct child *child, int status)
 		collect_send(CHILD_FD, child->nest->files_bytes);
 	if (child->trial)
 		hot_trial_look(child->trial);
+	/* What is left is to take all of it down, and nobody waits for that. */
+	(void)setpriority(PRIO_PROCESS, 0, DYING_NICE);
 	_exit(0);
 }
 
@@ -232,9 +235,18 @@ static void live_as_guest(const struct zygote_guest *guest)
 	if (setsid() < 0)
 		_exit(125);
 	guest->warm();
+	zygote_hurry(true);
 	say(&ready);
 	payload = receive_spec(&spec);
 	_exit(guest->run(&spec, payload));
+}
+
+void zygote_hurry(bool on)
+{
+	static const struct sched_param none;
+
+	/* Not the C library's: musl has none. */
+	(void)syscall(SYS_sched_setscheduler, 0, on ? SCHED_OTHER : SCHED_BATCH, &none);
 }
 
 int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest,

@@ -19,4 +19,10 @@ int zygote_child_make(const struct zygote_guest *guest, const struct nest *nest,
 		      const struct hot_pages *hot, struct hot_trial *trial,
 		      const int fds[FD_PASS_MAX]) must_check;
 
+/**
+ * Who makes sandboxes and takes them down preempts nobody (@on false); a sandbox's own process
+ * does (true), as any other.
+ */
+void zygote_hurry(bool on);
+
 #endif

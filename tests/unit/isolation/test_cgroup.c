@@ -7,10 +7,14 @@
 
 #include <cmocka.h>
 
+#include "base/fd.h"
 #include "isolation/cgroup_tree.h"
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -222,8 +226,8 @@ static void make_tree(unsigned int *ret_leaf, int ret_fds[CGROUP_PARTS_MAX])
 	assert_int_equal(cgroup_leaf_make(&tree, ret_leaf, ret_fds), 0);
 }
 
-/* In the leaf that @fds enter: forks until that is refused, and goes on. */
-static pid_t fork_into(const int fds[CGROUP_PARTS_MAX])
+/* In the leaf that @fds enter. */
+static pid_t fork_into(const int fds[CGROUP_PARTS_MAX], void (*work)(void))
 {
 	int ends[2];
 	pid_t pid;
@@ -235,7 +239,7 @@ static pid_t fork_into(const int fds[CGROUP_PARTS_MAX])
 		close(tree.keeper.fd); /* held by the owner alone */
 		if (cgroup_join_child(fds) < 0 || write(ends[1], "g", 1) != 1)
 			_exit(1);
-		fork_until_refused();
+		work();
 	}
 	close(ends[1]);
 	assert_int_equal(read(ends[0], &go, 1), 1);
@@ -256,21 +260,71 @@ static void leaf_has_limits_and_an_account_of_its_own(void **state)
 	make_tree(&leaf, fds);
 	assert_int_equal(cgroup_leaf_make(&tree, &other, other_fds), 0);
 	assert_int_equal(cgroup_leaf_limit(&tree, leaf, &limits, &err), 0);
-	assert_int_equal(WEXITSTATUS(end_of(fork_into(fds))), 4);
+	assert_int_equal(WEXITSTATUS(end_of(fork_into(fds, fork_until_refused))), 4);
 	cgroup_leaf_usage(&tree, leaf, &usage);
 	assert_int_equal(usage.forks_refused, 1);
 	assert_true(usage.peak_bytes > 0 && usage.peak_bytes < 64 << 20);
 	assert_true(usage.cpu_us > 0 && cgroup_leaf_cpu_us(&tree, leaf) >= usage.cpu_us);
 	cgroup_leaf_usage(&tree, other, &usage);
 	assert_int_equal(usage.forks_refused, 0);
-	assert_int_equal(cgroup_leaf_remove(&tree, other), 0);
-	assert_false(has_leaf(other));
+	assert_int_equal(cgroup_leaf_give_back(&tree, other), 0);
+	assert_int_equal(has_leaf(other), tree.group.version == 1);
 	/* Four of them go on. */
-	assert_int_equal(cgroup_leaf_remove(&tree, leaf), -EBUSY);
+	assert_int_equal(cgroup_leaf_give_back(&tree, leaf), -EBUSY);
 	assert_true(has_leaf(leaf));
 	for (size_t i = 0; i < CGROUP_PARTS_MAX; i++)
 		close_keep_errno(other_fds[i]);
 	cgroup_tree_done(&tree); /* kills what is in the leaves, too */
+}
+
+static bool limited(unsigned int leaf)
+{
+	char path[64], text[32];
+
+	for (size_t i = 0; i < tree.group.n; i++) {
+		snprintf(path, sizeof(path), "%u/pids.max", leaf);
+		if (fd_read_file(tree.group.parts[i].dir_fd, path, text, sizeof(text)) > 0 && strcmp(text, "max\n") != 0)
+			return true;
+		snprintf(path, sizeof(path), "%u/memory.limit_in_bytes", leaf);
+		if (fd_read_file(tree.group.parts[i].dir_fd, path, text, sizeof(text)) > 0 && strtoll(text, NULL, 10) < INT64_MAX / 2)
+			return true;
+	}
+	return false;
+}
+
+static void use_memory(void)
+{
+	_exit(mmap(NULL, 8 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED);
+}
+
+static void leaf_that_comes_back_is_as_new(void **state)
+{
+	const struct cgroup_limits limits = {.memory_bytes = 64 << 20, .pids = 5};
+	int fds[CGROUP_PARTS_MAX];
+	struct cgroup_usage usage;
+	unsigned int leaf, again;
+
+	(void)state;
+	make_tree(&leaf, fds);
+	assert_int_equal(cgroup_leaf_limit(&tree, leaf, &limits, &err), 0);
+	assert_true(limited(leaf));
+	assert_int_equal(WEXITSTATUS(end_of(fork_into(fds, use_memory))), 0);
+	cgroup_leaf_usage(&tree, leaf, &usage);
+	assert_true(usage.peak_bytes >= 8 << 20);
+	assert_int_equal(cgroup_leaf_give_back(&tree, leaf), 0);
+	assert_int_equal(cgroup_leaf_make(&tree, &again, fds), 0);
+	assert_int_equal(again == leaf, tree.group.version == 1);
+	assert_false(limited(again));
+	cgroup_leaf_usage(&tree, again, &usage);
+	assert_true(usage.peak_bytes < 2 << 20 && usage.oom_kills == 0 && usage.forks_refused == 0);
+	/* What it refused cannot be forgotten: it is not given to another. */
+	assert_int_equal(cgroup_leaf_limit(&tree, again, &limits, &err), 0);
+	assert_int_equal(WEXITSTATUS(end_of(fork_into(fds, fork_until_refused))), 4);
+	assert_int_equal(cgroup_kill(&tree.group), 0);
+	while (cgroup_leaf_give_back(&tree, again) == -EBUSY)
+		sched_yield();
+	assert_false(has_leaf(again));
+	cgroup_tree_done(&tree);
 }
 
 static void tree_without_an_owner_is_swept_with_its_leaves(void **state)
@@ -306,6 +360,7 @@ int main(void)
 		cmocka_unit_test(keeper_removes_when_let_go),
 		cmocka_unit_test(meter_without_a_group_knows_nothing),
 		cmocka_unit_test(leaf_has_limits_and_an_account_of_its_own),
+		cmocka_unit_test(leaf_that_comes_back_is_as_new),
 		cmocka_unit_test(tree_without_an_owner_is_swept_with_its_leaves),
 	};
 
