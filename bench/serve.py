@@ -4,6 +4,7 @@
 
 usage: serve.py BUILD_DIR [ROUNDS [SECONDS]]     APPSILO_NSJAIL, APPSILO_ISOLATE: these programs, if there are
        serve.py BUILD_DIR waiting N              what N waiting sandboxes take
+       serve.py BUILD_DIR soak N                 what the server holds after N runs, and on the way there
 
 The load comes from one small process (serve_load.c), which is given no more of the processors than it needs; what
 it takes of them counts against the server.
@@ -125,10 +126,47 @@ def waiting(build, n):
     server.stop()
 
 
+def children(pid):
+    found = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children") as file:
+            for word in file.read().split():
+                found += [int(word), *children(int(word))]
+    return found
+
+
+def held(pid):
+    """Without what is under way: nothing runs, and the pool is full."""
+    below, groups = children(pid), set()
+    for one in below:
+        with open(f"/proc/{one}/cgroup") as file:
+            groups |= {f"/sys/fs/cgroup/{name.split(',')[0]}{os.path.dirname(path)}"
+                       for _, name, path in (line.strip().split(":", 2) for line in file) if "appsilo-" in path}
+    with open(f"/proc/{pid}/status") as status, open(f"/proc/{pid}/mountinfo") as mounts:
+        return {"KiB": int(re.search(r"VmRSS:\s+(\d+)", status.read())[1]), "mounts": sum(1 for _ in mounts),
+                "descriptors": len(os.listdir(f"/proc/{pid}/fd")), "threads": len(os.listdir(f"/proc/{pid}/task")),
+                "processes": len(below), "groups": sum(os.path.isdir(f"{g}/{name}") for g in groups for name in os.listdir(g))}
+
+
+def soak(build, n):
+    server = Server(build, "--pool", "4-4")
+    start, runs = available(), 0
+    while True:
+        server.wait_ready(4)
+        time.sleep(0.5)  # the groups of the last ones
+        print(f"{runs:8.0f} runs", *(f"{value} {name}," for name, value in held(server.process.pid).items()),
+              f"{(start - available()) / 1024:.0f} MiB less are available", flush=True)
+        if runs >= n:
+            break
+        load(build, "runs", server.port, CLIENTS, 60)
+        runs = server.metric("run_seconds_count")
+    server.stop()
+
+
 def main():
     build = sys.argv[1]
-    if len(sys.argv) == 4 and sys.argv[2] == "waiting":
-        waiting(build, int(sys.argv[3]))
+    if len(sys.argv) == 4 and sys.argv[2] in ("waiting", "soak"):
+        {"waiting": waiting, "soak": soak}[sys.argv[2]](build, int(sys.argv[3]))
     else:
         compare(build, int(sys.argv[2]) if len(sys.argv) > 2 else 300, float(sys.argv[3]) if len(sys.argv) > 3 else 2)
 

@@ -44,6 +44,44 @@ static int delete_host(struct consent_store *store, const struct consent_host_ru
 	return store_delete(store, s, r, ret_count);
 }
 
+/* *ret_count: 1 if there is no such row. @s is finalized; @r is how it was prepared. */
+static int count_none(sqlite3_stmt *s, int r, int *ret_count)
+{
+	int step = r == 0 ? sqlite3_step(s) : SQLITE_ERROR;
+
+	*ret_count = step == SQLITE_DONE;
+	sqlite3_finalize(s);
+	return r < 0 || step == SQLITE_DONE || step == SQLITE_ROW ? r : store_code(step);
+}
+
+static int find_no_rule(struct consent_store *store, const struct consent_rule *new, int *ret_count)
+{
+	static const char sql[] = "SELECT 1 FROM rules WHERE family = ?1 AND path = ?2 AND target = ?3 AND access = ?4";
+	sqlite3_stmt *s = NULL;
+	int r = store_code(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
+
+	if (r == 0) {
+		store_bind_text(s, 1, new->family);
+		sqlite3_bind_blob(s, 2, new->path, (int)strlen(new->path), SQLITE_STATIC);
+		store_bind_text(s, 3, words_target(new->target));
+		store_bind_text(s, 4, words_access(new->access));
+	}
+	return count_none(s, r, ret_count);
+}
+
+static int find_no_host(struct consent_store *store, const struct consent_host_rule *new, int *ret_count)
+{
+	static const char sql[] = "SELECT 1 FROM hosts WHERE family = ?1 AND host = ?2";
+	sqlite3_stmt *s = NULL;
+	int r = store_code(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
+
+	if (r == 0) {
+		store_bind_text(s, 1, new->family);
+		store_bind_text(s, 2, new->host);
+	}
+	return count_none(s, r, ret_count);
+}
+
 static int stale(struct appsilo_error *err)
 {
 	return error_say(err, -ESTALE, "consent store: the decision was changed elsewhere meanwhile");
@@ -81,7 +119,7 @@ int consent_store_replace(struct consent_store *store, const struct consent_rule
 	r = begin(store, err);
 	if (r < 0)
 		return r;
-	r = delete_rule(store, old, &count);
+	r = old ? delete_rule(store, old, &count) : find_no_rule(store, new, &count);
 	if (r == 0 && count > 0 && new)
 		r = store_insert(store, new);
 	return end(store, r, count, err);
@@ -98,7 +136,7 @@ int consent_store_replace_host(struct consent_store *store, const struct consent
 		return r;
 	r = store_has_hosts(store);
 	if (r > 0)
-		r = delete_host(store, old, &count);
+		r = old ? delete_host(store, old, &count) : find_no_host(store, new, &count);
 	if (r == 0 && count > 0 && new)
 		r = store_insert_host(store, new);
 	return end(store, r, count, err);

@@ -10,9 +10,9 @@
 
 /**
  * Replace @old by @new, in one step.
- * @old  as consent_store_each() told it, its id included
+ * @old  as consent_store_each() told it, its id included; NULL: there is no decision about the same thing
  * @new  NULL: only forget @old
- * Returns 0; -ESTALE, with the line, when @old has changed or gone; -errno.
+ * Returns 0; -ESTALE, with the line, when @old has changed or gone, or there is a decision after all; -errno.
  */
 int consent_store_replace(struct consent_store *store, const struct consent_rule *old,
 			  const struct consent_rule *new, struct appsilo_error *err) must_check;

@@ -81,7 +81,7 @@ static void removal_free(gpointer data, GClosure *closure)
 
 static void undo(AdwToast *toast, struct removal *r)
 {
-	const struct rule_change change = {.kind = RULE_REPLACE, .has_new = true, .new = r->row};
+	const struct rule_change change = {.kind = RULE_RESTORE, .has_new = true, .new = r->row};
 
 	(void)toast;
 	settings_change(r->settings, &change);

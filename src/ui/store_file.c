@@ -37,16 +37,18 @@ static int replace_file(struct consent_store *store, const struct rule_change *c
 {
 	const struct consent_rule old = snapshot_rule(&c->old), new = snapshot_rule(&c->new);
 
-	return c->has_old ? consent_store_replace(store, &old, c->has_new ? &new : NULL, err)
-			  : consent_store_put(store, &new, err);
+	return c->has_old || c->kind == RULE_RESTORE
+		       ? consent_store_replace(store, c->has_old ? &old : NULL, c->has_new ? &new : NULL, err)
+		       : consent_store_put(store, &new, err);
 }
 
 static int replace_host(struct consent_store *store, const struct rule_change *c, struct appsilo_error *err)
 {
 	const struct consent_host_rule old = snapshot_host_rule(&c->old), new = snapshot_host_rule(&c->new);
 
-	return c->has_old ? consent_store_replace_host(store, &old, c->has_new ? &new : NULL, err)
-			  : consent_store_put_host(store, &new, err);
+	return c->has_old || c->kind == RULE_RESTORE
+		       ? consent_store_replace_host(store, c->has_old ? &old : NULL, c->has_new ? &new : NULL, err)
+		       : consent_store_put_host(store, &new, err);
 }
 
 int store_file_change(struct store_file *f, const struct rule_change *c, struct appsilo_error *err)
@@ -64,6 +66,7 @@ int store_file_change(struct store_file *f, const struct rule_change *c, struct 
 	f->version = -1; /* our own change does not change it */
 	switch (c->kind) {
 	case RULE_REPLACE:
+	case RULE_RESTORE:
 		return (c->has_old ? c->old.network : c->new.network) ? replace_host(f->store, c, err)
 								      : replace_file(f->store, c, err);
 	case RULE_RESET:

@@ -30,7 +30,8 @@ int store_file_load(struct store_file *file, struct snapshot **ret, struct appsi
 
 struct rule_change {
 	enum {
-		RULE_REPLACE, /* @old by @new, or forget it; without @old: put @new */
+		RULE_REPLACE, /* @old by @new, or forget it; without @old: put @new, whatever was decided about it */
+		RULE_RESTORE, /* put @new where nothing was decided meanwhile */
 		RULE_RESET,   /* forget what @family, NULL: everybody, was told */
 	} kind;
 	bool has_old, has_new;
@@ -38,7 +39,7 @@ struct rule_change {
 	const char *family;
 };
 
-/** Returns 0; -ESTALE when @old is not any more as it was shown; -errno; with the line. */
+/** Returns 0; -ESTALE when the store is not any more as it was shown; -errno; with the line. */
 int store_file_change(struct store_file *file, const struct rule_change *change, struct appsilo_error *err) must_check;
 
 #endif

@@ -130,28 +130,13 @@ static void remove_row(struct tui *t)
 	free((char *)kept.what);
 }
 
-/* About the same thing: to put the one would write over the other. */
-static bool is_same_place(const struct snapshot_row *a, const struct snapshot_row *b)
-{
-	return a->network == b->network && strcmp(a->family, b->family) == 0 && strcmp(a->what, b->what) == 0 &&
-	       (a->network || (a->target == b->target && a->access == b->access));
-}
-
 static void undo(struct tui *t)
 {
-	const struct rule_change c = {.kind = RULE_REPLACE, .has_new = true, .new = t->removed};
+	const struct rule_change c = {.kind = RULE_RESTORE, .has_new = true, .new = t->removed};
 
-	if (!t->removed.family) {
+	if (!t->removed.family)
 		say(t, "There is nothing to take back.");
-		return;
-	}
-	tui_look(t);
-	for (size_t i = 0; i < snapshot_size(t->snapshot); i++)
-		if (is_same_place(snapshot_row(t->snapshot, i), &t->removed)) {
-			say(t, "It was decided anew meanwhile; nothing was taken back.");
-			return;
-		}
-	if (change(t, &c)) {
+	else if (change(t, &c)) {
 		forget_removed(t);
 		say(t, "It is as it was.");
 	}

@@ -102,7 +102,7 @@ class Tui(Case):
         gone, = before - self.rules()
         self.tool("grant", "-p", ONE, "--deny", gone[1])
         t.type("u")
-        t.wait_shown("decided anew")
+        t.wait_shown("changed elsewhere")
         self.assertIn((ONE, gone[1], "read", "deny"), self.rules())
         self.quit(t)
 

@@ -113,6 +113,13 @@ class Decisions(SettingsCase):
         self.shows(window, f"Remove {DATA}")
         after = json.loads(self.tool("consents", "--json").stdout)
         self.assertEqual([{**r, "id": 0} for r in after], [{**r, "id": 0} for r in before])
+        # What was decided since is not written over.
+        screen.press(screen.find(window, f"Remove {DATA}", "push button"))
+        self.shows_not(window, f"Remove {DATA}")
+        self.grant("--deny", DATA)
+        screen.press(screen.find(window, "Undo", "push button"))
+        self.shows(window, "consent store: the decision was changed elsewhere meanwhile")
+        self.until_rules([(APP, DATA, "deny", "read", "grant"), (APP, WORK, "allow", "read", "grant")])
 
     def test_change(self):
         self.grant("--read", DATA)

@@ -134,6 +134,28 @@ static void what_is_not_as_it_was_shown_is_left_alone(void **state)
 	assert_int_equal(consent_store_replace(p->store, &p->rule, NULL, &err), -ESTALE);
 }
 
+static void what_was_decided_meanwhile_is_not_written_over(void **state)
+{
+	struct place *p = *state;
+	struct consent_rule rule = rule_on("/a", CONSENT_READ), other = rule_on("/a", CONSENT_WRITE), again = rule;
+	struct consent_host_rule host = {.family = "A_x", .host = "example.org:443", .verdict = CONSENT_ALLOW,
+					 .source = CONSENT_FROM_GRANT, .time_ms = 5};
+
+	assert_int_equal(consent_store_put(p->store, &other, &err), 0);
+	assert_int_equal(consent_store_replace(p->store, NULL, &rule, &err), 0);
+	assert_int_equal(count(p), 2);
+	again.verdict = CONSENT_DENY;
+	assert_int_equal(consent_store_replace(p->store, NULL, &again, &err), -ESTALE);
+	assert_non_null(strstr(err.line, "changed elsewhere"));
+	assert_int_equal(count(p), 2);
+	assert_int_equal(p->rule.verdict, CONSENT_ALLOW);
+	assert_int_equal(consent_store_put_host(p->store, &host, &err), 0);
+	assert_int_equal(consent_store_replace_host(p->store, NULL, &host, &err), -ESTALE);
+	host.host = "example.org";
+	assert_int_equal(consent_store_replace_host(p->store, NULL, &host, &err), 0);
+	assert_int_equal(count(p), 4);
+}
+
 static void hosts_are_no_other(void **state)
 {
 	struct place *p = *state;
@@ -174,6 +196,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_of_two_on_the_same_path_is_forgotten, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_change_is_one_step, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_not_as_it_was_shown_is_left_alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_decided_meanwhile_is_not_written_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(hosts_are_no_other, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_a_store_nothing_is_there, set_up, tear_down),
 	};
