@@ -367,6 +367,8 @@ MUTANTS = [
      WARM + "test_warm_and_cold", "root"),
     ("the cgroup of a warm sandbox stays", "C12",
      [("src/server/pool.c", "\tpool_groups_remove(pool, now_ms);\n\tdrop_stuck", "\tdrop_stuck")], WARM + "test_groups_go", "root"),
+    ("a cgroup goes to the next run with what it refused", "C12",
+     [("src/isolation/cgroup_clear.c", " || usage.forks_refused != 0", "")], WARM + "test_groups_go", "root"),
     ("a network with packets in it is used again", "C12",
      [("src/server/zygote.c", "slot->unused && digest_counters() == slot->unused", "slot->unused")],
      "test_pool.py:test_networks_are_used_again", "user"),
