@@ -26,7 +26,8 @@ struct zygote_guest {
 	int (*load)(char *names, struct appsilo_error *err);
 	/** In the sandbox: touch once what every run touches, before the run is there. */
 	void (*warm)(void);
-	/** In the sandbox: the one run. Its descriptors are 0, 1, 2. Returns its exit code. */
+	/** In the sandbox: the one run. Its descriptors are 0, 1, 2. @payload: see
+	 * zygote_payload_done(). Returns its exit code. */
 	int (*run)(const struct zygote_spec *spec, char *payload);
 	/** The payload of a short run, by which is seen what runs touch; NULL: none. */
 	const char *trial;
@@ -35,5 +36,8 @@ struct zygote_guest {
 
 /** Serve the pool until it goes. Only sandboxes and failures get past it, and they end here. */
 void zygote_serve(const struct zygote_guest *guest) __attribute__((noreturn));
+
+/** In the sandbox: its memory is free for the run, if it is much: to unmap little costs more than a short run. */
+void zygote_payload_done(const struct zygote_spec *spec, char *payload);
 
 #endif

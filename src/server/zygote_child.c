@@ -25,6 +25,7 @@
 #define CHILD_FD 3 /* the socket, in init and guest */
 #define INIT_STACK_BYTES 65536
 #define STEP_STACK_BYTES 16384
+#define SMALL_PAYLOAD_BYTES 16384
 #define OPEN_FILES 1024 /* what programs are used to */
 #define FIRST_PID_MIN 100
 #define FIRST_PID_SPAN 30000u
@@ -44,6 +45,7 @@ struct child {
 };
 
 static char init_stack[INIT_STACK_BYTES] __attribute__((aligned(4096)));
+static char small_payload[SMALL_PAYLOAD_BYTES];
 static char step_stack[STEP_STACK_BYTES] __attribute__((aligned(64)));
 
 /* Go on in @run on another stack, for good. */
@@ -200,6 +202,17 @@ static int set_limits(const struct zygote_spec *spec)
 	return confine_rlimits(&limits);
 }
 
+static bool is_small(const struct zygote_spec *spec)
+{
+	return spec->payload_bytes < SMALL_PAYLOAD_BYTES;
+}
+
+void zygote_payload_done(const struct zygote_spec *spec, char *payload)
+{
+	if (!is_small(spec))
+		munmap(payload, (size_t)spec->payload_bytes + 1);
+}
+
 /* Returns the payload, NUL-ended. */
 static char *receive_spec(struct zygote_spec *spec)
 {
@@ -211,8 +224,9 @@ static char *receive_spec(struct zygote_spec *spec)
 		_exit(0);
 	if (n != sizeof(*spec) || spec->payload_bytes > ZYGOTE_PAYLOAD_MAX || fds[2] < 0)
 		_exit(125);
-	payload = mmap(NULL, (size_t)spec->payload_bytes + 1, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	payload = is_small(spec) ? small_payload
+				 : mmap(NULL, (size_t)spec->payload_bytes + 1, PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (payload == MAP_FAILED || fd_receive_long(CHILD_FD, payload, spec->payload_bytes) < 0)
 		_exit(125);
 	for (int fd = 0; fd < 3; fd++)

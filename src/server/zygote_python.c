@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "zygote_py.h"
@@ -120,7 +119,7 @@ static int run(const struct zygote_spec *spec, char *payload)
 	object *globals, *result, *end;
 	long status = 0;
 
-	munmap(payload, (size_t)spec->payload_bytes + 1);
+	zygote_payload_done(spec, payload);
 	Py_DecRef(bytes);
 	if (ready) {
 		globals = PyTuple_GetItem(ready, 1);
