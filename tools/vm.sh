@@ -63,7 +63,7 @@ write_seed() {
 		[ $# -gt 0 ] || set -- user tests/e2e/test_limits.py - root tests/e2e/test_limits.py - \
 			user tests/hostile/test_pool.py - root tests/hostile/test_pool.py - \
 			user tests/e2e/test_serve_warm.py - root tests/e2e/test_serve_warm.py - \
-			service tests/e2e/test_limits.py Memory Pids
+			service tests/e2e/test_limits.py Memory Pids - root tests/e2e/test_serve_service.py
 		words=
 		for word in "$@" -; do
 			case $word in
@@ -72,7 +72,7 @@ write_seed() {
 				words=
 				;;
 			user | root) words="python3 tests/as_user.py $word '$build'" ;;
-			service) words="$service python3 tests/as_user.py user '$build'" ;;
+			service) words="$service sh '$top/tools/vm_service.sh' python3 tests/as_user.py user '$build'" ;;
 			*) words="$words '$word'" ;;
 			esac
 		done

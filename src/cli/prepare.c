@@ -9,6 +9,7 @@
 #include "isolation/idmap.h"
 #include "isolation/launch.h"
 #include "isolation/pty.h"
+#include "isolation/tree.h"
 #include "isolation/zygote.h"
 #include "manifest/names.h"
 #include <fcntl.h>
@@ -295,12 +296,25 @@ int prepare_rules(struct prepared *p, struct appsilo_error *err)
 	return 0;
 }
 
-static int map_ids(struct plan_mount *m, bool links, int idmap_fd, struct appsilo_error *err)
+/* A server's memory for one run: what may be changed there becomes the run's own. */
+static int own_ids(const struct prepared *p, struct plan_mount *m)
 {
-	m->tree_fd = idmap_clone(m->path, links, idmap_fd);
+	int r = m->kind == PLAN_WRITE ? idmap_give(m->path, p->plan.uid, p->plan.gid) : 0;
+
+	return r < 0 ? r : tree_clone(AT_FDCWD, m->path);
+}
+
+static int map_ids(const struct prepared *p, struct plan_mount *m, bool links, struct appsilo_error *err)
+{
+	m->tree_fd = idmap_clone(m->path, links, p->idmap_fd);
+	if (m->tree_fd == -EINVAL && p->once)
+		m->tree_fd = own_ids(p, m);
 	if (m->tree_fd == -ELOOP)
 		return error_say(err, -ELOOP, "grant: cannot open %s: a link took its place; remove "
 				 "it or grant its target", m->path);
+	if (m->tree_fd == -EINVAL)
+		return error_say(err, -EINVAL, "run: the file system of %s cannot show root's files to an app (tmpfs can from "
+				 "Linux 6.3 on); run it as another user", m->path);
 	return m->tree_fd < 0 ? error_set(err, m->tree_fd, "run: map ids of %s", m->path) : 0;
 }
 
@@ -320,9 +334,8 @@ int prepare_root_run(struct prepared *p, struct appsilo_error *err)
 	p->idmap_fd = idmap_open(p->plan.uid, p->plan.gid);
 	if (p->idmap_fd < 0)
 		return launch_explain(p->idmap_fd, err);
-	r = p->plan.package.path ? map_ids(&p->plan.package, true, p->idmap_fd, err) : 0;
+	r = p->plan.package.path ? map_ids(p, &p->plan.package, true, err) : 0;
 	for (size_t i = 0; r == 0 && i < p->plan.n_mounts; i++)
-		r = map_ids(&p->plan.mounts[i], strcmp(p->plan.mounts[i].path, p->home) == 0,
-			    p->idmap_fd, err);
+		r = map_ids(p, &p->plan.mounts[i], strcmp(p->plan.mounts[i].path, p->home) == 0, err);
 	return r;
 }

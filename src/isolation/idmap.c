@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "isolation/idmap.h"
 
+#include "base/dir.h"
 #include "isolation/kernel.h"
 #include "isolation/procfs.h"
 #include "isolation/tree.h"
+#include <dirent.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+
+#define GIVE_DEPTH_MAX 32
 
 static int write_map(pid_t pid, const char *name, unsigned int from, unsigned int to)
 {
@@ -59,4 +63,47 @@ int idmap_clone(const char *path, bool links, int idmap_fd)
 	if (k_mount_setattr(fd, "", K_AT_EMPTY_PATH | K_AT_RECURSIVE, &attr) < 0)
 		return -errno;
 	return TAKE_FD(fd);
+}
+
+struct giving {
+	uid_t uid;
+	gid_t gid;
+	int depth;
+};
+
+static int give_below(struct giving *g, int dir_fd);
+
+static int give_one(void *data, int dir_fd, const char *name, unsigned char type)
+{
+	struct giving *g = data;
+	cleanup_close int fd = -EBADF;
+
+	if (fchownat(dir_fd, name, g->uid, g->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (type != DT_DIR || g->depth == GIVE_DEPTH_MAX)
+		return 0;
+	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : give_below(g, fd);
+}
+
+static int give_below(struct giving *g, int dir_fd)
+{
+	char path[32];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/.", dir_fd);
+	g->depth++;
+	r = dir_each(path, give_one, g);
+	g->depth--;
+	return r;
+}
+
+int idmap_give(const char *path, uid_t uid, gid_t gid)
+{
+	struct giving g = {.uid = uid, .gid = gid};
+	cleanup_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || fchown(fd, uid, gid) < 0)
+		return -errno;
+	return give_below(&g, fd);
 }

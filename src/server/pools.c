@@ -11,15 +11,12 @@
 #define IDLE_MS 600000
 #define CROWDED_IDLE_MS 1000
 
-int pools_init(struct pools *p, const struct pool_config *config, const char *data_dir,
-	       struct appsilo_error *err)
+void pools_init(struct pools *p, const struct pool_config *config, const char *data_dir)
 {
 	pthread_mutex_init(&p->lock, NULL);
 	p->config = *config;
-	p->config.groups = &p->groups;
 	p->data_dir = data_dir;
 	p->on = true;
-	return cgroup_tree_make(&p->groups, err);
 }
 
 void pools_done(struct pools *p)
@@ -33,7 +30,6 @@ void pools_done(struct pools *p)
 		pool_free(one->pool);
 		free(one);
 	}
-	cgroup_tree_done(&p->groups);
 	pthread_mutex_destroy(&p->lock);
 }
 

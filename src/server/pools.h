@@ -7,7 +7,6 @@
 #ifndef APPSILO_SERVER_POOLS_H
 #define APPSILO_SERVER_POOLS_H
 
-#include "isolation/cgroup_tree.h"
 #include "server/pool.h"
 #include "server/sandbox.h"
 #include "server/tenants.h"
@@ -32,17 +31,12 @@ struct pools {
 	bool crowded; /* one more was asked for than there may be */
 	/* Set up once. */
 	struct pool_config config; /* of each; strings borrowed */
-	struct cgroup_tree groups;
 	const char *data_dir; /* with the user's packages; borrowed */
 	bool on;
 };
 
-/**
- * @config    of each pool, but its package; borrowed, as all that it points to
- * Forks the keeper of the runs' groups: single-threaded only. Returns 0; -errno with the line.
- */
-int pools_init(struct pools *p, const struct pool_config *config, const char *data_dir,
-	       struct appsilo_error *err) must_check;
+/** @config  of each pool, but its package; borrowed, as all that it points to */
+void pools_init(struct pools *p, const struct pool_config *config, const char *data_dir);
 /** After the last run. Accepts one that is zeroed. */
 void pools_done(struct pools *p);
 

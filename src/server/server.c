@@ -141,6 +141,16 @@ static uint64_t most_ready(const struct serve_options *o)
 	return files.rlim_cur / 8 > o->pool_least ? files.rlim_cur / 8 : o->pool_least;
 }
 
+/* Also without pools: it brings us to where a run's own group can be made, which the user's systemd
+ * does, and whom a run, without our environment, could not ask. */
+static void make_groups(struct server *s)
+{
+	struct appsilo_error err = {0};
+
+	if (cgroup_tree_make(&s->groups, &err) < 0)
+		event_note("limits", "%s; limits are each process's", err.line);
+}
+
 /* Without warm sandboxes runs only take longer. */
 static void start_pools(struct server *s)
 {
@@ -148,16 +158,18 @@ static void start_pools(struct server *s)
 					   .preload = s->options.preload,
 					   .min_ready = (unsigned int)s->options.pool_least,
 					   .max_ready = (unsigned int)most_ready(&s->options),
-					   .disk_bytes = s->options.limits.disk_bytes};
+					   .disk_bytes = s->options.limits.disk_bytes,
+					   .groups = &s->groups};
 	struct appsilo_error err = {0};
 
 	if (s->options.pool == 0)
 		return;
-	if (programs_find("appsilo-zygote-python.so", s->zygote, &err) == 0 &&
-	    pools_init(&s->pools, &config, s->data_dir, &err) == 0)
-		s->warm = pools_backend(&s->pools);
-	else
+	if (programs_find("appsilo-zygote-python.so", s->zygote, &err) < 0) {
 		event_note("pool", "%s; runs start cold", err.line);
+		return;
+	}
+	pools_init(&s->pools, &config, s->data_dir);
+	s->warm = pools_backend(&s->pools);
 }
 
 int server_start_workers(struct server *s, struct appsilo_error *err)
@@ -194,6 +206,7 @@ int server_start(struct server *s, struct appsilo_error *err)
 		return r;
 	s->cold = (struct sandbox_cold){s->front, s->packages};
 	s->backend = sandbox_cold_backend(&s->cold);
+	make_groups(s);
 	start_pools(s);
 	s->policy = (struct request_policy){s->options.limits, s->options.net_capabilities,
 					    &s->versions, has_package, s};
@@ -217,6 +230,7 @@ void server_stop(struct server *s)
 	clients_stop(&s->clients);
 	sessions_done(&s->sessions);
 	pools_done(&s->pools);
+	cgroup_tree_done(&s->groups);
 	queue_done(&s->queue);
 	tenants_done(&s->tenants);
 	free(s->workers);

@@ -3,6 +3,7 @@
 #ifndef APPSILO_SERVER_SERVER_H
 #define APPSILO_SERVER_SERVER_H
 
+#include "isolation/cgroup_tree.h"
 #include "server/clients.h"
 #include "server/metrics.h"
 #include "server/pools.h"
@@ -32,6 +33,7 @@ struct server {
 	struct websockets websockets;
 	struct sandbox_cold cold;
 	struct sandbox_backend backend, warm; /* warm.start NULL: there are no pools */
+	struct cgroup_tree groups; /* of warm runs; those of cold ones are made beside it */
 	struct pools pools;
 	struct runtime_versions versions;
 	struct request_policy policy;
