@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/host_config.h"
 #include "isolation/idmap.h"
+#include "isolation/kernel.h"
 #include "isolation/launch.h"
 #include "isolation/pty.h"
 #include "isolation/tree.h"
@@ -232,10 +233,27 @@ static void use_handed_on_program(struct prepared *p)
 	snprintf(p->identity.exe, sizeof(p->identity.exe), "%s", ZYGOTE_PROGRAM);
 }
 
+/* What own_ids() gave to the session's run before. */
+static void take_profile_back(const struct prepared *p)
+{
+	cleanup_close int fd = -EBADF;
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (!p->once || geteuid() != 0 ||
+	    snprintf(path, sizeof(path), "%s/profiles/%s", p->places.data_dir, p->identity.family) >= PATH_MAX)
+		return;
+	fd = k_openat2(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, K_RESOLVE_NO_SYMLINKS);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid != 0)
+		(void)fchown(fd, 0, 0); /* or it is refused below */
+}
+
 static int make_profile(struct prepared *p, struct appsilo_error *err)
 {
-	int fd = places_open_profile(&p->places, p->identity.family, p->home, err);
+	int fd;
 
+	take_profile_back(p);
+	fd = places_open_profile(&p->places, p->identity.family, p->home, err);
 	if (fd < 0)
 		return fd;
 	close(fd);
@@ -296,19 +314,25 @@ int prepare_rules(struct prepared *p, struct appsilo_error *err)
 	return 0;
 }
 
-/* A server's memory for one run: what may be changed there becomes the run's own. */
-static int own_ids(const struct prepared *p, struct plan_mount *m)
+/* A server's run: its current directory and its profile are memory of its own, and are given to it; what it
+ * may only read it reads with the rights of its user. Nothing else of the host's changes hands. */
+static int own_ids(const struct prepared *p, const struct plan_mount *m, bool links)
 {
-	int r = m->kind == PLAN_WRITE ? idmap_give(m->path, p->plan.uid, p->plan.gid) : 0;
+	cleanup_close int fd = k_openat2(AT_FDCWD, m->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+					 K_RESOLVE_NO_MAGICLINKS | (links ? 0 : K_RESOLVE_NO_SYMLINKS));
+	bool own = strcmp(m->path, p->cwd) == 0 || strcmp(m->path, p->home) == 0;
+	int r = fd < 0 ? -errno : 0;
 
-	return r < 0 ? r : tree_clone(AT_FDCWD, m->path);
+	if (r == 0 && m->kind == PLAN_WRITE)
+		r = own ? idmap_give(fd, p->plan.uid, p->plan.gid) : -EINVAL;
+	return r < 0 ? r : tree_clone(fd, "");
 }
 
 static int map_ids(const struct prepared *p, struct plan_mount *m, bool links, struct appsilo_error *err)
 {
 	m->tree_fd = idmap_clone(m->path, links, p->idmap_fd);
 	if (m->tree_fd == -EINVAL && p->once)
-		m->tree_fd = own_ids(p, m);
+		m->tree_fd = own_ids(p, m, links);
 	if (m->tree_fd == -ELOOP)
 		return error_say(err, -ELOOP, "grant: cannot open %s: a link took its place; remove "
 				 "it or grant its target", m->path);

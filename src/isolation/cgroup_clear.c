@@ -48,14 +48,16 @@ int cgroup_clear(const struct cgroup *cg)
 	/* In version 2 a peak is for ever, and in neither are the kernel's counts of what it refused. */
 	if (cg->version != 1 || cg->what & CGROUP_CPU || !(cg->what & CGROUP_PIDS))
 		return -ENOTSUP;
+	for (size_t i = 0; r == 0 && i < cg->n; i++)
+		if (cg->parts[i].what & CGROUP_PIDS)
+			r = clear_pids(&cg->parts[i]);
+	if (r < 0)
+		return r;
 	cgroup_meter_open(cg, &meter);
 	cgroup_meter_read(&meter, &usage);
 	cgroup_meter_done(&meter);
 	if (usage.oom_kills != 0 || usage.forks_refused != 0)
 		return -ENOTSUP;
-	for (size_t i = 0; r == 0 && i < cg->n; i++)
-		if (cg->parts[i].what & CGROUP_PIDS)
-			r = clear_pids(&cg->parts[i]);
 	for (size_t i = 0; r == 0 && i < cg->n; i++)
 		if (cg->parts[i].what & CGROUP_MEMORY)
 			r = clear_memory(&cg->parts[i]);

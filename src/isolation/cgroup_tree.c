@@ -44,6 +44,8 @@ int cgroup_tree_make(struct cgroup_tree *ret, struct appsilo_error *err)
 
 void cgroup_tree_done(struct cgroup_tree *tree)
 {
+	if (tree->group.n == 0)
+		return;
 	cgroup_keeper_end(&tree->keeper);
 	cgroup_done(&tree->group);
 }
@@ -178,10 +180,10 @@ int64_t cgroup_leaf_cpu_us(const struct cgroup_tree *tree, unsigned int leaf)
 	return used;
 }
 
-int cgroup_leaf_give_back(struct cgroup_tree *tree, unsigned int leaf)
+int cgroup_leaf_give_back(struct cgroup_tree *tree, unsigned int leaf, bool again)
 {
 	cleanup(cgroup_donep) struct cgroup cg = {0};
-	int r = open_leaf(tree, leaf, tree->group.what, &cg);
+	int r = again ? open_leaf(tree, leaf, tree->group.what, &cg) : -ENOTSUP;
 
 	if (r == 0)
 		r = cgroup_clear(&cg);

@@ -10,6 +10,7 @@
 
 #include "isolation/cgroup.h"
 #include <stdatomic.h>
+#include <stdbool.h>
 
 /* Emptied leaves that wait for the next owner: making one takes the kernel longer than clearing it. */
 #define CGROUP_SPARES_MAX 32
@@ -27,7 +28,7 @@ struct cgroup_tree {
  */
 int cgroup_tree_make(struct cgroup_tree *ret, struct appsilo_error *err) must_check;
 
-/** Let the keeper remove it with all leaves, and wait for that. Accepts one that is empty. */
+/** Let the keeper remove it with all leaves, and wait for that. Accepts one that is empty, or zeroed. */
 void cgroup_tree_done(struct cgroup_tree *tree);
 
 /**
@@ -48,9 +49,9 @@ void cgroup_leaf_usage(const struct cgroup_tree *tree, unsigned int leaf,
 int64_t cgroup_leaf_cpu_us(const struct cgroup_tree *tree, unsigned int leaf);
 
 /**
- * The leaf is nobody's any more: it is as new for the next, or removed.
+ * The leaf is nobody's any more: it is as new for the next, if there may be one (@again), or removed.
  * Returns 0; -EBUSY while a process is on its way out; -errno.
  */
-int cgroup_leaf_give_back(struct cgroup_tree *tree, unsigned int leaf) must_check;
+int cgroup_leaf_give_back(struct cgroup_tree *tree, unsigned int leaf, bool again) must_check;
 
 #endif

@@ -6,10 +6,14 @@
 #include "isolation/procfs.h"
 #include "isolation/tree.h"
 #include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #define GIVE_DEPTH_MAX 32
@@ -68,22 +72,31 @@ int idmap_clone(const char *path, bool links, int idmap_fd)
 struct giving {
 	uid_t uid;
 	gid_t gid;
+	dev_t device;
 	int depth;
 };
 
 static int give_below(struct giving *g, int dir_fd);
 
+/* What went away meanwhile needs no owner. */
 static int give_one(void *data, int dir_fd, const char *name, unsigned char type)
 {
 	struct giving *g = data;
 	cleanup_close int fd = -EBADF;
+	struct stat st;
 
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (st.st_dev != g->device)
+		return 0;
 	if (fchownat(dir_fd, name, g->uid, g->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
+		return errno == ENOENT ? 0 : -errno;
 	if (type != DT_DIR || g->depth == GIVE_DEPTH_MAX)
 		return 0;
 	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : give_below(g, fd);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return give_below(g, fd);
 }
 
 static int give_below(struct giving *g, int dir_fd)
@@ -98,12 +111,16 @@ static int give_below(struct giving *g, int dir_fd)
 	return r;
 }
 
-int idmap_give(const char *path, uid_t uid, gid_t gid)
+int idmap_give(int dir_fd, uid_t uid, gid_t gid)
 {
 	struct giving g = {.uid = uid, .gid = gid};
-	cleanup_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct statfs fs;
+	struct stat st;
 
-	if (fd < 0 || fchown(fd, uid, gid) < 0)
+	if (fstatfs(dir_fd, &fs) < 0 || fstat(dir_fd, &st) < 0)
 		return -errno;
-	return give_below(&g, fd);
+	if (fs.f_type != TMPFS_MAGIC)
+		return -EINVAL;
+	g.device = st.st_dev;
+	return fchown(dir_fd, uid, gid) < 0 ? -errno : give_below(&g, dir_fd);
 }

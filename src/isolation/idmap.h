@@ -21,10 +21,11 @@ int idmap_open(uid_t uid, gid_t gid) must_check;
 int idmap_clone(const char *path, bool links, int idmap_fd) must_check;
 
 /**
- * Where a file system cannot map ids (tmpfs before Linux 6.3): give all of it from @path down to @uid and
- * @gid. Only for what is one run's alone. Links are given, not followed; what lies too deep stays as it is.
- * Returns 0; -errno.
+ * Where memory's file system cannot map ids (before Linux 6.3): give all of the folder @dir_fd to @uid and
+ * @gid. Only for what is one run's alone. Links are given, not followed; what lies too deep, or is another
+ * file system, stays as it is.
+ * Returns 0; -EINVAL: it is no tmpfs; -errno.
  */
-int idmap_give(const char *path, uid_t uid, gid_t gid) must_check;
+int idmap_give(int dir_fd, uid_t uid, gid_t gid) must_check;
 
 #endif

@@ -5,10 +5,13 @@
 #include "base/cleanup.h"
 #include "server/own_maps.h"
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define HUGE_BYTES ((uintptr_t)2 << 20)
+#define PAGES_MAX 16 /* of an interpreter and its largest libraries; the copies are memory */
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -19,6 +22,7 @@ struct row {
 	uintptr_t from, to;
 	int rights;
 	int memory_fd;
+	int left; /* huge pages that may still be made */
 };
 
 static uintptr_t aligned(uintptr_t at)
@@ -37,23 +41,39 @@ static bool copy_memory(int memory_fd, uintptr_t from, char *to)
 	return used == HUGE_BYTES;
 }
 
-/* Put a copy in the place of what is at @at, if it can be had in one page. */
-static void replace(const struct row *row, uintptr_t at)
+/* The kernel has unmapped the place by then. */
+static void die(void) __attribute__((noreturn));
+
+static void die(void)
+{
+	static const char text[] = "zygote: no memory to put its code into huge pages\n";
+
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(125);
+}
+
+/* Put a copy in the place of what is at @at. Returns whether it could be had in one page. */
+static bool replace(const struct row *row, uintptr_t at)
 {
 	char *room = mmap(NULL, 2 * HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char *copy = room == MAP_FAILED ? NULL : (char *)aligned((uintptr_t)room);
 
-	if (copy && copy_memory(row->memory_fd, at, copy) && madvise(copy, HUGE_BYTES, MADV_COLLAPSE) == 0 &&
-	    mprotect(copy, HUGE_BYTES, row->rights) == 0)
-		(void)mremap(copy, HUGE_BYTES, HUGE_BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, at);
+	bool done = copy && copy_memory(row->memory_fd, at, copy) &&
+		    madvise(copy, HUGE_BYTES, MADV_COLLAPSE) == 0 && mprotect(copy, HUGE_BYTES, row->rights) == 0;
+
+	if (done && mremap(copy, HUGE_BYTES, HUGE_BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
+		die();
 	if (copy)
 		munmap(room, 2 * HUGE_BYTES); /* what is left of it */
+	return done;
 }
 
 static void end_row(struct row *row)
 {
-	for (uintptr_t at = aligned(row->from); at + HUGE_BYTES <= row->to; at += HUGE_BYTES)
-		replace(row, at);
+	bool has_code = row->rights & PROT_EXEC; /* not a catalogue of languages, which may be huge itself */
+
+	for (uintptr_t at = aligned(row->from); has_code && row->left > 0 && at + HUGE_BYTES <= row->to; at += HUGE_BYTES)
+		row->left = replace(row, at) ? row->left - 1 : 0;
 	row->from = row->to = 0;
 	row->rights = PROT_READ;
 }
@@ -79,7 +99,7 @@ static void add(void *data, const struct own_map *map)
 void huge_text(void)
 {
 	cleanup_close int memory_fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-	struct row row = {.rights = PROT_READ, .memory_fd = memory_fd};
+	struct row row = {.rights = PROT_READ, .memory_fd = memory_fd, .left = PAGES_MAX};
 
 	if (memory_fd < 0)
 		return;

@@ -7,8 +7,8 @@
 #define APPSILO_SERVER_HUGE_TEXT_H
 
 /**
- * In a zygote, before its first copy: copies whatever whole huge pages the mapped files fill, and puts
- * the copies in their place. What cannot be done is left as it was: nothing is lost but time.
+ * In a zygote, before its first copy: copies what whole huge pages code and its constants fill, up to
+ * 32 MiB, and puts the copies in their place. What the kernel has no huge page for stays as it was.
  */
 void huge_text(void);
 

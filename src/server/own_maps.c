@@ -10,15 +10,17 @@
 
 #define TEXT_BYTES 262144
 
-static bool read_all(char *text)
+/* Whole lines. */
+static void read_lines(char *text)
 {
 	cleanup_close int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	size_t used = 0;
-	ssize_t n = -1;
+	ssize_t n;
 
 	while (fd >= 0 && used < TEXT_BYTES - 1 && (n = read(fd, text + used, TEXT_BYTES - 1 - used)) > 0)
 		used += (size_t)n;
-	return n == 0; /* all of it */
+	while (used > 0 && text[used - 1] != '\n')
+		text[--used] = '\0';
 }
 
 static void visit_line(const char *line, void (*visit)(void *data, const struct own_map *map), void *data)
@@ -42,8 +44,8 @@ void own_maps_each(void (*visit)(void *data, const struct own_map *map), void *d
 
 	if (text == MAP_FAILED)
 		return;
-	if (read_all(text))
-		for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
-			visit_line(line, visit, data);
+	read_lines(text);
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		visit_line(line, visit, data);
 	munmap(text, TEXT_BYTES);
 }

@@ -12,7 +12,8 @@ struct own_map {
 	bool of_file;
 };
 
-/** Call @visit for each mapping, lowest address first; for none of them when the kernel does not tell. */
+/** Call @visit for each mapping, lowest address first; of thousands for the first ones, and for none when the
+ * kernel does not tell. */
 void own_maps_each(void (*visit)(void *data, const struct own_map *map), void *data);
 
 #endif

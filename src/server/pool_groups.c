@@ -24,7 +24,7 @@ void pool_groups_bury(struct pool *pool, const struct pool_sandbox *s)
 		pool->graves = more;
 		pool->graves_capacity = pool->n_graves * 2 + 16;
 	}
-	pool->graves[pool->n_graves++] = (struct pool_grave){s->leaf, clock_monotonic_ms() + DYING_MS};
+	pool->graves[pool->n_graves++] = (struct pool_grave){s->leaf, s->init_pidfd >= 0, clock_monotonic_ms() + DYING_MS};
 }
 
 void pool_groups_remove(struct pool *pool, int64_t now_ms)
@@ -35,7 +35,7 @@ void pool_groups_remove(struct pool *pool, int64_t now_ms)
 		struct pool_grave *g = &pool->graves[i];
 		bool due = now_ms >= g->due_ms;
 
-		if (due && cgroup_leaf_give_back(pool->config.groups, g->leaf) != -EBUSY)
+		if (due && cgroup_leaf_give_back(pool->config.groups, g->leaf, g->entered) != -EBUSY)
 			continue;
 		if (due)
 			g->due_ms = now_ms + DYING_MS;
@@ -96,14 +96,14 @@ void pool_groups_start(struct pool_sandbox *s, int64_t now_ms)
 
 bool pool_groups_cpu_over(struct pool_sandbox *s, int64_t now_ms)
 {
-	int64_t left_ms;
+	int64_t left_ms, used_us;
 
 	if (now_ms < s->look_at_ms)
 		return false;
-	left_ms = (int64_t)s->cpu_limit_ms -
-		  (cgroup_leaf_cpu_us(s->pool->config.groups, s->leaf) - s->cpu_base_us) / 1000;
+	used_us = cgroup_leaf_cpu_us(s->pool->config.groups, s->leaf);
+	left_ms = used_us < 0 ? 0 : (int64_t)s->cpu_limit_ms - (used_us - s->cpu_base_us) / 1000;
 	s->look_at_ms = next_look_ms(now_ms, left_ms);
-	return left_ms <= 0;
+	return used_us >= 0 && left_ms <= 0;
 }
 
 void pool_groups_usage(const struct pool_sandbox *s, struct cgroup_usage *ret)

@@ -63,6 +63,7 @@ struct pool_sandbox {
 /* The group of a sandbox that is gone, or nearly. */
 struct pool_grave {
 	unsigned int leaf;
+	bool entered;	/* else who is to enter it may still be on the way, and it is no other's */
 	int64_t due_ms; /* to be removed; later if it is not empty then */
 };
 

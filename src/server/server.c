@@ -151,8 +151,8 @@ static void make_groups(struct server *s)
 		event_note("limits", "%s; limits are each process's", err.line);
 }
 
-/* Without warm sandboxes runs only take longer. */
-static void start_pools(struct server *s)
+/* Without warm sandboxes runs only take longer. @problem: why there can be none; "" */
+static void start_pools(struct server *s, const char *problem)
 {
 	const struct pool_config config = {.front = s->front, .guest = s->zygote, .interpreter = "python3",
 					   .preload = s->options.preload,
@@ -160,12 +160,11 @@ static void start_pools(struct server *s)
 					   .max_ready = (unsigned int)most_ready(&s->options),
 					   .disk_bytes = s->options.limits.disk_bytes,
 					   .groups = &s->groups};
-	struct appsilo_error err = {0};
 
 	if (s->options.pool == 0)
 		return;
-	if (programs_find("appsilo-zygote-python.so", s->zygote, &err) < 0) {
-		event_note("pool", "%s; runs start cold", err.line);
+	if (*problem) {
+		event_note("pool", "%s; runs start cold", problem);
 		return;
 	}
 	pools_init(&s->pools, &config, s->data_dir);
@@ -196,8 +195,12 @@ int server_start_workers(struct server *s, struct appsilo_error *err)
 
 int server_start(struct server *s, struct appsilo_error *err)
 {
+	struct appsilo_error problem = {0};
 	int r = find_places(s, err);
 
+	/* Before the mount namespace is another: if nobody is left in ours, it is taken apart, and what we
+	 * were started from loses the beginning of its path. */
+	(void)!programs_find("appsilo-zygote-python.so", s->zygote, &problem);
 	if (r == 0)
 		r = tenants_load(s->options.token_file, &s->tenants, err);
 	if (r == 0)
@@ -207,7 +210,7 @@ int server_start(struct server *s, struct appsilo_error *err)
 	s->cold = (struct sandbox_cold){s->front, s->packages};
 	s->backend = sandbox_cold_backend(&s->cold);
 	make_groups(s);
-	start_pools(s);
+	start_pools(s, problem.line);
 	s->policy = (struct request_policy){s->options.limits, s->options.net_capabilities,
 					    &s->versions, has_package, s};
 	queue_init(&s->queue, &s->tenants, s->options.workers, s->options.queue);

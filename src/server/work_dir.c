@@ -162,6 +162,16 @@ bool work_dir_is_name(const char *name, size_t length)
 	return depth <= WORK_DEPTH_MAX;
 }
 
+/* Where the run was given its files (idmap_give()), what is put beside them later is its own, too. */
+static int give_as_folder(int dir_fd, int fd)
+{
+	struct stat st;
+
+	if (fstat(dir_fd, &st) < 0)
+		return -errno;
+	return st.st_uid == geteuid() || fchown(fd, st.st_uid, st.st_gid) == 0 ? 0 : -errno;
+}
+
 /* The folder that @name lies in, made when missing; *ret_base is what is left of the name. */
 static int open_parent(int root_fd, const char *name, bool make, const char **ret_base)
 {
@@ -170,14 +180,20 @@ static int open_parent(int root_fd, const char *name, bool make, const char **re
 
 	while (fd >= 0 && (slash = strchr(name, '/'))) {
 		char part[NAME_MAX + 1];
+		bool made;
 		int next;
 
 		snprintf(part, sizeof(part), "%.*s", (int)(slash - name), name);
-		if (make && mkdirat(fd, part, 0755) < 0 && errno != EEXIST)
+		made = make && mkdirat(fd, part, 0755) == 0;
+		if (make && !made && errno != EEXIST)
 			return -errno;
 		next = k_openat2(fd, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC, BELOW);
 		if (next < 0)
 			return -errno;
+		if (made && give_as_folder(fd, next) < 0) {
+			close_keep_errno(next);
+			return -errno;
+		}
 		close(fd);
 		fd = next;
 		name = slash + 1;
@@ -202,6 +218,8 @@ int work_dir_write(const struct work_dir *w, const char *name, const void *data,
 	if (fd < 0)
 		return -errno;
 	r = fd_write_all(fd, data, size);
+	if (r == 0)
+		r = give_as_folder(dir_fd, fd);
 	if (r < 0)
 		(void)unlinkat(dir_fd, base, 0);
 	return r;

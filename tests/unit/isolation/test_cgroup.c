@@ -267,10 +267,10 @@ static void leaf_has_limits_and_an_account_of_its_own(void **state)
 	assert_true(usage.cpu_us > 0 && cgroup_leaf_cpu_us(&tree, leaf) >= usage.cpu_us);
 	cgroup_leaf_usage(&tree, other, &usage);
 	assert_int_equal(usage.forks_refused, 0);
-	assert_int_equal(cgroup_leaf_give_back(&tree, other), 0);
+	assert_int_equal(cgroup_leaf_give_back(&tree, other, true), 0);
 	assert_int_equal(has_leaf(other), tree.group.version == 1);
 	/* Four of them go on. */
-	assert_int_equal(cgroup_leaf_give_back(&tree, leaf), -EBUSY);
+	assert_int_equal(cgroup_leaf_give_back(&tree, leaf, true), -EBUSY);
 	assert_true(has_leaf(leaf));
 	for (size_t i = 0; i < CGROUP_PARTS_MAX; i++)
 		close_keep_errno(other_fds[i]);
@@ -311,7 +311,7 @@ static void leaf_that_comes_back_is_as_new(void **state)
 	assert_int_equal(WEXITSTATUS(end_of(fork_into(fds, use_memory))), 0);
 	cgroup_leaf_usage(&tree, leaf, &usage);
 	assert_true(usage.peak_bytes >= 8 << 20);
-	assert_int_equal(cgroup_leaf_give_back(&tree, leaf), 0);
+	assert_int_equal(cgroup_leaf_give_back(&tree, leaf, true), 0);
 	assert_int_equal(cgroup_leaf_make(&tree, &again, fds), 0);
 	assert_int_equal(again == leaf, tree.group.version == 1);
 	assert_false(limited(again));
@@ -321,9 +321,14 @@ static void leaf_that_comes_back_is_as_new(void **state)
 	assert_int_equal(cgroup_leaf_limit(&tree, again, &limits, &err), 0);
 	assert_int_equal(WEXITSTATUS(end_of(fork_into(fds, fork_until_refused))), 4);
 	assert_int_equal(cgroup_kill(&tree.group), 0);
-	while (cgroup_leaf_give_back(&tree, again) == -EBUSY)
+	while (cgroup_leaf_give_back(&tree, again, true) == -EBUSY)
 		sched_yield();
 	assert_false(has_leaf(again));
+	assert_int_equal(cgroup_leaf_make(&tree, &leaf, fds), 0);
+	for (size_t i = 0; i < CGROUP_PARTS_MAX; i++)
+		close_keep_errno(fds[i]);
+	assert_int_equal(cgroup_leaf_give_back(&tree, leaf, false), 0);
+	assert_false(has_leaf(leaf));
 	cgroup_tree_done(&tree);
 }
 
