@@ -100,14 +100,21 @@ def pss(pid):
         return int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M)[1])
 
 
-def memories(pid):
-    """Processes below @pid, but of a sandbox's two, which share their memory, only one: not who has nobody below."""
-    children = []
+def children(pid):
+    found = []
     for task in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{task}/children") as file:
-            children += [int(word) for word in file.read().split()]
-    below = [one for child in children for one in memories(child)]
-    return [pid] * bool(children) + below
+            found += [int(word) for word in file.read().split()]
+    return found
+
+
+def descendants(pid):
+    return [one for child in children(pid) for one in (child, *descendants(child))]
+
+
+def memories(pid):
+    """Processes below @pid, but of a sandbox's two, which share their memory, only one: not who has nobody below."""
+    return [one for one in (pid, *descendants(pid)) if children(one)]
 
 
 def available():
@@ -126,18 +133,9 @@ def waiting(build, n):
     server.stop()
 
 
-def children(pid):
-    found = []
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/children") as file:
-            for word in file.read().split():
-                found += [int(word), *children(int(word))]
-    return found
-
-
 def held(pid):
     """Without what is under way: nothing runs, and the pool is full."""
-    below, groups = children(pid), set()
+    below, groups = descendants(pid), set()
     for one in below:
         with open(f"/proc/{one}/cgroup") as file:
             groups |= {f"/sys/fs/cgroup/{name.split(',')[0]}{os.path.dirname(path)}"

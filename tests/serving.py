@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -78,6 +79,12 @@ class Server:
         alive = [pid for pid in self.children() if fact(pid, "comm") != "appsilo-cgroup\n"]
         waiting = self.metric("appsilo_sandboxes_waiting", headers)
         return len(alive) == (3 + 2 * waiting if waiting or self.has_pool else 0)
+
+    def leaves(self):
+        """The control groups of its sandboxes, one in each hierarchy."""
+        parts = [line.split(":", 2) for pid in self.children() for line in fact(pid, "cgroup").splitlines()]
+        return {"/sys/fs/cgroup" + ("/" + names.split(",")[0] if names else "") + path
+                for _, names, path in parts if re.search("/appsilo-[0-9a-f]{16}/", path)}
 
     def stop(self, how=signal.SIGTERM, timeout=60):
         if self.process.poll() is None:

@@ -44,44 +44,6 @@ static int delete_host(struct consent_store *store, const struct consent_host_ru
 	return store_delete(store, s, r, ret_count);
 }
 
-/* *ret_count: 1 if there is no such row. @s is finalized; @r is how it was prepared. */
-static int count_none(sqlite3_stmt *s, int r, int *ret_count)
-{
-	int step = r == 0 ? sqlite3_step(s) : SQLITE_ERROR;
-
-	*ret_count = step == SQLITE_DONE;
-	sqlite3_finalize(s);
-	return r < 0 || step == SQLITE_DONE || step == SQLITE_ROW ? r : store_code(step);
-}
-
-static int find_no_rule(struct consent_store *store, const struct consent_rule *new, int *ret_count)
-{
-	static const char sql[] = "SELECT 1 FROM rules WHERE family = ?1 AND path = ?2 AND target = ?3 AND access = ?4";
-	sqlite3_stmt *s = NULL;
-	int r = store_code(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
-
-	if (r == 0) {
-		store_bind_text(s, 1, new->family);
-		sqlite3_bind_blob(s, 2, new->path, (int)strlen(new->path), SQLITE_STATIC);
-		store_bind_text(s, 3, words_target(new->target));
-		store_bind_text(s, 4, words_access(new->access));
-	}
-	return count_none(s, r, ret_count);
-}
-
-static int find_no_host(struct consent_store *store, const struct consent_host_rule *new, int *ret_count)
-{
-	static const char sql[] = "SELECT 1 FROM hosts WHERE family = ?1 AND host = ?2";
-	sqlite3_stmt *s = NULL;
-	int r = store_code(sqlite3_prepare_v2(store->db, sql, -1, &s, NULL));
-
-	if (r == 0) {
-		store_bind_text(s, 1, new->family);
-		store_bind_text(s, 2, new->host);
-	}
-	return count_none(s, r, ret_count);
-}
-
 static int stale(struct appsilo_error *err)
 {
 	return error_say(err, -ESTALE, "consent store: the decision was changed elsewhere meanwhile");
@@ -96,7 +58,16 @@ static int begin(struct consent_store *store, struct appsilo_error *err)
 		return stale(err);
 	if (r == 0)
 		r = store_begin_change(store);
-	return r < 0 ? store_tell(store, r, "change", err) : 0;
+	if (r < 0)
+		return store_tell(store, r, "change", err);
+	sqlite3_set_last_insert_rowid(store->db, 0); /* for is_inserted() */
+	return 0;
+}
+
+/* Since begin(): what writes over a rule leaves the number alone, and is taken back by end(). */
+static bool is_inserted(const struct consent_store *store)
+{
+	return sqlite3_last_insert_rowid(store->db) != 0;
 }
 
 static int end(struct consent_store *store, int r, int count, struct appsilo_error *err)
@@ -119,10 +90,11 @@ int consent_store_replace(struct consent_store *store, const struct consent_rule
 	r = begin(store, err);
 	if (r < 0)
 		return r;
-	r = old ? delete_rule(store, old, &count) : find_no_rule(store, new, &count);
-	if (r == 0 && count > 0 && new)
+	if (old)
+		r = delete_rule(store, old, &count);
+	if (r == 0 && new && (!old || count > 0))
 		r = store_insert(store, new);
-	return end(store, r, count, err);
+	return end(store, r, old ? count : is_inserted(store), err);
 }
 
 int consent_store_replace_host(struct consent_store *store, const struct consent_host_rule *old,
@@ -136,8 +108,8 @@ int consent_store_replace_host(struct consent_store *store, const struct consent
 		return r;
 	r = store_has_hosts(store);
 	if (r > 0)
-		r = old ? delete_host(store, old, &count) : find_no_host(store, new, &count);
-	if (r == 0 && count > 0 && new)
+		r = old ? delete_host(store, old, &count) : store_insert_host(store, new);
+	if (r == 0 && old && count > 0 && new)
 		r = store_insert_host(store, new);
-	return end(store, r, count, err);
+	return end(store, r, old ? count : is_inserted(store), err);
 }

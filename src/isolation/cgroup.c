@@ -107,7 +107,7 @@ static int make_part(const struct cgroup_place *place, struct cgroup_part *ret)
 	return r;
 }
 
-static const struct cgroup_part *part_for(const struct cgroup *cg, unsigned int what)
+const struct cgroup_part *cgroup_part_for(const struct cgroup *cg, unsigned int what)
 {
 	for (size_t i = 0; i < cg->n; i++)
 		if (cg->parts[i].what & what)
@@ -119,7 +119,7 @@ static const struct cgroup_part *part_for(const struct cgroup *cg, unsigned int 
  * of speed. A kernel that does not count swap has no such file. */
 static int limit_memory(const struct cgroup *cg, uint64_t bytes)
 {
-	const struct cgroup_part *part = part_for(cg, CGROUP_MEMORY);
+	const struct cgroup_part *part = cgroup_part_for(cg, CGROUP_MEMORY);
 	int r;
 
 	if (!bytes || !part)
@@ -134,7 +134,7 @@ static int limit_memory(const struct cgroup *cg, uint64_t bytes)
 
 static int limit_pids(const struct cgroup *cg, uint64_t pids)
 {
-	const struct cgroup_part *part = part_for(cg, CGROUP_PIDS);
+	const struct cgroup_part *part = cgroup_part_for(cg, CGROUP_PIDS);
 
 	if (!pids || !part)
 		return 0;
@@ -143,7 +143,7 @@ static int limit_pids(const struct cgroup *cg, uint64_t pids)
 
 static int limit_cpu(const struct cgroup *cg, uint64_t milli)
 {
-	const struct cgroup_part *part = part_for(cg, CGROUP_CPU);
+	const struct cgroup_part *part = cgroup_part_for(cg, CGROUP_CPU);
 	uint64_t period_us = milli < 20 ? LONG_PERIOD_US : PERIOD_US;
 	uint64_t quota_us;
 	char text[64];

@@ -72,6 +72,9 @@ int cgroup_obtain(const struct cgroup_limits *limits, unsigned int also, struct 
 int cgroup_limit(const struct cgroup *cg, const struct cgroup_limits *limits,
 		 struct appsilo_error *err) must_check;
 
+/** What does @what for @cg; NULL: nothing. Borrowed. */
+const struct cgroup_part *cgroup_part_for(const struct cgroup *cg, unsigned int what);
+
 /**
  * Make a group that all have left as one that was just made: without limits, its peak that of what is in it.
  * Its processor time goes on.

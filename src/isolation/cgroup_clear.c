@@ -41,16 +41,15 @@ static int clear_memory(const struct cgroup_part *part)
 
 int cgroup_clear(const struct cgroup *cg)
 {
+	const struct cgroup_part *memory = cgroup_part_for(cg, CGROUP_MEMORY), *pids = cgroup_part_for(cg, CGROUP_PIDS);
 	struct cgroup_meter meter = CGROUP_METER_NONE;
 	struct cgroup_usage usage;
-	int r = 0;
+	int r;
 
 	/* In version 2 a peak is for ever, and in neither are the kernel's counts of what it refused. */
-	if (cg->version != 1 || cg->what & CGROUP_CPU || !(cg->what & CGROUP_PIDS))
+	if (cg->version != 1 || cg->what & CGROUP_CPU || !pids)
 		return -ENOTSUP;
-	for (size_t i = 0; r == 0 && i < cg->n; i++)
-		if (cg->parts[i].what & CGROUP_PIDS)
-			r = clear_pids(&cg->parts[i]);
+	r = clear_pids(pids);
 	if (r < 0)
 		return r;
 	cgroup_meter_open(cg, &meter);
@@ -58,8 +57,5 @@ int cgroup_clear(const struct cgroup *cg)
 	cgroup_meter_done(&meter);
 	if (usage.oom_kills != 0 || usage.forks_refused != 0)
 		return -ENOTSUP;
-	for (size_t i = 0; r == 0 && i < cg->n; i++)
-		if (cg->parts[i].what & CGROUP_MEMORY)
-			r = clear_memory(&cg->parts[i]);
-	return r;
+	return memory ? clear_memory(memory) : 0;
 }

@@ -73,7 +73,6 @@ static bool find_v1(unsigned int wanted, char *line, struct cgroup_place *ret)
 static bool share_out(int dir_fd, const char *controller)
 {
 	char text[LIST_BYTES], word[32];
-	cleanup_close int fd = -EBADF;
 
 	if (fd_read_file(dir_fd, "cgroup.subtree_control", text, sizeof(text)) >= 0 &&
 	    has_word(text, controller))
@@ -82,8 +81,7 @@ static bool share_out(int dir_fd, const char *controller)
 	    !has_word(text, controller))
 		return false;
 	snprintf(word, sizeof(word), "+%s", controller);
-	fd = openat(dir_fd, "cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
-	return fd >= 0 && fd_write_all(fd, word, strlen(word)) == 0;
+	return fd_write_file(dir_fd, "cgroup.subtree_control", word) == 0;
 }
 
 /* Beside our own group: below it, only the root of all groups can have processes itself. */

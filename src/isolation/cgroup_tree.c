@@ -3,8 +3,6 @@
 
 #include "base/fd.h"
 #include <fcntl.h>
-#include <stdbool.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #define NEEDED (CGROUP_MEMORY | CGROUP_PIDS | CGROUP_CPU_TIME)

@@ -106,11 +106,8 @@ static bool set_up6(void)
 /* Where /proc/sys cannot be written, it stays as it is. */
 static void set_sysctl(int sysctl_fd, const char *name, const char *value)
 {
-	cleanup_close int fd =
-		sysctl_fd < 0 ? -EBADF : openat(sysctl_fd, name, O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0)
-		(void)!write(fd, value, strlen(value));
+	if (sysctl_fd >= 0)
+		(void)!fd_write_file(sysctl_fd, name, value);
 }
 
 /* Echo requests without raw sockets are off in a new namespace. */

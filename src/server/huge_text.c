@@ -57,7 +57,6 @@ static bool replace(const struct row *row, uintptr_t at)
 {
 	char *room = mmap(NULL, 2 * HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char *copy = room == MAP_FAILED ? NULL : (char *)aligned((uintptr_t)room);
-
 	bool done = copy && copy_memory(row->memory_fd, at, copy) &&
 		    madvise(copy, HUGE_BYTES, MADV_COLLAPSE) == 0 && mprotect(copy, HUGE_BYTES, row->rights) == 0;
 

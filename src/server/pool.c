@@ -374,13 +374,8 @@ static void take_report(struct pool *pool, struct pool_sandbox *s)
 		   s->state == SANDBOX_MAKING) {
 		s->guest_pid = pid;
 		r = s->guest_pidfd = open_pid(pid, s->run.end_fd);
-		if (r >= 0) {
-			if (s->grouped)
-				s->cpu_base_us = cgroup_leaf_cpu_us(pool->config.groups, s->leaf);
-			/* Not known: it would be billed for those before it. */
-			if (s->cpu_base_us < 0 && pool->config.groups->group.what & CGROUP_CPU_TIME)
-				r = -EIO;
-		}
+		if (r >= 0)
+			r = pool_groups_note_base(s);
 		if (r >= 0) {
 			pool_sandbox_move(s, SANDBOX_READY);
 			pool->failures = 0;

@@ -61,6 +61,13 @@ static unsigned int held(const struct pool_sandbox *s)
 	return s->grouped ? s->pool->config.groups->group.what : 0;
 }
 
+int pool_groups_note_base(struct pool_sandbox *s)
+{
+	if (s->grouped)
+		s->cpu_base_us = cgroup_leaf_cpu_us(s->pool->config.groups, s->leaf);
+	return s->cpu_base_us < 0 && held(s) & CGROUP_CPU_TIME ? -EIO : 0;
+}
+
 void pool_groups_relieve(const struct pool_sandbox *s, struct zygote_spec *spec)
 {
 	unsigned int what = held(s);

@@ -110,6 +110,8 @@ void pool_groups_bury(struct pool *pool, const struct pool_sandbox *s);
 /** Let what runs in the leaf have so much. Returns 0; -errno with the line. */
 int pool_groups_limit(const struct pool_sandbox *s, const struct pool_limits *limits,
 		      struct appsilo_error *err) must_check;
+/** What the group has used so far is not its run's. Returns 0; -EIO: it is not known, and could be billed for. */
+int pool_groups_note_base(struct pool_sandbox *s) must_check;
 /** What no group holds is an rlimit's. */
 void pool_groups_relieve(const struct pool_sandbox *s, struct zygote_spec *spec);
 /** Its cpu time counts from now on. With the lock. */

@@ -15,13 +15,6 @@
 #define INODES_PER_MIB 64
 #define INODES_MIN 1024
 
-static int write_text(const char *path, const char *text)
-{
-	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
-}
-
 /* As an ordinary user we may mount only where a user namespace makes us the owner. */
 static int own_user_namespace(uid_t uid, gid_t gid)
 {
@@ -30,12 +23,12 @@ static int own_user_namespace(uid_t uid, gid_t gid)
 
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
 		return -errno;
-	r = write_text("/proc/self/setgroups", "deny");
+	r = fd_write_file(AT_FDCWD, "/proc/self/setgroups", "deny");
 	snprintf(map, sizeof(map), "%u %u 1", uid, uid);
 	if (r == 0)
-		r = write_text("/proc/self/uid_map", map);
+		r = fd_write_file(AT_FDCWD, "/proc/self/uid_map", map);
 	snprintf(map, sizeof(map), "%u %u 1", gid, gid);
-	return r == 0 ? write_text("/proc/self/gid_map", map) : r;
+	return r == 0 ? fd_write_file(AT_FDCWD, "/proc/self/gid_map", map) : r;
 }
 
 static int mount_memory(const char *path, uint64_t size_bytes, uint64_t inodes)

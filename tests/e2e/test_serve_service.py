@@ -12,9 +12,9 @@ from serving import Server
 
 UNIT = "appsilo-serve-test.service"
 # As in data/systemd/appsilo-serve.service.in, but for the user.
-SERVICE = ("systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--unit", UNIT, "-p", "User=appsilo-test", "-p", "NoNewPrivileges=yes", "-p", "ProtectSystem=strict",
-           "-p", "ProtectHome=yes", "-p", "PrivateTmp=yes", "-p", "StateDirectory=appsilo-serve-test",
-           "-p", "LimitNOFILE=65536", "-p", "Delegate=yes", "-p", "KillMode=mixed", "-E", "HOME=/var/lib/appsilo-serve-test",
+SERVICE = ("systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--unit", UNIT, "-p", "User=appsilo-test", "-p", "NoNewPrivileges=yes",
+           "-p", "ProtectSystem=strict", "-p", "ProtectHome=yes", "-p", "PrivateTmp=yes", "-p", "StateDirectory=appsilo-serve-test",
+           "-p", "StateDirectoryMode=0700", "-p", "LimitNOFILE=65536", "-p", "Delegate=yes", "-p", "KillMode=mixed", "-E", "HOME=/var/lib/appsilo-serve-test",
            "-E", "XDG_DATA_HOME=/var/lib/appsilo-serve-test")
 RUNS = (
     ("pids", "import os\nfor i in range(9):\n    if os.fork() == 0: os._exit(0)", {"pids": 5}),

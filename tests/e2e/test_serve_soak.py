@@ -45,8 +45,7 @@ class Soak(Case):
         """What it holds when nothing runs; its memory."""
         self.wait_until(lambda: server.metric("appsilo_sandboxes_waiting") == WAITING and server.is_at_rest(), "it does not come to rest")
         pid = server.process.pid
-        groups = {os.path.dirname("/sys/fs/cgroup/" + line.split(":")[1].split(",")[0] + line.split(":")[2])
-                  for child in server.children() for line in fact(child, "cgroup").splitlines() if "appsilo-" in line}
+        groups = {os.path.dirname(path) for path in server.leaves()}
         leaves = [sum(os.path.isdir(f"{path}/{name}") for name in os.listdir(path)) for path in groups if os.path.isdir(path)]
         self.assertLessEqual(max(leaves, default=0), WAITING + SPARES_MAX + 8, "those of the last runs may be there still")
         rss = int(re.search(r"VmRSS:\s+(\d+)", fact(pid, "status"))[1])

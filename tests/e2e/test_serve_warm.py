@@ -183,9 +183,7 @@ class Pools(Case):
         server = self.start()
         self.wait_until(lambda: server.metric("appsilo_sandboxes_waiting") >= 2, "nothing gets ready")
         left = server.children()
-        groups = {"/sys/fs/cgroup" + ("" if not part[1] else "/" + part[1].split(",")[0]) + part[2]
-                  for pid in left for line in fact(pid, "cgroup").splitlines() for part in [line.split(":", 2)]
-                  if re.search("/appsilo-[0-9a-f]{16}/", part[2])}
+        groups = server.leaves()
         self.assertEqual(bool(groups), grouped(server))
         self.assertTrue(all(map(os.path.exists, groups)), groups)
         server.stop(signal.SIGKILL)
@@ -197,9 +195,7 @@ class Pools(Case):
         self.wait_until(lambda: server.metric("appsilo_sandboxes_waiting") >= 2, "nothing gets ready")
         if not grouped(server):
             self.skipTest("no control groups for this user")
-        line = [line for pid in server.children() for line in fact(pid, "cgroup").splitlines()
-                if re.search("/appsilo-[0-9a-f]{16}/", line)][0].split(":", 2)
-        tree = os.path.dirname("/sys/fs/cgroup/" + line[1].split(",")[0] + line[2])
+        tree = os.path.dirname(min(server.leaves()))
         refused = server.run("import os\nfor i in range(9):\n    if os.fork() == 0: os._exit(0)", limits={"pids": 5})
         self.assertEqual(refused["reason"], "pids")
         # One group serves one run after the other, but none with what it refused to another.

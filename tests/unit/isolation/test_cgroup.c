@@ -297,6 +297,32 @@ static void use_memory(void)
 	_exit(mmap(NULL, 8 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED);
 }
 
+static void stay(void)
+{
+	for (;;)
+		pause();
+}
+
+static void leaf_with_a_process_is_nobody_elses(void **state)
+{
+	int fds[CGROUP_PARTS_MAX];
+	unsigned int leaf;
+	pid_t pid;
+
+	(void)state;
+	make_tree(&leaf, fds);
+	pid = fork_into(fds, stay);
+	assert_int_equal(cgroup_leaf_give_back(&tree, leaf, true), -EBUSY);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
+	/* Dead, and not yet reaped: what it counts for is still counted. */
+	assert_int_equal(cgroup_leaf_give_back(&tree, leaf, true), tree.group.version == 1 ? -EBUSY : 0);
+	assert_int_equal(WTERMSIG(end_of(pid)), SIGKILL);
+	assert_int_equal(cgroup_leaf_give_back(&tree, leaf, true), 0);
+	assert_int_equal(has_leaf(leaf), tree.group.version == 1);
+	cgroup_tree_done(&tree);
+}
+
 static void leaf_that_comes_back_is_as_new(void **state)
 {
 	const struct cgroup_limits limits = {.memory_bytes = 64 << 20, .pids = 5};
@@ -365,6 +391,7 @@ int main(void)
 		cmocka_unit_test(keeper_removes_when_let_go),
 		cmocka_unit_test(meter_without_a_group_knows_nothing),
 		cmocka_unit_test(leaf_has_limits_and_an_account_of_its_own),
+		cmocka_unit_test(leaf_with_a_process_is_nobody_elses),
 		cmocka_unit_test(leaf_that_comes_back_is_as_new),
 		cmocka_unit_test(tree_without_an_owner_is_swept_with_its_leaves),
 	};
