@@ -68,6 +68,16 @@ def descendants(pid):
     return below + [pid for child in below for pid in descendants(child)]
 
 
+def named(pid, name):
+    """Those of @pid's descendants whose program's name is @name; they come and go meanwhile."""
+    found = []
+    for below in descendants(pid):
+        with contextlib.suppress(OSError):
+            if read(f"/proc/{below}/comm") == name + "\n":
+                found.append(below)
+    return found
+
+
 class Case(unittest.TestCase):
     """Each test starts with an empty store and no questions asked."""
 

@@ -47,7 +47,7 @@ int recorder_open(const char *data_dir, const char *audit_path, const char *fami
 	r->app = app;
 	r->data_dir = data_dir;
 	r->audit_path = audit_path;
-	runs_new_id(r->id);
+	runs_make_id(clock_realtime_ms(), getpid(), r->id);
 	if (audit_path) {
 		r->audit_fd = fd_open_report(audit_path, O_APPEND, 0600);
 		if (r->audit_fd < 0)

@@ -9,15 +9,15 @@
 #include <sys/stat.h>
 #include <time.h>
 
-void runs_new_id(char ret[RUNS_ID_MAX])
+void runs_make_id(int64_t time_ms, pid_t pid, char ret[RUNS_ID_MAX])
 {
-	time_t now = time(NULL);
+	time_t now = time_ms / 1000;
 	struct tm parts;
 
 	gmtime_r(&now, &parts); /* not strftime(), which reads the time zone */
-	snprintf(ret, RUNS_ID_MAX, "%04d%02d%02d-%02d%02d%02d-%d", parts.tm_year + 1900,
+	snprintf(ret, RUNS_ID_MAX, "%04d%02d%02d-%02d%02d%02d.%03d-%d", parts.tm_year + 1900,
 		 parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-		 (int)getpid());
+		 (int)(time_ms % 1000), (int)pid);
 }
 
 static int newest_last(const struct dirent **a, const struct dirent **b)

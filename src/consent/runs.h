@@ -7,12 +7,17 @@
 #define APPSILO_CONSENT_RUNS_H
 
 #include "base/error.h"
+#include <stdint.h>
+#include <sys/types.h>
 
 #define RUNS_KEPT 100
 #define RUNS_ID_MAX 40
 
-/** The id of this process's run: its time, so that ids sort by age, and its pid. */
-void runs_new_id(char ret[RUNS_ID_MAX]);
+/**
+ * The id of a run that began at @time_ms (since 1970): ids sort by age as text does, and the pid of
+ * its launcher tells apart those of one millisecond.
+ */
+void runs_make_id(int64_t time_ms, pid_t pid, char ret[RUNS_ID_MAX]);
 
 /**
  * Make the record of run @id below @data_dir and forget the oldest.

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import APPSILO, HOME, PLACE, descendants, main, read, write  # noqa: E402
+from common import APPSILO, HOME, PLACE, main, named, read, write  # noqa: E402
 from limited import BIN, BOTH, CGROUP, PATIENCE, RESULT, Limited, needs_cgroup  # noqa: E402
 from packaged import install_tree  # noqa: E402
 from screen import appsilo  # noqa: E402
@@ -333,9 +333,10 @@ class NothingIsLeft(Limited):
 
     def test_the_helper_of_a_prompting_run_is_killed(self):
         app, names = self.running(None)
-        for pid in descendants(app.pid):
-            if read(f"/proc/{pid}/comm") == "appsilo-attach\n":
-                os.kill(pid, signal.SIGKILL)
+        helpers = named(app.pid, "appsilo-attach")
+        self.assertTrue(helpers)
+        for pid in helpers:
+            os.kill(pid, signal.SIGKILL)
         app.wait(timeout=30)
         self.gone(names)
 
@@ -343,7 +344,7 @@ class NothingIsLeft(Limited):
         """Whoever would have removed it is killed first: only then may a group be left."""
         for prompt in BOTH:
             app, names = self.running(prompt)
-            keepers = [pid for pid in descendants(app.pid) if read(f"/proc/{pid}/comm") == "appsilo-cgroup\n"]
+            keepers = named(app.pid, "appsilo-cgroup")
             self.assertEqual(len(keepers), 1)
             os.kill(keepers[0], signal.SIGKILL)
             app.kill()

@@ -12,7 +12,7 @@ import host_net  # noqa: E402
 
 host_net.enter()
 
-from common import APPSILO, HOME, LOG, PLACE, Case, descendants, main, read, write  # noqa: E402
+from common import APPSILO, HOME, LOG, PLACE, Case, main, named, read, write  # noqa: E402
 from host_net import METADATA, OTHER, PRIVATE, PUBLIC, TRY  # noqa: E402
 
 HOST = host_net.Host(PLACE)
@@ -86,19 +86,16 @@ class Consent(Case):
 
     @unittest.skipIf(os.geteuid() == 0, "in a root run it is started at once")
     def test_the_network_is_started_when_something_wants_to_go_out(self):
-        def networks():
-            return [pid for pid in descendants(run.pid) if read(f"/proc/{pid}/comm") == "appsilo-net\n"]
-
         code = f"print('here', flush=True); input(); print(tcp('{PUBLIC}'), flush=True); input()"
         prompt = f"exec:python3 {PLACE}/hosts.py session {LOG} {PUBLIC}"
         with subprocess.Popen([APPSILO, "run", "--prompt", prompt, "--", "python3", "-c", TRY + code],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
             self.assertEqual(run.stdout.readline(), "here\n")
-            self.assertEqual(networks(), [])
+            self.assertEqual(named(run.pid, "appsilo-net"), [])
             run.stdin.write("\n")
             run.stdin.flush()
             self.assertEqual(run.stdout.readline(), "200\n")
-            self.assertEqual(len(networks()), 1)
+            self.assertEqual(len(named(run.pid, "appsilo-net")), 1)
             run.stdin.write("\n")
         self.assertEqual(run.returncode, 0)
 

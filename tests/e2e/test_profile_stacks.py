@@ -10,7 +10,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import APPSILO, HOME, Case, descendants, main, read, write  # noqa: E402
+from common import APPSILO, HOME, Case, main, named, read, write  # noqa: E402
 
 WORK, DATA = HOME + "/work", HOME + "/data"
 READER = os.path.join(os.path.dirname(os.path.realpath(APPSILO)), "appsilo-stacks")
@@ -233,9 +233,9 @@ class Stacks(Case):
         words = [APPSILO, "profile", "start", *options, "--", PYTHON, "-I", "script.py"]
         with subprocess.Popen(words, cwd=WORK, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
             self.assertEqual(run.stdout.readline(), "here\n")
-            found = {pid: read(f"/proc/{pid}/status") for pid in descendants(run.pid)}
+            found = {pid: read(f"/proc/{pid}/status") for pid in named(run.pid, "appsilo-stacks")}
             run.communicate("\n", timeout=30)
-        return {pid: text for pid, text in found.items() if "Name:\tappsilo-stacks\n" in text}
+        return found
 
     def test_the_reader_has_no_rights_and_goes_with_the_run(self):
         readers = self.reader_of("--allow", "--stacks")

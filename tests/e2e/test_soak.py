@@ -3,7 +3,6 @@
 lost or invented. APPSILO_SOAK_RUNS sets how many runs in a row there are without a broker (default 150); with one,
 three for ten of those."""
 import contextlib
-import json
 import os
 import signal
 import sqlite3
@@ -12,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import APPSILO, HOME, LOG, PLACE, Case, descendants, main, read, write  # noqa: E402
+from common import APPSILO, HOME, LOG, PLACE, Case, descendants, main, named, read, write  # noqa: E402
 
 RUNS = int(os.environ.get("APPSILO_SOAK_RUNS", "150"))
 DATA = HOME + "/.local/share/appsilo"
@@ -260,7 +259,7 @@ class Soak(Case):
                          f"print(open('{HOME}/work/own', 'w').write('x'))\n"
                          f"try: open('{HOME}/data/test.txt')\nexcept OSError as e: print(e.errno)\n")
         self.assertEqual(run.stdout.readline(), "here\n")
-        helper = [pid for pid in descendants(run.pid) if read(f"/proc/{pid}/comm") == "appsilo-attach\n"]
+        helper = named(run.pid, "appsilo-attach")
         self.assertEqual(len(helper), 1)
         os.kill(helper[0], signal.SIGKILL)
         code, out, err = self.end_with(run)

@@ -10,7 +10,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import APPSILO, HOME, PLACE, Case, descendants, facts, main, read, write  # noqa: E402,F401
+from common import APPSILO, HOME, PLACE, Case, descendants, facts, main, named, read, write  # noqa: E402,F401
 
 SECRET = HOME + "/secret"      # never granted; SECRET + "/canary" is looked at after each test
 CANARY = SECRET + "/canary"

@@ -12,7 +12,7 @@ import subprocess
 import time
 
 from lab import (APPSILO, BIN, BOTH, CALL, CANARY, DATA, HOME, PLACE, SECRET, WORK, Attack, children_of, facts,
-                 kill_all, main, read, write)
+                 kill_all, main, named, read, write)
 from person import Screen
 
 
@@ -71,7 +71,7 @@ class Leaks(Attack):
             self.assertEqual(app.stdout.readline(), "UP\n")
             below = children_of(app.pid)[1:]
             self.assertGreater(len(below), 1)
-            helper = [p for p in below if read(f"/proc/{p}/comm") == "appsilo-attach\n"]
+            helper = named(app.pid, "appsilo-attach")
             self.assertEqual(len(helper), 1)
             if os.geteuid() == 0:  # nobody else may look
                 self.assertLess(len(os.listdir(f"/proc/{helper[0]}/fd")), 20, "descriptors of the helper")

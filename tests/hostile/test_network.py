@@ -15,9 +15,9 @@ import host_net  # noqa: E402
 
 host_net.enter()
 
-from common import LOG, descendants  # noqa: E402
+from common import LOG, named  # noqa: E402
 from host_net import BY_PACKETS, METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY, deaf  # noqa: E402
-from lab import CALL, HOME, PLACE, STATE, WORK, Attack, children_of, main, read, write  # noqa: E402
+from lab import CALL, HOME, PLACE, STATE, WORK, Attack, main, read, write  # noqa: E402
 
 HOST = host_net.Host(PLACE)
 CLIENT = ("--net", "client")
@@ -52,7 +52,7 @@ class Network(Attack):
         app = self.start("sh", "-c", "echo UP; read x", prompt="never", options=CLIENT,
                          preexec_fn=lambda: libc.prctl(47, 2, 13, 0, 0))
         self.assertEqual(app.stdout.readline(), "UP\n")
-        found = [p for p in children_of(app.pid) if read(f"/proc/{p}/comm") == "appsilo-net\n"]
+        found = named(app.pid, "appsilo-net")
         self.assertEqual(len(found), 1)
         lines = read(f"/proc/{found[0]}/status").splitlines()
         status = dict(line.split(":\t") for line in lines if ":\t" in line)
@@ -195,17 +195,12 @@ class Network(Attack):
                 "print(name('allowed.example.org', socket.AF_INET))\n")
         self.assertEqual(self.say(code, *CLIENT), [PUBLIC])
 
-    @staticmethod
-    def helper_of(app):
-        """appsilo-net of a run in the background."""
-        return [pid for pid in descendants(app.pid) if read(f"/proc/{pid}/comm") == "appsilo-net\n"]
-
     def waiting(self, code, *options):
         """A run that prints a line, waits for one, and goes on."""
         app = self.start("python3", "-c", CALL + TRY + "print('up', flush=True); input()\n" + code,
                          prompt="never", options=options)
         self.assertEqual(app.stdout.readline(), "up\n")
-        net = self.helper_of(app)
+        net = named(app.pid, "appsilo-net")
         self.assertEqual(len(net), 1)
         return app, net[0]
 
@@ -237,7 +232,7 @@ class Network(Attack):
             for call, code in calls.items():
                 app = self.start("python3", "-c", TRY + BY_PACKETS + start + code, prompt=prompt, options=options)
                 self.assertEqual(app.stdout.readline(), "up\n", call)
-                self.assertEndsWithItsNetwork(app, self.helper_of(app)[0], call)
+                self.assertEndsWithItsNetwork(app, named(app.pid, "appsilo-net")[0], call)
 
     def test_n14_killed_before_an_answer(self):
         """The run opens no host by its words: its network is started by what wants to go out."""
@@ -246,7 +241,7 @@ class Network(Attack):
               "    print(json.dumps({'v': 1, 'id': q['id'], 'decision': 'allow', 'scope': 'once'}), flush=True)\n")
         app = self.start("python3", "-c", TRY + f"udp('{PUBLIC}')", prompt=f"exec:python3 {PLACE}/never.py")
         self.wait_until(self.questions, "nobody was asked")
-        self.assertEndsWithItsNetwork(app, self.helper_of(app)[0])
+        self.assertEndsWithItsNetwork(app, named(app.pid, "appsilo-net")[0])
         self.assertSilence()
 
     def test_thousands_of_connects_that_wait(self):

@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from lab import BIN, PLACE, descendants, main, read
+from lab import BIN, PLACE, descendants, main, named
 
 RUNS = int(os.environ.get("APPSILO_SOAK_RUNS", "300"))
 CALL = """
@@ -558,8 +558,7 @@ class Manager(unittest.TestCase):
     def test_zygote_that_hangs_is_replaced(self):
         pool = self.pool()
         pool.until(lambda s: s["ready"] >= 2 and s["making"] == 0)
-        zygote = [pid for pid in descendants(pool.process.pid)
-                  if read(f"/proc/{pid}/comm") == "python3\n"][0]
+        zygote = named(pool.process.pid, "python3")[0]
         os.kill(zygote, signal.SIGSTOP)
         for n in range(4):
             self.assertEqual(pool.run(f"print({n})", wall=60000).out, f"{n}\n")

@@ -11,7 +11,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
 import desktop as desk  # noqa: E402
-from common import APPSILO, HOME, PLACE, Case, descendants, main, read, write  # noqa: E402
+from common import APPSILO, HOME, PLACE, Case, main, named, read, write  # noqa: E402
 
 TITLE = "appsilo asks"
 WORK, DATA = HOME + "/work", HOME + "/data"
@@ -73,14 +73,8 @@ class WindowCase(Case):
 
     def window_pid(self):
         def look():
-            for pid in descendants(self.app.pid):
-                try:
-                    if os.readlink(f"/proc/{pid}/exe").endswith("/appsilo-ui"):
-                        return pid
-                except OSError:  # not dumpable, or gone
-                    if read(f"/proc/{pid}/comm").strip() == "appsilo-ui":
-                        return pid
-            return None
+            found = named(self.app.pid, "appsilo-ui")
+            return found[0] if found else None
         return desk.until(look, "no appsilo-ui")
 
 
@@ -221,7 +215,7 @@ class Chosen(WindowCase):
     def test_not_before_the_first_question(self):
         self.sh(f"echo started; sleep 60; {CAT}")
         self.assertEqual(self.app.stdout.readline(), "started\n")
-        self.assertFalse([p for p in descendants(self.app.pid) if read(f"/proc/{p}/comm") == "appsilo-ui\n"])
+        self.assertEqual(named(self.app.pid, "appsilo-ui"), [])
 
     def test_no_other_program_maps_gtk(self):
         programs = os.path.dirname(APPSILO)
