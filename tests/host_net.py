@@ -52,6 +52,19 @@ def name(host, family=0):
         return "no name" if e.errno == socket.EAI_NONAME else str(e)
 """
 # A socket that the app has bound is not replaced by one of the host's: its packets are judged.
+class Ends(int):
+    """Bytes received on the fast path, where a peer's end may count as one: equal to up to @ends more."""
+    def __new__(cls, number, ends=1):
+        new = super().__new__(cls, number)
+        new.ends = ends
+        return new
+
+    def __eq__(self, other):
+        return self <= other <= int(self) + self.ends
+
+    __hash__ = None
+
+
 BY_PACKETS = """
 class Bound(socket.socket):
     def __init__(self, family=-1, type=-1, proto=-1, fileno=None):

@@ -21,13 +21,27 @@ struct network {
 	int bytes_fd;	/* owned; of the program's own NET_BEGINS; atomic */
 };
 
+/* What is asked about, to be kept. */
+struct subject {
+	struct net_target target; /* name: below, or NULL */
+	char name[NET_NAME_SIZE];
+};
+
 struct pending {
 	struct gate_ticket ticket;
 	struct network *network;
 	uint64_t id;
-	struct net_target target; /* name: below, or NULL */
-	char name[NET_NAME_SIZE];
+	struct subject subject;
 };
+
+static void subject_set(struct subject *s, const struct net_target *target)
+{
+	s->target = *target;
+	if (!target->name)
+		return;
+	snprintf(s->name, sizeof(s->name), "%s", target->name);
+	s->target.name = s->name;
+}
 
 static void answer(struct network *n, const struct net_answer *answer)
 {
@@ -50,7 +64,7 @@ static void answered(struct gate_ticket *ticket, enum consent_verdict verdict)
 	struct pending *p = (struct pending *)ticket; /* its first member */
 
 	if (verdict == CONSENT_ALLOW)
-		allow(p->network, p->id, &p->target, true);
+		allow(p->network, p->id, &p->subject.target, true);
 	else
 		answer(p->network, &(struct net_answer){.id = p->id, .verdict = CONSENT_DENY, .late = true});
 	free(p);
@@ -71,12 +85,8 @@ static void ask(struct network *n, uint64_t id, const struct net_target *target)
 	/* The first answer goes before the second. */
 	answer(n, &(struct net_answer){.id = id, .verdict = CONSENT_ASK});
 	if (p) {
-		*p = (struct pending){
-			.ticket.answer = answered, .network = n, .id = id, .target = *target};
-		if (target->name) {
-			snprintf(p->name, sizeof(p->name), "%s", target->name);
-			p->target.name = p->name;
-		}
+		*p = (struct pending){.ticket.answer = answered, .network = n, .id = id};
+		subject_set(&p->subject, target);
 		if (gate_ask_host(n->config.gate, target, 0, &p->ticket) == 0)
 			return;
 	}
@@ -193,7 +203,7 @@ static void add_names(struct network *n, struct net_question *q, bool *ret_once)
 	pthread_mutex_unlock(&n->lock);
 }
 
-static enum consent_verdict decide_call(void *data, struct net_question *q, pid_t pid)
+static enum consent_verdict decide_call(void *data, struct net_question *q, pid_t pid, uint32_t *ret_row)
 {
 	struct network *n = data;
 	struct net_target target;
@@ -208,19 +218,24 @@ static enum consent_verdict decide_call(void *data, struct net_question *q, pid_
 	q->consented = verdict == CONSENT_ASK && once;
 	if (verdict == CONSENT_DENY)
 		gate_record_host_denial(n->config.gate, &target, pid, "connect", -EACCES);
+	if (verdict == CONSENT_ALLOW)
+		*ret_row = gate_account_row(n->config.gate, &target);
 	return verdict;
 }
 
 struct asked_call {
 	struct gate_ticket ticket;
+	struct network *network;
 	struct carry_asked *asked;
+	struct subject subject;
 };
 
 static void call_answered(struct gate_ticket *ticket, enum consent_verdict verdict)
 {
 	struct asked_call *a = (struct asked_call *)ticket; /* its first member */
 
-	carry_answered(a->asked, verdict);
+	carry_answered(a->asked, verdict,
+		       verdict == CONSENT_ALLOW ? gate_account_row(a->network->config.gate, &a->subject.target) : 0);
 	free(a);
 }
 
@@ -235,7 +250,8 @@ static void *ask_about_call(void *data, struct net_question *q, pid_t pid, struc
 		return NULL;
 	}
 	if (a) {
-		*a = (struct asked_call){.ticket.answer = call_answered, .asked = asked};
+		*a = (struct asked_call){.ticket.answer = call_answered, .network = n, .asked = asked};
+		subject_set(&a->subject, &target);
 		if (gate_ask_host(n->config.gate, &target, pid, &a->ticket) == 0)
 			return a;
 	}

@@ -23,6 +23,7 @@ struct call {
 	struct sockaddr_storage address;
 	socklen_t size;
 	bool judged; /* address is allowed */
+	uint32_t row; /* of the judge's account, where it is */
 	struct net_address target; /* of address, if it is one of the internet */
 	uint16_t port;
 };

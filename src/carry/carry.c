@@ -6,6 +6,7 @@
 #include "base/thread.h"
 #include "carry/call.h"
 #include "carry/caller.h"
+#include "carry/meter.h"
 #include "carry/socket_copy.h"
 #include "carry/waiting.h"
 #include "isolation/control.h"
@@ -58,6 +59,7 @@ struct carry {
 	struct caller last;
 	struct epolls epolls;
 	struct waiting *waiting;
+	struct meter *meter; /* NULL: nothing is counted */
 	pthread_mutex_t lock; /* guards the list */
 	struct carry_asked *first;
 };
@@ -92,6 +94,8 @@ int carry_new(const struct carry_config *config, struct carry **ret)
 		return r;
 	}
 	c->config = *config;
+	if (meter_new(&c->meter) < 0)
+		c->meter = NULL; /* docs/man/appsilo-run.1.scd says so */
 	c->last = CALLER_NONE;
 	c->set_made_ms = -SET_SETTLED_MS;
 	pthread_mutex_init(&c->lock, NULL);
@@ -227,6 +231,8 @@ static int connect_outside(const struct carry *c, const struct call *call,
 	r = begin_connection(fd, call, !flags->nonblocking);
 	if (r < 0 && r != -EINPROGRESS)
 		return r;
+	if (c->meter)
+		meter_add(c->meter, fd, call->row);
 	if (!flags->nonblocking && fcntl(fd, F_SETFL, 0) < 0)
 		r_place = -errno;
 	if (r_place == 0)
@@ -342,7 +348,7 @@ static void list_add(struct carry *c, struct carry_asked *a)
 	c->first = a;
 }
 
-void carry_answered(struct carry_asked *a, enum consent_verdict verdict)
+void carry_answered(struct carry_asked *a, enum consent_verdict verdict, uint32_t row)
 {
 	struct carry *c = a->carry;
 
@@ -350,6 +356,7 @@ void carry_answered(struct carry_asked *a, enum consent_verdict verdict)
 	list_remove(a);
 	pthread_mutex_unlock(&c->lock);
 	a->verdict = verdict;
+	a->call.row = row;
 	/* The prompt thread has others to ask. */
 	if (thread_detached(go_on, a) < 0) {
 		a->verdict = CONSENT_DENY;
@@ -395,7 +402,7 @@ static void connect_tcp(struct carry *c, struct call *call)
 		return;
 	}
 	memcpy(q.address, &call->target.v6, call->target.family == AF_INET ? 4 : 16);
-	switch (c->config.judge.decide(c->config.judge.data, &q, call->tid)) {
+	switch (c->config.judge.decide(c->config.judge.data, &q, call->tid, &call->row)) {
 	case CONSENT_ALLOW:
 		call->judged = true;
 		go_outside(c, call, &flags);
@@ -543,6 +550,17 @@ bool carry_is_asking(struct carry *c)
 	asking = c->first != NULL;
 	pthread_mutex_unlock(&c->lock);
 	return asking;
+}
+
+void carry_add_bytes(struct carry *c, struct net_account *account)
+{
+	struct net_bytes bytes[NET_ROWS_MAX];
+
+	if (!c->meter)
+		return;
+	meter_finish(c->meter, bytes);
+	for (uint32_t i = 0; i < NET_ROWS_MAX; i++)
+		net_account_add_bytes(account, i, bytes[i].sent, bytes[i].received);
 }
 
 void carry_drop_gone(struct carry *c)

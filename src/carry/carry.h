@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "consent/types.h"
 #include "isolation/net_wire.h"
+#include "network/account.h"
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -29,8 +30,10 @@ struct carry_asked;
 /* Whoever holds the policy. */
 struct carry_judge {
 	/* Decide about an address at once; the judge adds the names that led there. A refusal is
-	 * recorded as one of connect with EACCES. CONSENT_ASK: a person may be asked. */
-	enum consent_verdict (*decide)(void *data, struct net_question *question, pid_t pid);
+	 * recorded as one of connect with EACCES. CONSENT_ASK: a person may be asked.
+	 * @ret_row  of the account that has counted it, where it may */
+	enum consent_verdict (*decide)(void *data, struct net_question *question, pid_t pid,
+				       uint32_t *ret_row);
 	/* Ask one; carry_answered() follows, once, from another thread. Returns what cancel() takes;
 	 * NULL when nobody can be asked: the refusal is recorded. May itself be NULL where decide()
 	 * never says CONSENT_ASK. */
@@ -81,13 +84,16 @@ bool carry_has_waiting(const struct carry *carry);
 /** Go on with what carry_fd() announced. */
 void carry_step(struct carry *carry);
 
-/** The answer to carry_judge.ask(), which releases @asked. */
-void carry_answered(struct carry_asked *asked, enum consent_verdict verdict);
+/** The answer to carry_judge.ask(), which releases @asked. @row of the account has counted it, where it may. */
+void carry_answered(struct carry_asked *asked, enum consent_verdict verdict, uint32_t row);
 
 /** Give up what is asked about for callers that are gone. */
 void carry_drop_gone(struct carry *carry);
 
 /** Is anything asked about? */
 bool carry_is_asking(struct carry *carry);
+
+/** Once, at the end: what was carried, into the rows of @account. */
+void carry_add_bytes(struct carry *carry, struct net_account *account);
 
 #endif

@@ -434,6 +434,8 @@ static int finish(struct broker *b, const struct monitor_outcome *outcome)
 	gate_get_account(b->gate, &network);
 	if (b->net)
 		network_add_bytes(b->net, &network);
+	if (b->carry)
+		carry_add_bytes(b->carry, &network);
 	recorder_totals(b->recorder, &network);
 	used_save(b->decider.used);
 	result = (struct result_counts){counts.asked, counts.allowed, counts.denied, &network};

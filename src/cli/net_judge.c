@@ -125,12 +125,11 @@ static void take_news(void *data)
 		monitor_break(j->monitor);
 }
 
-static enum consent_verdict decide_call(void *data, struct net_question *q, pid_t pid)
+static enum consent_verdict decide_call(void *data, struct net_question *q, pid_t pid, uint32_t *ret_row)
 {
 	struct net_judge *j = data;
 	struct net_address address = net_question_address(q), real = net_address_real(&address);
 	bool allowed = false;
-	uint32_t row;
 
 	(void)pid;
 	pthread_mutex_lock(&j->lock);
@@ -138,7 +137,7 @@ static enum consent_verdict decide_call(void *data, struct net_question *q, pid_
 		/* All that was told before the call. */
 		(void)take_messages(j);
 		names_tell(j->names, clock_monotonic_ms(), &real, q);
-		allowed = judge_out(j, q, -EACCES, &row);
+		allowed = judge_out(j, q, -EACCES, ret_row);
 	}
 	pthread_mutex_unlock(&j->lock);
 	return allowed ? CONSENT_ALLOW : CONSENT_DENY;
@@ -203,6 +202,8 @@ void net_judge_finish(struct net_judge *j)
 	j->over = true;
 	pthread_mutex_unlock(&j->lock);
 	net_question_add_bytes(j->bytes_fd, &j->account);
+	if (j->carry)
+		carry_add_bytes(j->carry, &j->account);
 	if (j->recorder)
 		recorder_totals(j->recorder, &j->account);
 	close_keep_errno(TAKE_FD(j->bytes_fd));

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "server/job_id.h"
 #include "server/stream.h"
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -163,6 +164,14 @@ static struct tenant *next_tenant(struct queue *q)
 	return NULL;
 }
 
+/* Cancelled, or its client has gone. */
+static bool is_off(const struct job *job)
+{
+	struct pollfd fd = {.fd = job->client_fd, .events = POLLRDHUP};
+
+	return atomic_load(&job->cancelled) || (poll(&fd, 1, 0) > 0 && fd.revents);
+}
+
 struct job *queue_take(struct queue *q)
 {
 	struct tenant *t = NULL;
@@ -181,6 +190,7 @@ struct job *queue_take(struct queue *q)
 		q->waiting--;
 		q->running++;
 		job->started_ms = clock_monotonic_ms();
+		job->is_off = is_off(job); /* here: whoever sees that it runs and ends it ends a run */
 	}
 	pthread_mutex_unlock(&q->lock);
 	return job;

@@ -32,6 +32,7 @@ struct job {
 	void *data;	       /* owned by free_data */
 	int cancel_fd;	       /* eventfd: readable when it should end; owned */
 	atomic_bool cancelled; /* by the client or the drain */
+	bool is_off; /* was ended before its turn came: no run of it begins */
 	int client_fd;	       /* a copy of the connection's socket, or -EBADF; owned */
 	int input_fd;	       /* input that comes while it runs, or -EBADF; owned */
 	struct stream *stream; /* NULL: one reply; owned */

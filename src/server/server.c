@@ -9,7 +9,6 @@
 #include "server/exchange.h"
 #include "server/stream.h"
 #include <microhttpd.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -22,19 +21,11 @@ int server_open_dir(const struct worker *w, uint64_t disk_bytes, struct work_dir
 	return work_dir_open(w->server->base, w->name, disk_bytes, ret, err);
 }
 
-/* Cancelled, or its client has gone, before it began. */
-static bool is_off(const struct job *job)
-{
-	struct pollfd fd = {.fd = job->client_fd, .events = POLLRDHUP};
-
-	return atomic_load(&job->cancelled) || (poll(&fd, 1, 0) > 0 && fd.revents);
-}
-
 static void do_job(struct job *job, struct worker *w)
 {
 	struct api_error e;
 
-	if (!is_off(job)) {
+	if (!job->is_off) {
 		job->work(job, w);
 		return;
 	}

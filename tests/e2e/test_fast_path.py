@@ -12,8 +12,8 @@ import host_net  # noqa: E402
 
 host_net.enter()
 
-from common import PLACE, Case, main, write  # noqa: E402
-from host_net import OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY, deaf  # noqa: E402
+from common import PLACE, Case, main, read, write  # noqa: E402
+from host_net import OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY, Ends, deaf  # noqa: E402
 
 HOST = host_net.Host(PLACE)
 # Put before the code that runs inside. way(): by which way was it connected?
@@ -69,6 +69,19 @@ class FastPath(Case):
                     "e2 = select.epoll(); s = socket.socket(); e2.register(s, select.EPOLLIN); s.connect(A); print(way(s))\n"
                     "s = socket.create_connection(A); print(way(s))\n",
                     ["packets", "True", "packets", "True", "True", "packets", "True", "packets", "True", "packets", "True", "packets", "fast"])
+
+    def test_what_it_carries_is_counted(self):
+        """One after the other, and many at once, most of which live when the program ends."""
+        code = ("for i in range(20):\n    with socket.create_connection(A) as s: s.sendall(b'1')\n"
+                "many = [socket.create_connection(A) for i in range(60)]\n"
+                "for s in many: s.sendall(b'echo'); s.sendall(b'xyz')\n"
+                "print(all(s.recv(3, socket.MSG_WAITALL) == b'xyz' for s in many))\n"
+                "for s in many[:20]: s.close()\n")
+        result = PLACE + "/result.json"
+        for prompt in self.prompts:
+            self.inside(code, ["True"], ("--net", "client", "--result", result), (prompt,))
+            (row,) = json.loads(read(result))["network"]
+            self.assertEqual((row["connections"], row["bytes_sent"], row["bytes_received"]), (80, 20 + 60 * 7, Ends(60 * 3, 80)))
 
     def test_options_stay(self):
         code = ("OPTIONS = ((1, 9, 1), (6, 1, 1), (6, 4, 77), (6, 5, 7), (6, 6, 3), (6, 18, 5000), (1, 2, 1), (1, 10, 1),\n"

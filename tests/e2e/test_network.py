@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network in server mode: what is allowed works with the app's own sockets, all else fails
 at once and reaches nobody."""
+import itertools
 import json
 import os
 import socket
@@ -13,7 +14,7 @@ import host_net  # noqa: E402
 host_net.enter()
 
 from common import APPSILO, HOME, PLACE, Case, main, read  # noqa: E402
-from host_net import BY_PACKETS, METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY  # noqa: E402
+from host_net import BY_PACKETS, METADATA, OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY, Ends  # noqa: E402
 
 HOST = host_net.Host(PLACE)
 
@@ -241,7 +242,7 @@ class Server(Case):
         self.say(code, "--allow-host", "allowed.example.org:80", "--allow-host", OTHER, "--result", result)
         got = [tuple(row.values()) for row in json.loads(read(result))["network"]]
         name = "allowed.example.org"
-        self.assertEqual(got, [(name, None, None, "dns", 1, 0, 0, 0), (name, PUBLIC, 80, "tcp", 2, 0, 0, 0),
+        self.assertEqual(got, [(name, None, None, "dns", 1, 0, 0, 0), (name, PUBLIC, 80, "tcp", 2, 0, 36, Ends(88, 2)),
                                (name, PUBLIC, 81, "tcp", 0, 1, 0, 0), (PRIVATE, PRIVATE, 80, "tcp", 0, 1, 0, 0),
                                (OTHER, OTHER, 7, "udp", 3, 0, 3, 3), ("secret.evil.org", None, None, "dns", 0, 1, 0, 0)])
 
@@ -259,10 +260,10 @@ class Server(Case):
         self.assertEqual(row, {"host": None, "connections": 2, "refused": 0, "bytes_sent": 5300, "bytes_received": 5300})
 
     def test_bytes_of_every_way(self):
-        """Large and small, IPv4 and IPv6, echo requests, one port of this machine."""
+        """Large and small, IPv4 and IPv6, echo requests, one port of this machine; by packets and by the fast path."""
         result = PLACE + "/result.json"
         self.tool("loopback", "add", self.family("python3", "-c", "0"), "5432")
-        code = (BY_PACKETS + "def exchange(address, port, size, family=socket.AF_INET):\n"
+        code = ("def exchange(address, port, size, family=socket.AF_INET):\n"
                 "    s = socket.socket(family); s.connect((address, port)); s.sendall(b'echo'); got = 0\n"
                 "    import threading\n"
                 "    t = threading.Thread(target=lambda: (time.sleep(0), s.sendall(bytes(size)), s.shutdown(1))); t.start()\n"
@@ -275,13 +276,14 @@ class Server(Case):
         options = ("--net", "client", "--result", result)
         if not echo_is_allowed():
             code = code.rsplit("s = socket", 1)[0]
-        for run in (lambda: self.say(code, *options), lambda: self.say_asking(code, *options)):
-            run()
+        for run, way in itertools.product((self.say, self.say_asking), (BY_PACKETS, "")):
+            run(way + code, *options)
             rows = {(row["host"], row["protocol"]): (row["connections"], row["bytes_sent"], row["bytes_received"])
                     for row in json.loads(read(result))["network"]}
             self.assertEqual(rows.pop((PUBLIC, "icmp"), (1, 4, 4)), (1, 4, 4))
-            self.assertEqual(rows, {(PUBLIC, "tcp"): (2, (3 << 20) + 8, 3 << 20), ("127.0.0.1", "tcp"): (1, 70004, 70000),
-                                    (PUBLIC6, "tcp"): (1, 5004, 5000)})
+            ends = 0 if way else 1
+            self.assertEqual(rows, {(PUBLIC, "tcp"): (2, (3 << 20) + 8, Ends(3 << 20, 2 * ends)), ("127.0.0.1", "tcp"): (1, 70004, 70000),
+                                    (PUBLIC6, "tcp"): (1, 5004, Ends(5000, ends))})
 
     def why(self, run="LAST"):
         return json.loads(self.tool("why", run, "--json").stdout)
@@ -320,7 +322,7 @@ class Server(Case):
         audit = PLACE + "/audit.jsonl"
         code = f"name('allowed.example.org', socket.AF_INET); tcp('{PUBLIC}'); tcp('{PRIVATE}'); tcp('{PRIVATE}')\n"
         decided = [("allowed.example.org", "allow", "capability")] * 2 + [(PRIVATE, "deny", "rule")] * 2
-        totals = [("allowed.example.org", "dns", 1, 0, 0, 0), ("allowed.example.org", "tcp", 1, 0, 0, 0), (PRIVATE, "tcp", 0, 2, 0, 0)]
+        totals = [("allowed.example.org", "dns", 1, 0, 0, 0), ("allowed.example.org", "tcp", 1, 0, 18, Ends(44)), (PRIVATE, "tcp", 0, 2, 0, 0)]
         for run in (self.say, self.say_asking):
             if os.path.exists(audit):
                 os.unlink(audit)

@@ -13,7 +13,7 @@ import host_net  # noqa: E402
 host_net.enter()
 
 from common import APPSILO, HOME, LOG, PLACE, Case, main, named, read, write  # noqa: E402
-from host_net import METADATA, OTHER, PRIVATE, PUBLIC, TRY  # noqa: E402
+from host_net import METADATA, OTHER, PRIVATE, PUBLIC, TRY, Ends  # noqa: E402
 
 HOST = host_net.Host(PLACE)
 # Allows files, and the hosts of its arguments; its first argument is the scope.
@@ -122,8 +122,8 @@ class Consent(Case):
         whole = json.loads(read(result))
         name = "allowed.example.org"
         self.assertEqual([tuple(row.values()) for row in whole["network"]],
-                         [(name, None, None, "dns", 1, 0, 0, 0), (name, PUBLIC, 80, "tcp", 1, 0, 0, 0), (name, PUBLIC, 81, "tcp", 0, 1, 0, 0),
-                          (PRIVATE, PRIVATE, 80, "tcp", 0, 2, 0, 0), (OTHER, OTHER, 80, "tcp", 2, 0, 18, 44)])
+                         [(name, None, None, "dns", 1, 0, 0, 0), (name, PUBLIC, 80, "tcp", 1, 0, 18, Ends(44)), (name, PUBLIC, 81, "tcp", 0, 1, 0, 0),
+                          (PRIVATE, PRIVATE, 80, "tcp", 0, 2, 0, 0), (OTHER, OTHER, 80, "tcp", 2, 0, 36, Ends(88))])
         self.assertEqual(whole["denied"], 3)
 
     def test_once_is_counted_too(self):

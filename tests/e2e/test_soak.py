@@ -61,13 +61,18 @@ def processes():
     return found
 
 
-def namespaces_of(pid):
-    """How many pid namespaces deep: the sandbox's processes are one deeper than ours."""
+def pids_of(pid):
+    """What it is called in each pid namespace, ours first: the sandbox's processes are in one more than ours."""
     try:
         with open(f"/proc/{pid}/status") as file:
-            return next(len(line.split()) - 1 for line in file if line.startswith("NSpid"))
+            return next(line.split()[1:] for line in file if line.startswith("NSpid"))
     except OSError:
-        return 0
+        return []
+
+
+def is_init(pid):
+    pids = pids_of(pid)
+    return len(pids) > len(pids_of(os.getpid())) and pids[-1] == "1"
 
 
 def traces():
@@ -155,8 +160,7 @@ class Soak(Case):
         return run.pid
 
     def init_is_there(self, run):
-        own = namespaces_of(os.getpid())
-        self.wait_until(lambda: any(namespaces_of(pid) > own for pid in processes()), "no init")
+        self.wait_until(lambda: any(map(is_init, processes())), "no init")
         return run.pid
 
     def app_has_begun(self, run):
@@ -291,9 +295,8 @@ class Soak(Case):
                                     "echo here; read line", PLACE], cwd=HOME + "/work", stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             self.assertEqual(run.stdout.readline(), "here\n")
-            own = namespaces_of(os.getpid())
-            inner = sorted(pid for pid in processes() if namespaces_of(pid) > own)
-            os.kill(inner[0], signal.SIGKILL)
+            (init,) = filter(is_init, processes())
+            os.kill(init, signal.SIGKILL)
             code, _, err = self.end(run)
             self.assertFailed(code, err)
             self.assertClean()

@@ -9,6 +9,8 @@
 #include "server/queue.h"
 #include "server/stream.h"
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* No job here has a stream. */
 void stream_free(struct stream *s)
@@ -99,8 +101,39 @@ static void a_job_is_cancelled_by_its_tenant_alone(void **state)
 	assert_false(atomic_load(&job->cancelled));
 	assert_true(queue_cancel(&q, &rows[0], job->id));
 	assert_true(atomic_load(&job->cancelled));
-	queue_finish(&q, queue_take(&q));
+	assert_ptr_equal(queue_take(&q), job);
+	assert_true(job->is_off);
+	queue_finish(&q, job);
 	assert_false(queue_cancel(&q, &rows[0], job->id));
+	job_unref(job);
+}
+
+static void what_runs_when_it_is_cancelled_has_begun(void **state)
+{
+	struct job *job = job_new(&rows[0], NULL);
+
+	(void)state;
+	assert_int_equal(queue_submit(&q, job, &e), 0);
+	assert_ptr_equal(queue_take(&q), job);
+	assert_true(queue_cancel(&q, &rows[0], job->id));
+	assert_false(job->is_off);
+	queue_finish(&q, job);
+	job_unref(job);
+}
+
+static void whose_client_has_gone_does_not_begin(void **state)
+{
+	struct job *job = job_new(&rows[0], NULL);
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	job->client_fd = ends[0]; /* the job closes it */
+	assert_int_equal(queue_submit(&q, job, &e), 0);
+	close(ends[1]);
+	assert_ptr_equal(queue_take(&q), job);
+	assert_true(job->is_off);
+	queue_finish(&q, job);
 	job_unref(job);
 }
 
@@ -122,6 +155,8 @@ int main(void)
 		cmocka_unit_test(one_tenant_cannot_fill_the_queue),
 		cmocka_unit_test(a_tenant_at_its_quota_is_passed_over),
 		cmocka_unit_test(a_job_is_cancelled_by_its_tenant_alone),
+		cmocka_unit_test(what_runs_when_it_is_cancelled_has_begun),
+		cmocka_unit_test(whose_client_has_gone_does_not_begin),
 		cmocka_unit_test(a_closed_queue_takes_nothing),
 	};
 
