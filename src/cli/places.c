@@ -195,6 +195,11 @@ static int open_existing(const char *data_dir, const char *family)
 	return TAKE_FD(fd);
 }
 
+int places_profile_path(const struct places *places, const char *family, char ret[PATH_MAX])
+{
+	return snprintf(ret, PATH_MAX, "%s/profiles/%s", places->data_dir, family) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
 int places_open_profile(const struct places *places, const char *family,
 			char ret_path[PATH_MAX], struct appsilo_error *err)
 {
@@ -202,9 +207,9 @@ int places_open_profile(const struct places *places, const char *family,
 	cleanup_close int profiles_fd = -EBADF;
 	int r, fd;
 
-	r = snprintf(ret_path, PATH_MAX, "%s/profiles/%s", places->data_dir, family);
-	if (r >= PATH_MAX)
-		return error_say(err, -ENAMETOOLONG, "profile: path too long");
+	r = places_profile_path(places, family, ret_path);
+	if (r < 0)
+		return error_say(err, r, "profile: path too long");
 	fd = open_existing(places->data_dir, family);
 	if (fd >= 0)
 		return fd;

@@ -22,6 +22,9 @@ int places_find(struct places *ret, struct appsilo_error *err) must_check;
  */
 int places_resolve(const char *given, char ret[PATH_MAX]) must_check;
 
+/** Where the profile directory of @family is, or would be. Returns 0; -ENAMETOOLONG. */
+int places_profile_path(const struct places *places, const char *family, char ret[PATH_MAX]) must_check;
+
 /**
  * Make (0700, ours) and open the profile directory of @family.
  * A symlink or somebody else's directory on the way is refused (CVE-2024-42472).

@@ -240,8 +240,7 @@ static void take_profile_back(const struct prepared *p)
 	char path[PATH_MAX];
 	struct stat st;
 
-	if (!p->once || geteuid() != 0 ||
-	    snprintf(path, sizeof(path), "%s/profiles/%s", p->places.data_dir, p->identity.family) >= PATH_MAX)
+	if (!p->once || geteuid() != 0 || places_profile_path(&p->places, p->identity.family, path) < 0)
 		return;
 	fd = k_openat2(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, K_RESOLVE_NO_SYMLINKS);
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid != 0)

@@ -157,9 +157,12 @@ int mcp_probe(struct mcp *mcp, struct appsilo_error *err)
 	r = ask_front(&argv, &step, err);
 	if (r < 0)
 		return r;
-	if (step.result.reason != SANDBOX_EXITED || step.result.exit_code || !*step.result.family)
-		return error_say(err, -ENOTSUP, "mcp: a run does not work here: %.*s; run appsilo doctor",
-				 (int)strcspn(text->data ?: "\n", "\n"), text->data ?: step.result.text);
+	if (step.result.reason != SANDBOX_EXITED || step.result.exit_code || !*step.result.family) {
+		r = error_say(err, -ENOSYS, "mcp: a run does not work here: %.*s",
+			      text->data ? (int)strcspn(text->data, "\n") : -1, text->data ?: step.result.text);
+		error_advise_doctor(err);
+		return r;
+	}
 	snprintf(mcp->family, sizeof(mcp->family), "%s", step.result.family);
 	return 0;
 }

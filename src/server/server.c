@@ -85,8 +85,10 @@ static int ask_version(struct server *s, const struct worker *w, const struct ru
 	snprintf(text, sizeof(text), "%.*s", (int)strcspn(step.out[RUN_STDERR].data
 		 ? step.out[RUN_STDERR].data : "", "\n"),
 		 step.out[RUN_STDERR].data ? step.out[RUN_STDERR].data : "");
-	return error_say(err, -ENOTSUP, "serve: a run of %s does not work here: %s; run appsilo doctor",
-			 runtime->version_of[0], text[0] ? text : step.result.text);
+	r = error_say(err, -ENOSYS, "serve: a run of %s does not work here: %s", runtime->version_of[0],
+		      text[0] ? text : step.result.text);
+	error_advise_doctor(err);
+	return r;
 }
 
 static int find_runtimes(struct server *s, struct appsilo_error *err)

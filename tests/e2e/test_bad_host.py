@@ -93,6 +93,17 @@ class BadHost(Case):
                 done = self.on_host(part, "run", "--prompt", mode, "--", "true")
                 self.assertIn("appsilo doctor", done.stderr, (part, mode))
 
+    def test_servers_do_not_start(self):
+        """Their first run tells, with its own line, and doctor is named once."""
+        for part in ("seccomp", "open_tree"):
+            for words in (("serve", "--listen", "127.0.0.1:0"), ("mcp",)):
+                done = self.on_host(part, *words)
+                self.assertEqual((done.returncode, done.stdout), (1, ""), (part, words, done.stderr))
+                said = [line for line in done.stderr.splitlines() if line.startswith("appsilo: ")]
+                self.assertEqual(len(said), 1, done.stderr)
+                self.assertRegex(said[0], f"^appsilo: {words[0]}: .*doctor")
+                self.assertEqual(said[0].count("doctor"), 1, said)
+
     def test_doctor_names_the_missing_part(self):
         for part, _, _, name in HOSTS:
             if not name:
