@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "carry/carry.h"
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "base/thread.h"
 #include "carry/call.h"
 #include "carry/caller.h"
 #include "carry/meter.h"
 #include "carry/socket_copy.h"
+#include "carry/visible.h"
 #include "carry/waiting.h"
 #include "isolation/control.h"
 #include "isolation/kernel.h"
@@ -30,17 +30,6 @@ struct seccomp_notif_addfd {
 };
 #endif
 
-/* A set that is about to be made is not there to be found yet. */
-#define SET_SETTLED_MS 1000
-
-/* Which epoll sets the last caller has; found again when a set may have been made since. */
-struct epolls {
-	pid_t tid;
-	int64_t found_ms;
-	int n; /* < 0: not to be told apart */
-	int fds[CALLER_EPOLLS_MAX];
-};
-
 struct carry_asked {
 	struct carry *carry;
 	struct call call;
@@ -55,9 +44,8 @@ struct carry {
 	struct carry_init init;
 	uint64_t own_cookie;
 	bool rare_options;   /* some socket has them */
-	int64_t set_made_ms; /* when the last was */
 	struct caller last;
-	struct epolls epolls;
+	struct visible visible;
 	struct waiting *waiting;
 	struct meter *meter; /* NULL: nothing is counted */
 	pthread_mutex_t lock; /* guards the list */
@@ -97,7 +85,7 @@ int carry_new(const struct carry_config *config, struct carry **ret)
 	if (meter_new(&c->meter) < 0)
 		c->meter = NULL; /* docs/man/appsilo-run.1.scd says so */
 	c->last = CALLER_NONE;
-	c->set_made_ms = -SET_SETTLED_MS;
+	visible_init(&c->visible);
 	pthread_mutex_init(&c->lock, NULL);
 	*ret = c;
 	return 0;
@@ -283,36 +271,6 @@ static bool is_in_use(struct carry *c, struct call *call)
 	return true;
 }
 
-static int look_in_sets(const struct epolls *e, const struct call *call)
-{
-	int r = e->n < 0 ? e->n : 0;
-
-	for (int i = 0; r == 0 && i < e->n; i++)
-		r = caller_is_watched(call->tid, call->fd, e->fds[i]);
-	return r;
-}
-
-static bool is_watched(struct carry *c, const struct call *call)
-{
-	struct epolls *e = &c->epolls;
-	int r = -ESTALE;
-
-	if (e->tid == call->tid && e->found_ms > c->set_made_ms + SET_SETTLED_MS)
-		r = look_in_sets(e, call);
-	if (r < 0) {
-		*e = (struct epolls){.tid = call->tid, .found_ms = clock_monotonic_ms()};
-		e->n = caller_find_epolls(call->tid, e->fds);
-		r = look_in_sets(e, call);
-	}
-	return r != 0;
-}
-
-/* Would the app see that it has another socket? */
-static bool would_be_seen(struct carry *c, const struct call *call)
-{
-	return call->bound || is_watched(c, call) || caller_has_twin(call->tid, call->fd);
-}
-
 static void *go_on(void *data)
 {
 	struct carry_asked *a = data;
@@ -432,7 +390,7 @@ static void take_connect(struct carry *c, const struct seccomp_notif *notif, str
 	}
 	if (!still_stands(c, call->id))
 		return; /* what was read may be of somebody else */
-	if (!leads_out(call) || (!call->hosts && would_be_seen(c, call)))
+	if (!leads_out(call) || (!call->hosts && visible_change(&c->visible, call)))
 		connect_inside(c, call);
 	else if (!call->hosts || !is_in_use(c, call))
 		connect_tcp(c, call);
@@ -493,7 +451,7 @@ bool carry_take(struct carry *c, const struct seccomp_notif *notif)
 #ifdef SYS_epoll_create
 	case SYS_epoll_create:
 #endif
-		c->set_made_ms = clock_monotonic_ms();
+		visible_set_made(&c->visible);
 		let_go_on(c, notif->id);
 		return true;
 	case SYS_setsockopt:

@@ -319,6 +319,7 @@ class Clients(Case):
                 "    def do_GET(self):\n"
                 "        self.send_response(200); self.end_headers(); self.wfile.write(b'from inside ' + self.path.encode())\n"
                 "    def log_message(self, *w): pass\n"
+                "http.server.HTTPServer.request_queue_size = 64\n"
                 "s = http.server.ThreadingHTTPServer(('0.0.0.0', 8000), H); print('ready', flush=True); s.serve_forever()\n")
         for way, prompt in WAYS.items():
             words = [APPSILO, "run", "--quiet", "--prompt", prompt, "--net", "client-server",
