@@ -51,7 +51,8 @@ def name(host, family=0):
     except socket.gaierror as e:
         return "no name" if e.errno == socket.EAI_NONAME else str(e)
 """
-# A socket that the app has bound is not replaced by one of the host's: its packets are judged.
+
+
 class Ends(int):
     """Bytes received on the fast path, where a peer's end may count as one: equal to up to @ends more."""
     def __new__(cls, number, ends=1):
@@ -65,6 +66,7 @@ class Ends(int):
     __hash__ = None
 
 
+# A socket that the app has bound is not replaced by one of the host's: its packets are judged.
 BY_PACKETS = """
 class Bound(socket.socket):
     def __init__(self, family=-1, type=-1, proto=-1, fileno=None):

@@ -142,7 +142,7 @@ static void settle(struct gate *g, struct gate_question *q, enum consent_verdict
 	while (ticket) {
 		struct gate_ticket *next = ticket->next; /* the answer may free it */
 
-		q->kind->count(g, q, verdict == CONSENT_ALLOW);
+		ticket->row = q->kind->count(g, q, verdict == CONSENT_ALLOW);
 		ticket->answer(ticket, verdict);
 		ticket = next;
 	}

@@ -24,6 +24,7 @@ struct gate_ticket {
 	gate_answer_fn answer;
 	struct gate_ticket *next;      /* gate's */
 	struct gate_question *question; /* gate's */
+	uint32_t row; /* with the answer about a host: of the account (network/account.h) that has counted it */
 };
 
 /**

@@ -218,10 +218,11 @@ static void record(struct gate *g, const struct gate_question *q, bool allowed)
 		record_denial(g, &q->request, q->request.operation, -EACCES);
 }
 
-static void count(struct gate *g, const struct gate_question *q, bool allowed)
+static uint32_t count(struct gate *g, const struct gate_question *q, bool allowed)
 {
 	(void)q;
 	gate_count(g, allowed);
+	return 0;
 }
 
 static const struct gate_kind about_file = {equal,    decide_again, describe, suffices,

@@ -77,12 +77,15 @@ static void judge(struct gate *g, const struct net_target *t, struct net_decisio
 		net_policy_judge(g->config.policy, t, ret);
 }
 
-static void count_host(struct gate *g, const struct gate_host *h, bool allowed)
+static uint32_t count_host(struct gate *g, const struct gate_host *h, bool allowed)
 {
+	uint32_t row;
+
 	gate_count(g, allowed);
 	pthread_mutex_lock(&g->lock);
-	net_account_add(&g->account, &h->what.target, allowed);
+	row = net_account_add(&g->account, &h->what.target, allowed);
 	pthread_mutex_unlock(&g->lock);
+	return row;
 }
 
 static void record_attempt(struct gate *g, const struct consent_host_request *words, const char *call,
@@ -310,9 +313,9 @@ static void record(struct gate *g, const struct gate_question *q, bool allowed)
 		record_denial(g, q->host, call_of(q->host), -EACCES);
 }
 
-static void count(struct gate *g, const struct gate_question *q, bool allowed)
+static uint32_t count(struct gate *g, const struct gate_question *q, bool allowed)
 {
-	count_host(g, q->host, allowed);
+	return count_host(g, q->host, allowed);
 }
 
 static const struct gate_kind about_host = {equal,    decide_again, describe, suffices,

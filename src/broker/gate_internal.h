@@ -24,8 +24,8 @@ struct gate_kind {
 	void (*remember)(struct gate *gate, const struct gate_question *q,
 			 const struct prompt_answer *answer);
 	void (*record)(struct gate *gate, const struct gate_question *q, bool allowed);
-	/* Once for each ticket. */
-	void (*count)(struct gate *gate, const struct gate_question *q, bool allowed);
+	/* Once for each ticket. Returns its row of the account, where it has one. */
+	uint32_t (*count)(struct gate *gate, const struct gate_question *q, bool allowed);
 };
 
 struct gate_question {

@@ -21,27 +21,11 @@ struct network {
 	int bytes_fd;	/* owned; of the program's own NET_BEGINS; atomic */
 };
 
-/* What is asked about, to be kept. */
-struct subject {
-	struct net_target target; /* name: below, or NULL */
-	char name[NET_NAME_SIZE];
-};
-
 struct pending {
 	struct gate_ticket ticket;
 	struct network *network;
 	uint64_t id;
-	struct subject subject;
 };
-
-static void subject_set(struct subject *s, const struct net_target *target)
-{
-	s->target = *target;
-	if (!target->name)
-		return;
-	snprintf(s->name, sizeof(s->name), "%s", target->name);
-	s->target.name = s->name;
-}
 
 static void answer(struct network *n, const struct net_answer *answer)
 {
@@ -51,22 +35,11 @@ static void answer(struct network *n, const struct net_answer *answer)
 	(void)!fd_send(n->config.fd, answer, sizeof(*answer), &fd, fd >= 0);
 }
 
-static void allow(struct network *n, uint64_t id, const struct net_target *target, bool late)
-{
-	answer(n, &(struct net_answer){.id = id,
-				       .verdict = CONSENT_ALLOW,
-				       .late = late,
-				       .row = gate_account_row(n->config.gate, target)});
-}
-
 static void answered(struct gate_ticket *ticket, enum consent_verdict verdict)
 {
 	struct pending *p = (struct pending *)ticket; /* its first member */
 
-	if (verdict == CONSENT_ALLOW)
-		allow(p->network, p->id, &p->subject.target, true);
-	else
-		answer(p->network, &(struct net_answer){.id = p->id, .verdict = CONSENT_DENY, .late = true});
+	answer(p->network, &(struct net_answer){.id = p->id, .verdict = verdict, .late = true, .row = ticket->row});
 	free(p);
 }
 
@@ -86,7 +59,6 @@ static void ask(struct network *n, uint64_t id, const struct net_target *target)
 	answer(n, &(struct net_answer){.id = id, .verdict = CONSENT_ASK});
 	if (p) {
 		*p = (struct pending){.ticket.answer = answered, .network = n, .id = id};
-		subject_set(&p->subject, target);
 		if (gate_ask_host(n->config.gate, target, 0, &p->ticket) == 0)
 			return;
 	}
@@ -137,7 +109,9 @@ static void handle(struct network *n, struct net_question *q)
 		return;
 	}
 	if (verdict == CONSENT_ALLOW) {
-		allow(n, q->id, &target, false);
+		answer(n, &(struct net_answer){.id = q->id,
+					       .verdict = CONSENT_ALLOW,
+					       .row = gate_account_row(n->config.gate, &target)});
 		return;
 	}
 	record_denial(n, &target);
@@ -225,17 +199,14 @@ static enum consent_verdict decide_call(void *data, struct net_question *q, pid_
 
 struct asked_call {
 	struct gate_ticket ticket;
-	struct network *network;
 	struct carry_asked *asked;
-	struct subject subject;
 };
 
 static void call_answered(struct gate_ticket *ticket, enum consent_verdict verdict)
 {
 	struct asked_call *a = (struct asked_call *)ticket; /* its first member */
 
-	carry_answered(a->asked, verdict,
-		       verdict == CONSENT_ALLOW ? gate_account_row(a->network->config.gate, &a->subject.target) : 0);
+	carry_answered(a->asked, verdict, ticket->row);
 	free(a);
 }
 
@@ -250,8 +221,7 @@ static void *ask_about_call(void *data, struct net_question *q, pid_t pid, struc
 		return NULL;
 	}
 	if (a) {
-		*a = (struct asked_call){.ticket.answer = call_answered, .network = n, .asked = asked};
-		subject_set(&a->subject, &target);
+		*a = (struct asked_call){.ticket.answer = call_answered, .asked = asked};
 		if (gate_ask_host(n->config.gate, &target, pid, &a->ticket) == 0)
 			return a;
 	}

@@ -83,7 +83,7 @@ int carry_new(const struct carry_config *config, struct carry **ret)
 	}
 	c->config = *config;
 	if (meter_new(&c->meter) < 0)
-		c->meter = NULL; /* docs/man/appsilo-run.1.scd says so */
+		c->meter = NULL; /* the connections are more than their count */
 	c->last = CALLER_NONE;
 	visible_init(&c->visible);
 	pthread_mutex_init(&c->lock, NULL);
@@ -171,6 +171,8 @@ static void connect_inside(struct carry *c, struct call *call)
 	bool blocking = is_blocking(call->socket_fd);
 	int r = -EACCES;
 
+	if (call->hosts && call->address.ss_family == AF_UNSPEC && c->meter)
+		meter_end(c->meter, call->socket_fd);
 	if (!call->hosts || call->address.ss_family == AF_UNSPEC)
 		r = call_connect(call->socket_fd, call, blocking);
 	/* Dissolved, it would have to say that it was reset; nobody asks the app's next connection. */

@@ -22,12 +22,18 @@
 #define OPEN_MAX 65536
 /* As much as is granted: what does not fit is lost. */
 #define BUFFER_BYTES (4 << 20)
-/* A socket's end is told a moment after it; on a machine that is busy with nine hundred of them it took 200 ms. */
+/* A socket's end is told a moment after it; on a machine that is busy with nine hundred of them, all within 400 ms. */
 #define PATIENCE_MS 1000
-/* Ends are taken together, rather than one by one in the way of the calls that follow. As many as fit into the
- * smallest usual buffer do not come in less. */
+#define QUIET_MS 200
+#define QUIET_AFTER_LOSS_MS 50
+/* The ends of few are taken together, rather than one by one in the way of the calls that follow; of many, which
+ * could overflow the buffer meanwhile, at once. */
 #define BATCH_MS 5
-#define TCP_LISTEN_STATE 10
+#define FEW 100
+/* <netinet/tcp.h>, which has these, has an older struct tcp_info. */
+enum state { ESTABLISHED = 1, TIME_WAIT = 6, CLOSE_WAIT = 8, LISTEN = 10, NEW_SYN_RECV = 12 };
+/* They have no figures. */
+#define BARE_STATES (1u << TIME_WAIT | 1u << LISTEN | 1u << NEW_SYN_RECV)
 
 struct open_socket {
 	uint64_t cookie; /* the kernel's number of the socket: never used again */
@@ -41,7 +47,7 @@ struct meter {
 	pthread_mutex_t lock;	     /* guards what follows, and taking from both */
 	void *open; /* tree of struct open_socket, by cookie */
 	size_t n, n_alive;
-	bool has_thread, listens;
+	bool has_thread, listens, lost;
 	struct net_bytes rows[NET_ROWS_MAX];
 };
 
@@ -52,10 +58,16 @@ static int compare(const void *x, const void *y)
 	return a->cookie < b->cookie ? -1 : a->cookie > b->cookie;
 }
 
-static struct open_socket *find(const struct meter *m, const struct inet_diag_msg *said)
+static uint64_t cookie_of(const struct nlmsghdr *header)
 {
-	const struct open_socket key = {
-		.cookie = said->id.idiag_cookie[0] | (uint64_t)said->id.idiag_cookie[1] << 32};
+	const struct inet_diag_msg *said = NLMSG_DATA(header);
+
+	return said->id.idiag_cookie[0] | (uint64_t)said->id.idiag_cookie[1] << 32;
+}
+
+static struct open_socket *find(const struct meter *m, uint64_t cookie)
+{
+	const struct open_socket key = {.cookie = cookie};
 	struct open_socket **at = tfind(&key, &m->open, compare);
 
 	return at ? *at : NULL;
@@ -89,20 +101,32 @@ static void forget(struct meter *m, struct open_socket *s)
 	free(s);
 }
 
-/* Returns false: it does not say. */
-static bool read_bytes(const struct nlmsghdr *header, struct net_bytes *ret)
+static struct net_bytes bytes_of(const struct tcp_info *info)
+{
+	uint64_t again = info->tcpi_bytes_retrans, sent = info->tcpi_bytes_sent;
+
+	return (struct net_bytes){.sent = sent > again ? sent - again : 0,
+				  .received = info->tcpi_bytes_received};
+}
+
+/* The kernel goes on with it, whoever has gone. Its own end waits there too, when it is closed. */
+static uint64_t still_to_send(const struct tcp_info *info)
+{
+	bool is_closed = info->tcpi_state != ESTABLISHED && info->tcpi_state != CLOSE_WAIT;
+
+	return info->tcpi_notsent_bytes - (info->tcpi_notsent_bytes > 0 && is_closed);
+}
+
+static bool read_info(const struct nlmsghdr *header, struct tcp_info *ret)
 {
 	const struct inet_diag_msg *said = NLMSG_DATA(header);
 	struct rtattr *a = (struct rtattr *)(said + 1);
-	struct tcp_info info;
 
 	for (int left = (int)NLMSG_PAYLOAD(header, sizeof(*said)); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
 		if (a->rta_type != INET_DIAG_INFO ||
-		    RTA_PAYLOAD(a) < offsetof(struct tcp_info, tcpi_bytes_retrans) + sizeof(info.tcpi_bytes_retrans))
+		    RTA_PAYLOAD(a) < offsetof(struct tcp_info, tcpi_bytes_retrans) + sizeof(ret->tcpi_bytes_retrans))
 			continue;
-		memcpy(&info, RTA_DATA(a), RTA_PAYLOAD(a) < sizeof(info) ? RTA_PAYLOAD(a) : sizeof(info));
-		ret->sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans;
-		ret->received = info.tcpi_bytes_received;
+		memcpy(ret, RTA_DATA(a), RTA_PAYLOAD(a) < sizeof(*ret) ? RTA_PAYLOAD(a) : sizeof(*ret));
 		return true;
 	}
 	return false;
@@ -110,10 +134,12 @@ static bool read_bytes(const struct nlmsghdr *header, struct net_bytes *ret)
 
 static void take_end(struct meter *m, const struct nlmsghdr *header)
 {
-	struct open_socket *s = find(m, NLMSG_DATA(header));
+	struct open_socket *s = find(m, cookie_of(header));
+	struct tcp_info info;
 
 	if (s) {
-		(void)read_bytes(header, &s->bytes);
+		if (read_info(header, &info))
+			s->bytes = bytes_of(&info);
 		add_up(m, s);
 		forget(m, s);
 	} else if (m->n == 0) {
@@ -123,10 +149,13 @@ static void take_end(struct meter *m, const struct nlmsghdr *header)
 
 static void take_life(struct meter *m, const struct nlmsghdr *header)
 {
-	struct open_socket *s = find(m, NLMSG_DATA(header));
+	struct open_socket *s = find(m, cookie_of(header));
+	struct tcp_info info;
 
-	if (!s || s->alive || !read_bytes(header, &s->bytes))
+	if (!s || s->alive || !read_info(header, &info))
 		return;
+	s->bytes = bytes_of(&info);
+	s->bytes.sent += still_to_send(&info);
 	s->alive = true;
 	m->n_alive++;
 }
@@ -162,9 +191,11 @@ static void take_events(struct meter *m)
 	ssize_t n;
 
 	/* ENOBUFS: some were lost; what they ended is not found alive in the end. */
-	while ((n = receive(m->events_fd, MSG_DONTWAIT, buffer, sizeof(buffer))) >= 0 || n == -ENOBUFS)
+	while ((n = receive(m->events_fd, MSG_DONTWAIT, buffer, sizeof(buffer))) >= 0 || n == -ENOBUFS) {
+		m->lost = m->lost || n == -ENOBUFS;
 		if (n > 0)
 			(void)take_all(m, buffer, (int)n, take_end);
+	}
 }
 
 static bool wait_for_event(const struct meter *m, int64_t timeout_ms)
@@ -172,6 +203,16 @@ static bool wait_for_event(const struct meter *m, int64_t timeout_ms)
 	struct pollfd fd = {.fd = m->events_fd, .events = POLLIN};
 
 	return poll(&fd, 1, (int)timeout_ms) > 0;
+}
+
+static bool are_few(struct meter *m)
+{
+	bool few;
+
+	pthread_mutex_lock(&m->lock);
+	few = m->n <= FEW;
+	pthread_mutex_unlock(&m->lock);
+	return few;
 }
 
 static void *hear(void *data)
@@ -182,7 +223,8 @@ static void *hear(void *data)
 	for (;;) {
 		if (!wait_for_event(m, -1))
 			continue;
-		(void)nanosleep(&batch, NULL);
+		if (are_few(m))
+			(void)nanosleep(&batch, NULL);
 		pthread_mutex_lock(&m->lock);
 		take_events(m);
 		pthread_mutex_unlock(&m->lock);
@@ -190,8 +232,8 @@ static void *hear(void *data)
 	return NULL;
 }
 
-/* Which of them are alive, and what they have carried? */
-static void look(struct meter *m, uint8_t family)
+/* Which of them are alive, and what they have carried? Returns false when there is no answer. */
+static bool look(struct meter *m, uint8_t family)
 {
 	char buffer[16384] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct {
@@ -204,15 +246,16 @@ static void look(struct meter *m, uint8_t family)
 		.request = {.sdiag_family = family,
 			    .sdiag_protocol = IPPROTO_TCP,
 			    .idiag_ext = 1 << (INET_DIAG_INFO - 1),
-			    .idiag_states = ~(1u << TCP_LISTEN_STATE)},
+			    .idiag_states = ~BARE_STATES},
 	};
 	ssize_t n;
 
 	if (send(m->questions_fd, &question, sizeof(question), 0) < 0)
-		return;
+		return false;
 	while ((n = receive(m->questions_fd, 0, buffer, sizeof(buffer))) >= 0)
 		if (!take_all(m, buffer, (int)n, take_life))
-			return;
+			return ((const struct nlmsghdr *)buffer)->nlmsg_type != NLMSG_ERROR;
+	return false;
 }
 
 static int open_socket(int *ret)
@@ -284,17 +327,45 @@ void meter_add(struct meter *m, int socket_fd, uint32_t row)
 	pthread_mutex_unlock(&m->lock);
 }
 
+/* Dissolved, it forgets its figures. */
+void meter_end(struct meter *m, int socket_fd)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info), cookie_size = sizeof(uint64_t);
+	struct open_socket *s;
+	uint64_t cookie;
+
+	if (getsockopt(socket_fd, SOL_SOCKET, SO_COOKIE, &cookie, &cookie_size) < 0 ||
+	    getsockopt(socket_fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return;
+	pthread_mutex_lock(&m->lock);
+	s = find(m, cookie);
+	if (s) {
+		s->bytes = bytes_of(&info);
+		add_up(m, s);
+		forget(m, s);
+	}
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* IPv6 may be missing. */
+static bool look_at_all(struct meter *m)
+{
+	bool four = look(m, AF_INET), six = look(m, AF_INET6);
+
+	return four || six;
+}
+
 void meter_finish(struct meter *m, struct net_bytes ret[NET_ROWS_MAX])
 {
-	int64_t end_ms = clock_monotonic_ms() + PATIENCE_MS, left_ms;
+	int64_t end_ms = clock_monotonic_ms() + PATIENCE_MS;
 
 	pthread_mutex_lock(&m->lock);
-	if (m->n > 0) {
-		look(m, AF_INET);
-		look(m, AF_INET6);
-	}
-	while (m->n > m->n_alive && (left_ms = end_ms - clock_monotonic_ms()) > 0 && wait_for_event(m, left_ms))
-		take_events(m);
+	take_events(m);
+	if (m->n > 0 && look_at_all(m))
+		while (m->n > m->n_alive && clock_monotonic_ms() < end_ms &&
+		       wait_for_event(m, m->lost ? QUIET_AFTER_LOSS_MS : QUIET_MS))
+			take_events(m);
 	while (m->open) {
 		struct open_socket *s = *(struct open_socket **)m->open;
 

@@ -12,15 +12,19 @@
 
 struct meter;
 
-/** All that it opens it opens now. Returns 0; -errno: this kernel does not tell. */
+/** All that it opens it opens now. Returns 0; -errno. On a kernel that does not tell (CONFIG_INET_DIAG) all is 0. */
 int meter_new(struct meter **ret) must_check;
 
 /** Count what @socket_fd carries for row @row of the judge's account, up to its end. Any thread. */
 void meter_add(struct meter *meter, int socket_fd, uint32_t row);
 
+/** @socket_fd is about to be dissolved, connect(AF_UNSPEC): what it has carried is counted. Any thread. */
+void meter_end(struct meter *meter, int socket_fd);
+
 /**
  * Once, at the end: what was carried, by row. Waits a moment for what the kernel has still to tell. Without the
- * headers and what was sent again; the peer's end of a connection may count as one byte received.
+ * headers and what was sent again; the peer's end of a connection may count as one byte received. A lower bound: a
+ * program that ends thousands of connections at once can have some forgotten.
  */
 void meter_finish(struct meter *meter, struct net_bytes ret[NET_ROWS_MAX]);
 

@@ -14,7 +14,7 @@
 #define RUNS_ID_MAX 40
 
 /**
- * The id of a run that began at @time_ms (since 1970): ids sort by age as text does, and the pid of
+ * The id of a run whose record began at @time_ms (since 1970): ids sort by age as text does, and the pid of
  * its launcher tells apart those of one millisecond.
  */
 void runs_make_id(int64_t time_ms, pid_t pid, char ret[RUNS_ID_MAX]);

@@ -76,7 +76,9 @@ class FastPath(Case):
                 "many = [socket.create_connection(A) for i in range(60)]\n"
                 "for s in many: s.sendall(b'echo'); s.sendall(b'xyz')\n"
                 "print(all(s.recv(3, socket.MSG_WAITALL) == b'xyz' for s in many))\n"
-                "for s in many[:20]: s.close()\n")
+                "for s in many[:20]: s.close()\n"
+                "dissolve = ctypes.CDLL(None).connect\n"
+                "for s in many[20:30]: dissolve(s.fileno(), bytes(16), 16)\n")
         result = PLACE + "/result.json"
         for prompt in self.prompts:
             self.inside(code, ["True"], ("--net", "client", "--result", result), (prompt,))

@@ -273,6 +273,7 @@ static void equal_questions_are_one_and_leave_with_their_last_waiter(void **stat
 {
 	struct world *w = *state;
 	struct waiting first, same, other_address, port;
+	struct net_account account;
 
 	make_gate(w, 0, true);
 	w->prompter.hold = true;
@@ -286,6 +287,13 @@ static void equal_questions_are_one_and_leave_with_their_last_waiter(void **stat
 	sem_wait(&same.done);
 	sem_wait(&other_address.done);
 	assert_int_equal(other_address.verdict, CONSENT_ALLOW);
+	/* What they carry belongs to the row that counts them. */
+	gate_get_account(w->gate, &account);
+	assert_int_equal(account.n, 1);
+	assert_int_equal(account.rows[0].counts.connections, 3);
+	assert_int_equal(first.ticket.row, 1);
+	assert_int_equal(same.ticket.row, 1);
+	assert_int_equal(other_address.ticket.row, 1);
 	sem_wait(&w->prompter.asked); /* the other port */
 	assert_int_equal(asked(w), 2);
 	assert_true(gate_cancel(w->gate, &port.ticket)); /* takes the question away */

@@ -151,6 +151,39 @@ static void what_others_move_is_not(void **state)
 			assert_row(i, 0, 0, 0);
 }
 
+static void what_is_dissolved_is_counted(void **state)
+{
+	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+	struct pair p = connected(AF_INET);
+
+	(void)state;
+	meter_add(meter, p.client, ROW);
+	move(p.client, p.server, 1000);
+	meter_end(meter, p.client);
+	assert_int_equal(connect(p.client, &nowhere, sizeof(nowhere)), 0);
+	end(&p);
+	meter_finish(meter, rows);
+	assert_row(ROW, 1000, 0, 0);
+}
+
+/* The kernel goes on with it when everybody has gone. */
+static void what_waits_to_be_sent_is_counted(void **state)
+{
+	struct pair p = connected(AF_INET);
+	char block[65536] = {0};
+	uint64_t written = 0;
+	ssize_t n;
+
+	(void)state;
+	meter_add(meter, p.client, ROW);
+	while ((n = send(p.client, block, sizeof(block), MSG_DONTWAIT)) > 0)
+		written += (uint64_t)n;
+	close(p.client);
+	meter_finish(meter, rows);
+	assert_row(ROW, written, 0, 0);
+	close(p.server);
+}
+
 static void one_that_never_connects_is_nothing(void **state)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -169,6 +202,8 @@ int main(void)
 		cmocka_unit_test_setup(what_is_open_is_counted_so_far, set_up),
 		cmocka_unit_test_setup(one_after_the_other_and_many_at_once, set_up),
 		cmocka_unit_test_setup(what_others_move_is_not, set_up),
+		cmocka_unit_test_setup(what_is_dissolved_is_counted, set_up),
+		cmocka_unit_test_setup(what_waits_to_be_sent_is_counted, set_up),
 		cmocka_unit_test_setup(one_that_never_connects_is_nothing, set_up),
 	};
 
