@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ui/settings.h"
 
-#include "base/clock.h"
-#include "cli/places.h"
-#include "consent/never.h"
 #include "ui/apps.h"
+#include "ui/new_rule.h"
 #include "ui/shown.h"
 #include <string.h>
 
@@ -152,32 +150,21 @@ void settings_confirm(struct settings *s, const char *heading, const char *body,
 struct granting {
 	struct settings *settings;
 	char *family; /* owned */
-	bool folder;
 };
 
-/* As `appsilo grant` does it: what is always protected stays so. */
 static void grant(struct granting *g, const char *given, bool write)
 {
-	const struct places *user = &desk_places(g->settings->desk)->user;
-	const struct never_places never = {.home = user->home, .data_dir = user->data_dir};
 	char path[PATH_MAX];
-	struct rule_change change = {.kind = RULE_REPLACE, .has_new = true};
+	struct rule_change change;
+	struct appsilo_error err = {0};
 
-	if (places_resolve(given, path) != 1) {
-		settings_say(g->settings, "What was chosen is not there any more");
+	if (new_rule_path(&desk_places(g->settings->desk)->user, given, write ? CONSENT_WRITE : CONSENT_READ,
+			  CONSENT_ALLOW, path, &change, &err) < 0) {
+		settings_say(g->settings, err.line);
 		return;
 	}
-	change.new = (struct snapshot_row){.time_ms = clock_realtime_ms(),
-					   .family = g->family,
-					   .what = path,
-					   .target = g->folder ? CONSENT_FOLDER : CONSENT_FILE,
-					   .access = write ? CONSENT_WRITE : CONSENT_READ,
-					   .verdict = CONSENT_ALLOW,
-					   .source = CONSENT_FROM_GRANT};
-	if (never_judge(&never, path, change.new.access) != CONSENT_ASK)
-		settings_say(g->settings, "This place is always protected; see appsilo grant --override-never");
-	else
-		settings_change(g->settings, &change);
+	change.new.family = g->family;
+	settings_change(g->settings, &change);
 }
 
 static void on_chosen(GtkNativeDialog *chooser, int response, struct granting *g)
@@ -202,7 +189,6 @@ void settings_grant(struct settings *s, const char *family, bool folder)
 
 	g->settings = s;
 	g->family = g_strdup(family ? family : CONSENT_ALL_FAMILIES);
-	g->folder = folder;
 	gtk_file_chooser_add_choice(GTK_FILE_CHOOSER(chooser), "access", "Access",
 				    (const char *[]){"read", "write", NULL},
 				    (const char *[]){"Read", "Read and change", NULL});

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "ui/new_rule.h"
 #include "ui/rule_words.h"
 #include <stdarg.h>
 #include <string.h>
@@ -158,6 +159,12 @@ static void allow(struct tui *t)
 		say(t, "Allowed from now on.");
 }
 
+/* What it may: a path nothing, be read, be changed; a host be reached or not. */
+static bool is_answer(int key, bool network)
+{
+	return key == 'n' || (network ? key == 'a' : key == 'r' || key == 'w');
+}
+
 /* A key of TUI_CHANGE. */
 static void change_row(struct tui *t, int key)
 {
@@ -165,7 +172,7 @@ static void change_row(struct tui *t, int key)
 	struct rule_change c = {.kind = RULE_REPLACE, .has_old = true, .has_new = true};
 
 	t->mode = TUI_LIST;
-	if (!row || !(key == 'n' || (row->network ? key == 'a' : key == 'r' || key == 'w'))) {
+	if (!row || !is_answer(key, row->network)) {
 		say(t, "Nothing was changed.");
 		return;
 	}
@@ -203,24 +210,82 @@ static void move(struct tui *t, long by)
 		t->selected = count ? count - 1 : 0;
 }
 
+/* One more character, or one less. */
+static void edit(char *text, size_t size, int key)
+{
+	size_t n = strlen(text);
+
+	if (key == TUI_KEY_BACKSPACE) {
+		while (n > 0 && ((unsigned char)text[--n] & 0xc0) == 0x80)
+			;
+	} else if (key >= ' ' && n + 5 < size) {
+		n += text_encode((uint32_t)key, text + n);
+	}
+	text[n] = '\0';
+}
+
 static void search_key(struct tui *t, int key)
 {
-	size_t n = strlen(t->search);
-
-	if (key == TUI_KEY_ENTER || key == TUI_KEY_ESCAPE) {
+	if (key == TUI_KEY_ENTER || key == TUI_KEY_ESCAPE)
 		t->mode = TUI_LIST;
-		if (key == TUI_KEY_ENTER)
-			return;
-		n = 0;
-	} else if (key == TUI_KEY_BACKSPACE) {
-		while (n > 0 && ((unsigned char)t->search[--n] & 0xc0) == 0x80)
-			;
-	} else if (key >= ' ' && n + 5 < sizeof(t->search)) {
-		n += text_encode((uint32_t)key, t->search + n);
-	}
-	t->search[n] = '\0';
+	if (key == TUI_KEY_ENTER)
+		return;
+	if (key == TUI_KEY_ESCAPE)
+		*t->search = '\0';
+	else
+		edit(t->search, sizeof(t->search), key);
 	t->selected = t->top = 0;
 	choose_rows(t);
+}
+
+static void begin_new(struct tui *t)
+{
+	const struct snapshot_row *row = tui_row(t);
+
+	free(t->new_family);
+	t->new_family = row ? strdup(row->family) : NULL;
+	*t->new_what = '\0';
+	if (t->new_family)
+		t->mode = TUI_NEW;
+	else
+		say(t, "n adds to what the app of the chosen decision may; there is none. See appsilo grant.");
+}
+
+static void new_key(struct tui *t, int key)
+{
+	if (key == TUI_KEY_ESCAPE)
+		t->mode = TUI_LIST;
+	else if (key != TUI_KEY_ENTER)
+		edit(t->new_what, sizeof(t->new_what), key);
+	else if (*t->new_what)
+		t->mode = TUI_NEW_MAY;
+}
+
+/* A key of TUI_NEW_MAY. */
+static void add_new(struct tui *t, int key)
+{
+	enum consent_verdict verdict = key == 'n' ? CONSENT_DENY : CONSENT_ALLOW;
+	bool host = t->page == TUI_HOSTS;
+	char buffer[PATH_MAX];
+	struct rule_change c;
+	struct appsilo_error err = {0};
+	int r;
+
+	t->mode = TUI_LIST;
+	if (!is_answer(key, host)) {
+		say(t, "Nothing was added.");
+		return;
+	}
+	r = host ? new_rule_host(t->new_what, verdict, buffer, &c, &err)
+		 : new_rule_path(t->user, t->new_what, key == 'w' ? CONSENT_WRITE : CONSENT_READ, verdict, buffer, &c, &err);
+	if (r < 0) {
+		say(t, "%s", err.line);
+		t->mode = TUI_NEW; /* to be mended */
+		return;
+	}
+	c.new.family = t->new_family;
+	if (change(t, &c))
+		say(t, "Added.");
 }
 
 static void begin(struct tui *t, enum tui_mode mode)
@@ -263,6 +328,8 @@ static void list_key(struct tui *t, int key)
 		undo(t);
 	else if (key == 'c')
 		begin(t, TUI_CHANGE);
+	else if (key == 'n' && t->page != TUI_DENIALS)
+		begin_new(t);
 	else if (key == 'r')
 		begin(t, TUI_RESET);
 	else if (key == 'a')
@@ -288,22 +355,29 @@ void tui_key(struct tui *t, int key)
 	case TUI_RESET:
 		reset(t, key);
 		break;
+	case TUI_NEW:
+		new_key(t, key);
+		break;
+	case TUI_NEW_MAY:
+		add_new(t, key);
+		break;
 	case TUI_HELP:
 		t->mode = TUI_LIST;
 		break;
 	}
 }
 
-void tui_init(struct tui *t, const char *data_dir)
+void tui_init(struct tui *t, const struct places *user)
 {
-	*t = (struct tui){.height = 1};
-	store_file_init(&t->file, data_dir);
+	*t = (struct tui){.height = 1, .user = user};
+	store_file_init(&t->file, user->data_dir);
 	tui_look(t);
 }
 
 void tui_done(struct tui *t)
 {
 	forget_removed(t);
+	free(t->new_family);
 	free(t->rows);
 	denials_done(&t->denials);
 	snapshot_unref(t->snapshot);

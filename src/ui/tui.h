@@ -10,11 +10,12 @@
 #include "cli/places.h"
 #include "ui/denials.h"
 #include "ui/store_file.h"
+#include <limits.h>
 
 enum tui_page { TUI_FILES, TUI_HOSTS, TUI_DENIALS, TUI_PAGES };
 
 /* What the next key is for. */
-enum tui_mode { TUI_LIST, TUI_SEARCH, TUI_CHANGE, TUI_RESET, TUI_HELP };
+enum tui_mode { TUI_LIST, TUI_SEARCH, TUI_CHANGE, TUI_RESET, TUI_HELP, TUI_NEW /* what it is about */, TUI_NEW_MAY };
 
 /* Keys that are no letters. */
 enum tui_key {
@@ -32,6 +33,7 @@ enum tui_key {
 };
 
 struct tui {
+	const struct places *user; /* borrowed */
 	struct store_file file;
 	struct snapshot *snapshot; /* owned; NULL: the store cannot be read */
 	char problem[ERROR_LINE_MAX]; /* why */
@@ -43,13 +45,15 @@ struct tui {
 	size_t selected, top; /* of the list that is shown */
 	size_t height;	      /* lines that the list has; tui_draw.c says it */
 	char search[256];
+	char *new_family; /* owned; of TUI_NEW */
+	char new_what[PATH_MAX];
 	char said[ERROR_LINE_MAX + 64]; /* about what was done last */
 	struct snapshot_row removed; /* the last that was; strings owned; family NULL: none */
 	bool quit;
 };
 
-/** Read what there is. @data_dir is borrowed. */
-void tui_init(struct tui *tui, const char *data_dir);
+/** Read what there is. @user is borrowed. */
+void tui_init(struct tui *tui, const struct places *user);
 void tui_done(struct tui *tui);
 
 /** Has the store changed? Then what is shown is what it holds now, and the same decision is selected. */

@@ -80,6 +80,20 @@ static const char *app_words(const char *family, char ret[QUESTION_SHOWN_MAX])
 	return strcmp(family, CONSENT_ALL_FAMILIES) == 0 ? "every app" : shown(family, ret);
 }
 
+/* What is being written, or searched for. */
+static const char *entry(const struct tui *t, char *text, size_t size)
+{
+	char app[QUESTION_SHOWN_MAX];
+	bool searches = t->mode == TUI_SEARCH;
+
+	if (t->mode == TUI_NEW || t->mode == TUI_NEW_MAY)
+		snprintf(text, size, "%s for %.200s: %s%s", t->page == TUI_HOSTS ? "Host" : "Path", app_words(t->new_family, app),
+			 t->new_what, t->mode == TUI_NEW ? "_" : "");
+	else
+		snprintf(text, size, "%s%s%s", *t->search || searches ? "Search: " : "", t->search, searches ? "_" : "");
+	return text;
+}
+
 static void draw_head(struct pen *p, const struct tui *t)
 {
 	static const char *const names[] = {"1 Files", "2 Network", "3 Denials"};
@@ -95,9 +109,7 @@ static void draw_head(struct pen *p, const struct tui *t)
 	attrset(A_DIM);
 	put(p, 0, x, p->columns - x, "  appsilo settings");
 	attrset(A_NORMAL);
-	snprintf(p->text, sizeof(p->text), "%s%s%s", *t->search || t->mode == TUI_SEARCH ? "Search: " : "", t->search,
-		 t->mode == TUI_SEARCH ? "_" : "");
-	put(p, 1, 0, p->columns, p->text);
+	put(p, 1, 0, p->columns, entry(t, p->text, sizeof(p->text)));
 }
 
 static void draw_row(struct pen *p, int y, const char *words, const char *what, const char *family, const char *day)
@@ -204,8 +216,11 @@ static const char *keys_of(const struct tui *t, char *text, size_t size)
 	switch (t->mode) {
 	case TUI_SEARCH:
 		return "Enter done  Esc no search";
+	case TUI_NEW:
+		return t->page == TUI_HOSTS ? "HOST[:PORT], Enter go on  Esc leave it" : "a whole path, or from ~/  Enter go on  Esc leave it";
 	case TUI_CHANGE:
-		return row && row->network ? "a allow  n refuse  Esc leave it" : "n no access  r read  w read and change  Esc leave it";
+	case TUI_NEW_MAY:
+		return t->page == TUI_HOSTS ? "a allow  n refuse  Esc leave it" : "n no access  r read  w read and change  Esc leave it";
 	case TUI_RESET:
 		snprintf(text, size, "Forget all decisions of %s?  y yes  any other key no", row ? app_words(row->family, app) : "?");
 		return text;
@@ -214,7 +229,7 @@ static const char *keys_of(const struct tui *t, char *text, size_t size)
 		break;
 	}
 	return t->page == TUI_DENIALS ? "a allow from now on  Tab page  ? help  q quit"
-				      : "d remove  u undo  c change  r reset app  / search  Tab page  ? help  q quit";
+				      : "d remove  u undo  c change  n new  r reset app  / search  Tab page  ? help  q quit";
 }
 
 static void draw_help(struct pen *p)
@@ -225,12 +240,13 @@ static void draw_help(struct pen *p)
 		"d                                remove the decision: the app asks again",
 		"u                                take the last removal back",
 		"c                                change what it may",
+		"n                                add a path or host to what its app may, or may not",
 		"r                                forget all decisions of its app",
 		"a                                of a denial: allow it from now on",
 		"/                                search in paths, hosts and names of apps",
 		"q                                quit",
 		"",
-		"What is decided elsewhere shows by itself. To add: appsilo grant.",
+		"What is decided elsewhere shows by itself. For other apps: appsilo grant.",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)

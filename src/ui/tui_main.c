@@ -108,7 +108,7 @@ int main(void)
 	keypad(stdscr, TRUE);
 	nodelay(stdscr, TRUE);
 	curs_set(0);
-	tui_init(&t, places.data_dir);
+	tui_init(&t, &places);
 	run(&t, utf8);
 	endwin();
 	delscreen(screen);

@@ -133,6 +133,57 @@ class Tui(Case):
         self.assertIn((TWO, "example.org", None, "deny"), self.rules())
         self.quit(t)
 
+    def test_add(self):
+        t = self.open()
+        before = self.rules()
+        for page, what, key, want in (("1", "~/another", "w", (ONE, HOME + "/another", "write", "allow")),
+                                      ("1", DATA + "/nothing", "n", (ONE, DATA + "/nothing", "read", "deny")),
+                                      ("1", DATA + "/x\x7ftest.txt", "r", (ONE, DATA + "/test.txt", "read", "allow")),
+                                      ("2", "*.Example.com", "a", (TWO, "*.example.com", None, "allow")),
+                                      ("2", "example.net:80", "n", (TWO, "example.net", None, "deny"))):
+            t.type(page + "gn")
+            t.wait_shown(f"for {want[0]}: _")
+            t.type(what + "\r")
+            t.wait_shown("Esc leave it")
+            t.wait_gone("Enter go on")
+            t.type(key)
+            t.wait_shown("Added.")
+            self.assertIn(want, self.rules())
+        self.assertEqual(len(self.rules()), len(before) + 5)
+        targets = {r["path"]: r["target"] for r in json.loads(self.tool("consents", "--json").stdout) if "path" in r}
+        self.assertEqual((targets[HOME + "/another"], targets[DATA + "/test.txt"]), ("folder", "file"))
+        self.quit(t)
+
+    def test_what_cannot_be_added(self):
+        t = self.open()
+        before = self.rules()
+        for page, what, key, why in (("1", "data", "r", "write the whole path"), ("1", DATA + "/nothing", "r", "it is not there"),
+                                     ("1", "~/.ssh/../.bashrc", "w", "always protected"), ("1", "/dev/../x" * 300, "r", "not"),
+                                     ("2", "a b", "a", "a b"), ("2", "169.254.169.254", "a", "169.254"), ("2", "host:99999", "n", "99999")):
+            write(HOME + "/.bashrc", "")
+            os.makedirs(HOME + "/.ssh", exist_ok=True)
+            t.type(page + "gn")
+            t.wait_shown(": _")
+            t.type(what + "\r")
+            t.wait_gone("Enter go on")
+            t.type(key)
+            t.wait_shown(why)
+            t.wait_shown("Enter go on")  # to be mended
+            t.type("\x1b")
+            t.wait_gone("Enter go on")
+        for keys in ("x\r\x1b", "x\x1b", "\r\r\x1b"):
+            t.type("1n")
+            t.wait_shown("Enter go on")
+            t.type(keys)
+            t.wait_gone("Esc leave it")
+        self.assertEqual(self.rules(), before)
+        for app in (ONE, TWO):
+            self.tool("reset", "-p", app)
+        t.wait_shown("Nothing was allowed")
+        t.type("n")
+        t.wait_shown("there is none")
+        self.quit(t)
+
     def test_what_is_done_elsewhere_shows_by_itself(self):
         t = self.open()
         t.type("G")
