@@ -28,6 +28,7 @@ from mutant_table import MUTANTS  # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COPIED = ("src", "tests", "clients", "tools", "data", "docs", "bench", "fuzz", "meson.build", "meson_options.txt")
 TARGETS = ("src/cli/appsilo", "src/cli/appsilo-broker", "src/cli/appsilo-tool", "src/cli/appsilo-net", "src/cli/appsilo-server", "src/cli/appsilo-ui",
+           "src/cli/appsilo-tui",
            "src/cli/appsilo-stacks",
            "tests/host-without",
            "src/cli/appsilo-zygote-exec",

@@ -232,7 +232,7 @@ class Process(WindowCase):
         screen.window("wants to")
         pid = self.window_pid()
         status = dict(line.split(":\t", 1) for line in read(f"/proc/{pid}/status").splitlines())
-        self.assertEqual(status["NoNewPrivs"], "1")
+        self.assertEqual((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))
         self.assertEqual(int(status["CapEff"], 16) | int(status["CapPrm"], 16), 0)
         if os.geteuid() != 0:  # not dumpable: nobody of this user looks into it
             self.assertRaises(PermissionError, os.listdir, f"/proc/{pid}/fd")
