@@ -166,8 +166,8 @@ class Consent(Case):
                 "    except TimeoutError:\n        pass\n"
                 "    except OSError as e:\n        word = errno.errorcode[e.errno]\n"
                 "print(word, flush=True)\n"
-                "input(); echo(); echo(); other.setblocking(False)\n"  # whatever came first has come
-                "try:\n    print(other.recv(9))\nexcept BlockingIOError:\n    print('nothing', echo())\n")
+                "input(); echo(); other.settimeout(1)\n"  # time enough for what must not come
+                "try:\n    print(other.recv(9))\nexcept TimeoutError:\n    print('nothing', echo())\n")
         for words in (("revoke", "-p", family, "--host", PUBLIC),
                       ("grant", "--deny", "-p", family, "--host", PUBLIC + ":9", "--host", PUBLIC + ":7")):
             with self.subTest(words):
