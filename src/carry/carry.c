@@ -13,6 +13,7 @@
 #include "isolation/kernel.h"
 #include "network/policy.h"
 #include "transport/inner.h"
+#include "transport/question.h"
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -519,8 +520,7 @@ void carry_add_bytes(struct carry *c, struct net_account *account)
 	if (!c->meter)
 		return;
 	meter_finish(c->meter, bytes);
-	for (uint32_t i = 0; i < NET_ROWS_MAX; i++)
-		net_account_add_bytes(account, i, bytes[i].sent, bytes[i].received);
+	net_question_add_rows(bytes, account);
 }
 
 void carry_drop_gone(struct carry *c)

@@ -78,14 +78,18 @@ const char *net_question_refusal(const struct net_target *target, int *ret_code)
 	return lookup ? "look up" : tcp ? "connect" : "send";
 }
 
+void net_question_add_rows(const struct net_bytes bytes[NET_ROWS_MAX], struct net_account *account)
+{
+	for (uint32_t i = 0; i < NET_ROWS_MAX; i++)
+		net_account_add_bytes(account, i, bytes[i].sent, bytes[i].received);
+}
+
 void net_question_add_bytes(int bytes_fd, struct net_account *account)
 {
 	struct net_bytes bytes[NET_ROWS_MAX];
 
-	if (bytes_fd < 0 || pread(bytes_fd, bytes, sizeof(bytes), 0) != sizeof(bytes))
-		return;
-	for (uint32_t i = 0; i < NET_ROWS_MAX; i++)
-		net_account_add_bytes(account, i, bytes[i].sent, bytes[i].received);
+	if (bytes_fd >= 0 && pread(bytes_fd, bytes, sizeof(bytes), 0) == sizeof(bytes))
+		net_question_add_rows(bytes, account);
 }
 
 int net_question_servers(struct net_servers_seen *seen)

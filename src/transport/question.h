@@ -41,6 +41,9 @@ int net_question_servers(struct net_servers_seen *seen);
 /** What a refused program is told: the call that fails, in its own words, and its error. */
 const char *net_question_refusal(const struct net_target *target, int *ret_code);
 
+/** Put what was counted by row into the rows of @account. */
+void net_question_add_rows(const struct net_bytes bytes[NET_ROWS_MAX], struct net_account *account);
+
 /** Put what was counted in @bytes_fd into the rows of @account; -EBADF: nothing was. */
 void net_question_add_bytes(int bytes_fd, struct net_account *account);
 
