@@ -344,14 +344,15 @@ static int start_network(struct prepared *p, struct handoff *h, struct net_progr
 	return wanted ? r : 0;
 }
 
-/* Before the handoff: with the broker's word to go on, init closes itself to us. */
+/* Before the handoff: with the broker's word to go on, init closes itself to us. An init that has
+ * ended by now has no namespace; why it ended is in the control socket, for the broker to say. */
 static int open_sandbox(pid_t init_pid, int *ret_fd, struct appsilo_error *err)
 {
 	char path[48];
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)init_pid);
 	*ret_fd = open(path, O_RDONLY | O_CLOEXEC);
-	return *ret_fd < 0 ? error_set(err, -errno, "run: %s", path) : 0;
+	return *ret_fd < 0 && errno != ENOENT ? error_set(err, -errno, "run: %s", path) : 0;
 }
 
 /* Where a display is, and unless another prompter was named. Only a wish for it is worth failing;
