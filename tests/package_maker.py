@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from common import APPSILO, HOME, PLACE, write
+from common import APPSILO, PLACE, write
 
 KEYS = PLACE + "/keys"
 MANIFEST = """<?xml version="1.0" encoding="utf-8"?>

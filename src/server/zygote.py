@@ -9,7 +9,6 @@ import _thread
 import atexit
 import builtins
 import gc
-import io
 import os
 import random
 import sys

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import APPSILO, HOME, PLACE, Case, main, write  # noqa: E402
+from common import APPSILO, HOME, Case, main, write  # noqa: E402
 
 STORE = HOME + "/.local/share/appsilo/consent.db"
 

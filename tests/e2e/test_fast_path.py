@@ -4,7 +4,6 @@ nothing of it but its speed. Which way was taken shows in the socket's own addre
 of the sandbox's end of the tunnel."""
 import json
 import os
-import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import APPSILO, HOME, PLACE, Case, main  # noqa: E402
+from common import HOME, PLACE, Case, main  # noqa: E402
 
 CHECK = PLACE + "/bin/posix-check"
 EXCEPTIONS = PLACE + "/tests/posix/exceptions.txt"

@@ -10,7 +10,7 @@ import host_net  # noqa: E402
 
 host_net.enter()
 
-from common import APPSILO, HOME, PLACE, Case, main  # noqa: E402
+from common import APPSILO, PLACE, Case, main  # noqa: E402
 from host_net import METADATA, OTHER, PRIVATE, PUBLIC, TRY  # noqa: E402
 
 HOST = host_net.Host(PLACE)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """appsilo serve: sessions, with kept files and a kept interpreter."""
-import json
 import os
 import sys
 import threading

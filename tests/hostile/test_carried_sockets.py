@@ -2,7 +2,6 @@
 """Sockets of the host's network that the app holds (N15; DESIGN, Network): whatever it does with them,
 they lead where it was allowed, and nobody reaches the app by them."""
 import os
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -11,7 +10,7 @@ import host_net  # noqa: E402
 host_net.enter()
 
 from host_net import OTHER, PRIVATE, PUBLIC, PUBLIC6, TRY, deaf  # noqa: E402
-from lab import BIN, CALL, PLACE, Attack, main, write  # noqa: E402
+from lab import BIN, CALL, PLACE, Attack, main  # noqa: E402
 
 HOST = host_net.Host(PLACE)
 # A million by hand; in every run as many as take some seconds.
