@@ -20,7 +20,7 @@ class OwnTerminal(Case):
     def test_size_and_resize(self):
         t = appsilo(*FREE, "python3", "-c",
                     "import os, signal, time\n"
-                    "size = lambda *_: print('SIZE', *os.get_terminal_size(), flush=True)\n"
+                    "size = lambda *_: os.write(1, b'SIZE %d %d\\n' % os.get_terminal_size()) and None\n"
                     "signal.signal(signal.SIGWINCH, size); size()\n"
                     "while True: time.sleep(0.1)\n", rows=33, columns=101)
         t.wait_for("SIZE 101 33")

@@ -44,6 +44,14 @@ def until(find, message, seconds=SECONDS):
         time.sleep(0.05)  # to look costs the window more than the person
 
 
+def soon(find):
+    """Whether @find is true before a person would try again."""
+    try:
+        return until(find, "not soon", 5)
+    except AssertionError:
+        return False
+
+
 class Desktop:
     def __init__(self, place, size="1280x1000"):
         self.processes = []

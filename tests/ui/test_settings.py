@@ -60,9 +60,12 @@ class SettingsCase(Case):
                 for r in json.loads(self.tool("consents", "--json").stdout)]
 
     def page(self, window, title):
-        screen.click(TITLE, screen.find(window, title, "list item"))
-        # In the list, as its row and its label, and as the title.
-        desk.until(lambda: screen.texts(window).count(title) == 3, f"{title} does not open")
+        """What has just been granted may move the list under the pointer: then it is clicked again."""
+        def opens():
+            screen.click(TITLE, screen.find(window, title, "list item"))
+            # In the list, as its row and its label, and as the title.
+            return desk.soon(lambda: screen.texts(window).count(title) == 3)
+        desk.until(opens, f"{title} does not open")
 
     def shows(self, window, text):
         desk.until(lambda: screen.shows(window, text), lambda: f"{text!r} is not in {screen.texts(window)}")
