@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A person at a terminal: a real pseudo-terminal and a model of what its screen shows."""
+import contextlib
 import fcntl
 import os
 import pty
@@ -162,6 +163,15 @@ class Terminal:
 
     def settings(self):
         return termios.tcgetattr(self.fd)
+
+    def leave(self, key):
+        """One key that ends the program, which may still be painting, and lose it. As end()."""
+        with contextlib.suppress(EOFError):
+            for _ in range(60):
+                self.type(key)
+                while self.read_some(0.5):
+                    pass
+        return self.end()
 
     def end(self, timeout=30):
         """Everything printed since the last wait, and the exit code (negative: a signal)."""

@@ -1,11 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What may be attached: the topmost allowed folder above a used one in which nothing is,
- * or could come to be, protected. An attached mount obeys no rule below its root, so
- * whatever a rule or the never list could say there keeps it on FUSE:
- *   - a protected place below: the folder is a spine, its children are attached singly;
- *   - reading allowed only, but writing allowed somewhere below: not attached at all.
- */
 #include "broker/attach.h"
 
 #include "base/clock.h"
@@ -30,15 +23,15 @@ struct job {
 };
 
 struct attach {
-	const struct decider *decider; /* borrowed */
-	bool read_only; /* read consents may be attached, calls that write being reported; set before
-			 * the app runs */
+	struct attach_rules rules; /* read_only is set before the app runs */
 	int helper_fd;	/* owned; a message is sent whole or not at all */
 	pthread_mutex_t change_lock;   /* one change of mounts at a time */
 	pthread_mutex_t lock;	       /* guards everything below; never held over a request */
 	struct mount_entry mounts[ATTACH_MAX];
 	size_t n;
 	size_t n_read_only;
+	char *left[ATTACH_MAX]; /* owned: where a mount was taken off, in which the app may still be */
+	size_t n_left;
 	bool in_way;
 	struct {
 		char *path; /* owned */
@@ -61,38 +54,17 @@ struct attach {
 /* Hints beyond this are dropped: they come again with the next use. */
 #define JOBS_MAX 64
 
-static int request(struct attach *a, struct helper_request *q, const int *fds, size_t n_fds)
-{
-	struct helper_reply reply;
-	int all[FD_PASS_MAX], none[FD_PASS_MAX], pair[2];
-	cleanup_close int reply_fd = -EBADF;
-	int r;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	reply_fd = pair[0];
-	for (size_t i = 0; i < n_fds; i++)
-		all[i] = fds[i];
-	all[n_fds] = pair[1];
-	q->n_fds = (uint32_t)n_fds;
-	r = fd_send(a->helper_fd, q, sizeof(*q), all, n_fds + 1);
-	close(pair[1]);
-	if (r == 0 && fd_receive(reply_fd, &reply, sizeof(reply), 0, none) != sizeof(reply))
-		r = -EPIPE;
-	return r < 0 ? r : reply.result;
-}
-
 static int change_mount(struct attach *a, enum helper_kind kind, const char *path)
 {
 	struct helper_request q = {.kind = kind};
 
 	snprintf(q.path, sizeof(q.path), "%s", path);
-	return request(a, &q, NULL, 0);
+	return helper_ask(a->helper_fd, &q, NULL, 0, NULL);
 }
 
-static int add_mount(struct attach *a, const char *path, bool writable)
+static int add_mount(struct attach *a, const char *path, bool writable, bool onto_attached)
 {
-	struct helper_request q = {.kind = HELPER_ATTACH, .writable = writable};
+	struct helper_request q = {.kind = HELPER_ATTACH, .writable = writable, .onto_attached = onto_attached};
 	/* No link on the way: what is attached is what the rule names. */
 	cleanup_close int fd = k_openat2(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC,
 					 K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);
@@ -100,45 +72,19 @@ static int add_mount(struct attach *a, const char *path, bool writable)
 	if (fd < 0)
 		return -errno;
 	snprintf(q.path, sizeof(q.path), "%s", path);
-	return request(a, &q, &fd, 1);
+	return helper_ask(a->helper_fd, &q, &fd, 1, NULL);
 }
 
-static enum attach_state wanted(const struct attach *a, const char *path)
-{
-	struct decision d;
-
-	decide(a->decider, path, CONSENT_READ, &d);
-	if (d.verdict != CONSENT_ALLOW || !d.by_rule)
-		return ATTACH_NONE;
-	decide_note_used(a->decider, &d);
-	decide(a->decider, path, CONSENT_WRITE, &d);
-	if (d.verdict == CONSENT_ALLOW && !decide_protected_below(a->decider, path, CONSENT_WRITE))
-		return ATTACH_WRITE;
-	if (!a->read_only || d.verdict == CONSENT_ALLOW ||
-	    decide_protected_below(a->decider, path, CONSENT_READ) ||
-	    decide_writable_below(a->decider, path))
-		return ATTACH_NONE;
-	return ATTACH_READ;
-}
-
-static bool is_folder_rule(const struct attach *a, const char *path)
-{
-	char inside[PATH_MAX];
-	struct decision d;
-
-	/* A rule on the folder alone does not speak of what is in it. */
-	if (path_join(path, "\x01", inside, sizeof(inside)) < 0)
-		return false;
-	decide(a->decider, inside, CONSENT_READ, &d);
-	return d.verdict == CONSENT_ALLOW && d.by_rule;
-}
-
+/* The innermost one that holds @path. */
 static struct mount_entry *find(struct attach *a, const char *path)
 {
+	struct mount_entry *best = NULL;
+
 	for (size_t i = 0; i < a->n; i++)
-		if (path_is_under(path, a->mounts[i].path))
-			return &a->mounts[i];
-	return NULL;
+		if (path_is_under(path, a->mounts[i].path) &&
+		    (!best || path_is_under(a->mounts[i].path, best->path)))
+			best = &a->mounts[i];
+	return best;
 }
 
 static void recount(struct attach *a)
@@ -154,21 +100,10 @@ static void recount(struct attach *a)
 	__atomic_store_n(&a->in_way, in_way, __ATOMIC_RELEASE);
 }
 
-/* Is the folder above @path allowed for writing? It stays on FUSE, or would be attached itself. */
-static bool is_in_spine(const struct attach *a, const char *path)
-{
-	char parent[PATH_MAX];
-	struct decision d;
-
-	snprintf(parent, sizeof(parent), "%.*s", (int)path_parent_length(path, strlen(path)), path);
-	decide(a->decider, parent, CONSENT_WRITE, &d);
-	return d.verdict == CONSENT_ALLOW;
-}
-
 static void note(struct attach *a, const char *path, enum attach_state state)
 {
 	char *copy = strdup(path);
-	bool in_spine = is_in_spine(a, path);
+	bool in_spine = attach_is_in_spine(&a->rules, path);
 
 	pthread_mutex_lock(&a->lock);
 	if (copy && a->n < ATTACH_MAX)
@@ -191,27 +126,20 @@ static bool is_released(const struct attach *a, const char *top)
 	return false;
 }
 
-/* The topmost folder at or above @folder that may be attached, and how. */
-static enum attach_state find_top(const struct attach *a, const char *folder, char top[PATH_MAX])
+/* The app may go on working in what is taken off. A mount that is not written down is only one
+ * more whose calls the kernel refuses. */
+static void leave(struct attach *a, const char *path)
 {
-	enum attach_state state = ATTACH_NONE;
-	char at[PATH_MAX];
-	size_t n = strlen(folder);
+	bool known = false;
 
-	if (n >= sizeof(at))
-		return ATTACH_NONE;
-	memcpy(at, folder, n + 1);
-	for (; n > 1; n = path_parent_length(at, n)) {
-		enum attach_state s;
-
-		at[n] = '\0';
-		s = is_folder_rule(a, at) ? wanted(a, at) : ATTACH_NONE;
-		if (s == ATTACH_NONE || (state != ATTACH_NONE && s != state))
-			break;
-		state = s;
-		memcpy(top, at, n + 1);
-	}
-	return state;
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; i < a->n_left; i++)
+		known = known || strcmp(a->left[i], path) == 0;
+	if (!known && a->n_left < ATTACH_MAX)
+		a->left[a->n_left] = strdup(path);
+	if (!known && a->n_left < ATTACH_MAX && a->left[a->n_left])
+		__atomic_store_n(&a->n_left, a->n_left + 1, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&a->lock);
 }
 
 static void forget(struct attach *a, const char *path)
@@ -228,25 +156,36 @@ static void forget(struct attach *a, const char *path)
 	pthread_mutex_unlock(&a->lock);
 }
 
+/* In what is attached already, only a folder that may be written, where the rest may be read. */
+static bool has_place(struct attach *a, const char *top, enum attach_state state)
+{
+	const struct mount_entry *around;
+	bool yes;
+
+	pthread_mutex_lock(&a->lock);
+	around = find(a, top);
+	yes = a->n < ATTACH_MAX && !is_released(a, top) &&
+	      (!around || (around->state == ATTACH_READ && state == ATTACH_WRITE &&
+			   strcmp(around->path, top) != 0));
+	pthread_mutex_unlock(&a->lock);
+	return yes;
+}
+
 static void attach_top(struct attach *a, const char *folder)
 {
 	char top[PATH_MAX];
-	enum attach_state state = find_top(a, folder, top);
-	bool full;
+	enum attach_state state = attach_find_top(&a->rules, folder, top);
 	int r;
 
-	pthread_mutex_lock(&a->lock);
-	full = a->n >= ATTACH_MAX || (state != ATTACH_NONE && is_released(a, top));
-	pthread_mutex_unlock(&a->lock);
-	if (state == ATTACH_NONE || full)
+	if (state == ATTACH_NONE || !has_place(a, top, state))
 		return;
 	/* Nobody would take the mount off for a rename. */
-	if (!a->read_only && is_in_spine(a, top))
+	if (!a->rules.read_only && attach_is_in_spine(&a->rules, top))
 		return;
 	/* Known before it is there: a call that writes to a read-only mount nobody knows of would
 	 * get the kernel's EROFS instead of a question. */
 	note(a, top, state);
-	r = add_mount(a, top, state == ATTACH_WRITE);
+	r = add_mount(a, top, state == ATTACH_WRITE, true);
 	if (r == 0)
 		return;
 	forget(a, top);
@@ -255,7 +194,7 @@ static void attach_top(struct attach *a, const char *folder)
 
 void attach_allow_read_only(struct attach *a, bool allowed)
 {
-	a->read_only = allowed;
+	a->rules.read_only = allowed;
 }
 
 bool attach_plan(struct attach *a, const char *folder, struct attach_start *list, size_t *n)
@@ -268,7 +207,7 @@ bool attach_plan(struct attach *a, const char *folder, struct attach_start *list
 	for (size_t i = 0; i < *n; i++)
 		if (path_is_under(folder, list[i].path))
 			return false;
-	entry.state = find_top(a, folder, top);
+	entry.state = attach_find_top(&a->rules, folder, top);
 	if (entry.state == ATTACH_NONE)
 		return false;
 	entry.path = strdup(top);
@@ -285,23 +224,18 @@ void attach_started(struct attach *a, struct attach_start *entry)
 
 void attach_consider(struct attach *a, const char *folder)
 {
-	bool there;
-
 	if (a->idle)
 		return;
 	pthread_mutex_lock(&a->change_lock);
-	pthread_mutex_lock(&a->lock);
-	there = find(a, folder) != NULL;
-	pthread_mutex_unlock(&a->lock);
-	if (!there)
-		attach_top(a, folder);
+	attach_top(a, folder);
 	pthread_mutex_unlock(&a->change_lock);
 }
 
-/* Bring one mount to its wanted state. Returns false when it is not attached any more. */
-static bool adjust(struct attach *a, struct mount_entry *m)
+/* Bring one mount to its wanted state; @inside: it lies in another. Returns false when it has been
+ * taken off, and all that lay in it with it; then m->state says whether it was put back. */
+static bool adjust(struct attach *a, struct mount_entry *m, bool inside)
 {
-	enum attach_state want = is_folder_rule(a, m->path) ? wanted(a, m->path) : ATTACH_NONE;
+	enum attach_state want = attach_wanted(&a->rules, m->path, m->state);
 
 	if (want == m->state)
 		return true;
@@ -313,60 +247,89 @@ static bool adjust(struct attach *a, struct mount_entry *m)
 	/* Less than before: off, and FUSE judges each access again. */
 	if (change_mount(a, HELPER_DETACH, m->path) < 0)
 		log_warning("cannot detach %s; stop the program to end its access", m->path);
-	if (want != ATTACH_NONE && add_mount(a, m->path, want == ATTACH_WRITE) == 0) {
+	leave(a, m->path);
+	m->state = ATTACH_NONE;
+	if (want != ATTACH_NONE && !inside && add_mount(a, m->path, want == ATTACH_WRITE, false) == 0)
 		m->state = want;
-		return true;
-	}
 	return false;
+}
+
+static int outer_first(const void *a, const void *b)
+{
+	size_t x = strlen(((const struct mount_entry *)a)->path), y = strlen(((const struct mount_entry *)b)->path);
+
+	return x < y ? -1 : x > y;
+}
+
+static bool lies_in(const struct mount_entry *m, const struct mount_entry *outer)
+{
+	return path_is_under(m->path, outer->path);
+}
+
+static void adjust_all(struct attach *a, struct mount_entry *all, size_t n)
+{
+	bool off[ATTACH_MAX] = {false};
+
+	qsort(all, n, sizeof(*all), outer_first);
+	for (size_t i = 0; i < n; i++) {
+		bool inside = false;
+
+		for (size_t k = 0; k < i; k++) {
+			inside = inside || (all[k].state != ATTACH_NONE && lies_in(&all[i], &all[k]));
+			off[i] = off[i] || (off[k] && lies_in(&all[i], &all[k]));
+		}
+		if (off[i])
+			all[i].state = ATTACH_NONE;
+		else
+			off[i] = !adjust(a, &all[i], inside);
+	}
 }
 
 void attach_review(struct attach *a)
 {
 	struct mount_entry copy[ATTACH_MAX];
-	size_t n, kept = 0;
+	size_t n;
 
 	pthread_mutex_lock(&a->change_lock);
 	pthread_mutex_lock(&a->lock);
 	n = a->n;
 	memcpy(copy, a->mounts, n * sizeof(copy[0]));
 	pthread_mutex_unlock(&a->lock);
-	for (size_t i = 0; i < n; i++) {
-		if (adjust(a, &copy[i]))
-			copy[kept++] = copy[i];
-		else
-			copy[i].state = ATTACH_NONE;
-	}
+	adjust_all(a, copy, n);
 	pthread_mutex_lock(&a->lock);
-	for (size_t i = 0; i < a->n; i++) {
-		bool keeps = false;
-
-		for (size_t k = 0; k < kept; k++)
-			keeps = keeps || copy[k].path == a->mounts[i].path;
-		if (!keeps)
-			free(a->mounts[i].path);
+	a->n = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (copy[i].state == ATTACH_NONE)
+			free(copy[i].path);
+		else
+			a->mounts[a->n++] = copy[i];
 	}
-	memcpy(a->mounts, copy, kept * sizeof(copy[0]));
-	a->n = kept;
 	recount(a);
 	pthread_mutex_unlock(&a->lock);
 	pthread_mutex_unlock(&a->change_lock);
 }
 
-/* With the lock held: forget @m and keep its path from being attached again for a moment. */
-static void take_off(struct attach *a, struct mount_entry *m)
+/* Forget @root and what lies in it, and keep their paths from being attached again for a moment. */
+static void take_off(struct attach *a, const char *root)
 {
-	size_t i = a->next_released++ % ATTACH_RELEASED_MAX;
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = a->n; i-- > 0;) {
+		size_t at = a->next_released % ATTACH_RELEASED_MAX;
 
-	free(a->released[i].path);
-	a->released[i].path = m->path;
-	a->released[i].until_ms = clock_monotonic_ms() + RELEASE_MS;
-	*m = a->mounts[--a->n];
+		if (!path_is_under(a->mounts[i].path, root))
+			continue;
+		free(a->released[at].path);
+		a->released[at].path = a->mounts[i].path;
+		a->released[at].until_ms = clock_monotonic_ms() + RELEASE_MS;
+		a->next_released++;
+		a->mounts[i] = a->mounts[--a->n];
+	}
 	recount(a);
+	pthread_mutex_unlock(&a->lock);
 }
 
 void attach_release(struct attach *a, const char *path)
 {
-	struct mount_entry *m;
 	struct timespec end;
 	char root[PATH_MAX];
 
@@ -377,11 +340,8 @@ void attach_release(struct attach *a, const char *path)
 		return;
 	if (attach_find(a, path, root) != ATTACH_NONE &&
 	    change_mount(a, HELPER_DETACH, root) == 0) {
-		pthread_mutex_lock(&a->lock);
-		m = find(a, path);
-		if (m)
-			take_off(a, m);
-		pthread_mutex_unlock(&a->lock);
+		leave(a, root);
+		take_off(a, root);
 	}
 	pthread_mutex_unlock(&a->change_lock);
 }
@@ -402,9 +362,19 @@ enum attach_state attach_find(struct attach *a, const char *path, char ret_root[
 	return state;
 }
 
-bool attach_any_read_only(struct attach *a)
+bool attach_may_refuse(struct attach *a, const char *path)
 {
-	return __atomic_load_n(&a->n_read_only, __ATOMIC_ACQUIRE) > 0;
+	bool may;
+
+	if (!path)
+		return __atomic_load_n(&a->n_read_only, __ATOMIC_ACQUIRE) > 0 ||
+		       __atomic_load_n(&a->n_left, __ATOMIC_ACQUIRE) > 0;
+	pthread_mutex_lock(&a->lock);
+	may = find(a, path) != NULL;
+	for (size_t i = 0; i < a->n_left; i++)
+		may = may || path_is_under(path, a->left[i]);
+	pthread_mutex_unlock(&a->lock);
+	return may;
 }
 
 bool attach_any_in_way(struct attach *a)
@@ -476,10 +446,12 @@ static void add_job(struct attach *a, struct job *job)
 
 void attach_consider_later(struct attach *a, const char *folder)
 {
+	const struct mount_entry *around;
 	struct job *job;
 
 	pthread_mutex_lock(&a->lock);
-	if (find(a, folder) || a->n_jobs >= JOBS_MAX || a->n >= ATTACH_MAX) {
+	around = find(a, folder);
+	if ((around && around->state == ATTACH_WRITE) || a->n_jobs >= JOBS_MAX || a->n >= ATTACH_MAX) {
 		pthread_mutex_unlock(&a->lock);
 		return;
 	}
@@ -499,7 +471,7 @@ int attach_new(int helper_fd, const struct decider *decider, bool idle, struct a
 	if (!a)
 		return -ENOMEM;
 	a->helper_fd = helper_fd;
-	a->decider = decider;
+	a->rules.decider = decider;
 	a->idle = idle;
 	a->end = &a->jobs;
 	pthread_mutex_init(&a->change_lock, NULL);
@@ -529,14 +501,33 @@ void attach_free(struct attach *a)
 		free(a->mounts[i].path);
 	for (size_t i = 0; i < ATTACH_RELEASED_MAX; i++)
 		free(a->released[i].path);
+	for (size_t i = 0; i < a->n_left; i++)
+		free(a->left[i]);
 	close_keep_errno(a->helper_fd);
 	free(a);
 }
 
 int attach_spawn(void *attach, const char *command, const int fds[3])
 {
+	struct attach *a = attach;
 	struct helper_request q = {.kind = HELPER_SPAWN};
 
 	(void)command; /* the helper has it from the command line, and takes none from us */
-	return request(attach, &q, fds, 3);
+	return helper_ask(a->helper_fd, &q, fds, 3, NULL);
+}
+
+int attach_perform(struct attach *a, const struct perform_call *call, int *ret_fd)
+{
+	struct helper_request q = {.kind = HELPER_PERFORM};
+	cleanup_close int ours = -EBADF, theirs = -EBADF;
+	int pair[2];
+	int r;
+
+	*ret_fd = -EBADF;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	ours = pair[0];
+	theirs = pair[1];
+	r = fd_send_long(ours, call, sizeof(*call));
+	return r < 0 ? r : helper_ask(a->helper_fd, &q, &theirs, 1, ret_fd);
 }

@@ -8,8 +8,9 @@
 #define APPSILO_BROKER_ATTACH_H
 
 #include "base/error.h"
+#include "broker/attach_rules.h"
 #include "broker/helper.h"
-#include "consent/decide.h"
+#include "broker/perform.h"
 #include <stdbool.h>
 
 /* Mounts a run may have; beyond it, folders stay on FUSE. */
@@ -18,12 +19,6 @@
 #define ATTACH_RELEASED_MAX 32
 
 struct attach;
-
-enum attach_state {
-	ATTACH_NONE,
-	ATTACH_READ,
-	ATTACH_WRITE,
-};
 
 /**
  * @helper_fd  taken over
@@ -74,11 +69,19 @@ void attach_review_later(struct attach *a);
 
 /** Is @path below an attached mount, and which? @ret_root may be NULL. */
 enum attach_state attach_find(struct attach *a, const char *path, char ret_root[PATH_MAX]);
-/** Is any mount attached read-only? Cheap. */
-bool attach_any_read_only(struct attach *a);
+/** Could a mount of ours refuse a call that writes at @path, which is read-only or one the app works
+ * in though it was taken off? NULL: anywhere; cheap. */
+bool attach_may_refuse(struct attach *a, const char *path);
 /** Could a mount be in the way of a rename: on a folder whose parent is writable, or beside
  * another? Cheap. */
 bool attach_any_in_way(struct attach *a);
+
+/**
+ * Have the helper make a call for the app. Blocks as long as the call does.
+ * @ret_fd  of a call that opens, the new descriptor, the caller's; else -EBADF
+ * Returns 0; -errno, what the app is to get.
+ */
+int attach_perform(struct attach *a, const struct perform_call *call, int *ret_fd) must_check;
 
 /** Start the `exec:` prompter of this run in the helper. Returns pid; -errno. */
 int attach_spawn(void *attach, const char *command, const int fds[3]);

@@ -43,6 +43,18 @@ enum consent_verdict gate_decide(struct gate *gate, const struct consent_request
 int gate_ask(struct gate *gate, const struct consent_request *request,
 	     struct gate_ticket *ticket) must_check;
 
+/* What was decided about a call that the attach helper is about to make for the app: the view,
+ * which sees the helper, does not ask again. Embedded in whatever waits for that call. */
+struct gate_permit {
+	const char *path; /* borrowed */
+	enum consent_access access;
+	struct gate_permit *next; /* gate's */
+};
+
+/** Let accesses to permit->path through until gate_permit_end(). */
+void gate_permit(struct gate *gate, struct gate_permit *permit);
+void gate_permit_end(struct gate *gate, struct gate_permit *permit);
+
 /** Take a parked ticket out (interrupt). Returns false when its answer is under way. */
 bool gate_cancel(struct gate *gate, struct gate_ticket *ticket);
 

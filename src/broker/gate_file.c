@@ -57,10 +57,44 @@ static enum consent_verdict decide_probe(struct gate *g, const struct consent_re
 	return seen ? CONSENT_ALLOW : verdict;
 }
 
+void gate_permit(struct gate *g, struct gate_permit *permit)
+{
+	pthread_mutex_lock(&g->lock);
+	permit->next = g->permits;
+	__atomic_store_n(&g->permits, permit, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&g->lock);
+}
+
+void gate_permit_end(struct gate *g, struct gate_permit *permit)
+{
+	struct gate_permit **at = &g->permits;
+
+	pthread_mutex_lock(&g->lock);
+	while (*at != permit)
+		at = &(*at)->next;
+	__atomic_store_n(at, permit->next, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static bool is_permitted(struct gate *g, const struct consent_request *request)
+{
+	bool found = false;
+
+	if (!__atomic_load_n(&g->permits, __ATOMIC_ACQUIRE)) /* mostly: no lock for it */
+		return false;
+	pthread_mutex_lock(&g->lock);
+	for (const struct gate_permit *p = g->permits; p; p = p->next)
+		found = found || (p->access >= request->access && strcmp(p->path, request->path) == 0);
+	pthread_mutex_unlock(&g->lock);
+	return found;
+}
+
 enum consent_verdict gate_decide(struct gate *g, const struct consent_request *request)
 {
 	struct decision decision;
 
+	if (is_permitted(g, request))
+		return CONSENT_ALLOW;
 	decide(&g->config.decider, request->path, request->access, &decision);
 	if (is_probe(request))
 		return decide_probe(g, request, decision.verdict);

@@ -50,6 +50,7 @@ struct gate {
 	struct gate_question *first, **end;
 	struct gate_question *shown;
 	size_t n_tickets;
+	struct gate_permit *permits;
 	bool stopping, deny_all;
 	int64_t next_id;
 	int64_t denials_ms[BURST_DENIALS];

@@ -3,9 +3,11 @@
 
 #include "base/fd.h"
 #include "broker/net_watch.h"
+#include "broker/perform.h"
 #include "isolation/close_others.h"
 #include "isolation/kernel.h"
 #include "isolation/tree.h"
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <signal.h>
@@ -22,7 +24,9 @@
 
 struct helper {
 	int sandbox_ns_fd; /* M2 */
+	int view_fd;
 	int idmap_fd;
+	uid_t app_uid;
 	const char *command, *window; /* the prompter's; borrowed; one may be there */
 	char *const *envp; /* of prompters; borrowed */
 	pid_t prompter;	   /* process group of the last one; 0: none */
@@ -43,6 +47,13 @@ static int open_target(const char *path, uint64_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
+static bool is_mount_root(int fd)
+{
+	struct k_statx at;
+
+	return k_statx(fd, "", AT_EMPTY_PATH, 0, &at) < 0 || at.attributes & K_STATX_ATTR_MOUNT_ROOT;
+}
+
 static int move_onto(const struct helper_request *q, int tree_fd)
 {
 	cleanup_close int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -57,10 +68,10 @@ static int move_onto(const struct helper_request *q, int tree_fd)
 		target_fd = open_target(q->path, 0);
 	if (target_fd < 0)
 		return target_fd;
-	/* Only ever onto the brokered view: an attached mount is not covered twice. */
+	/* Onto the brokered view, or a folder of a mount there: no mount is covered itself. */
 	if (fstatfs(target_fd, &fs) < 0)
 		return -errno;
-	if (!q->make_target && fs.f_type != FUSE_SUPER_MAGIC)
+	if (!q->make_target && fs.f_type != FUSE_SUPER_MAGIC && (!q->onto_attached || is_mount_root(target_fd)))
 		return -EEXIST;
 	return tree_move(tree_fd, target_fd);
 }
@@ -149,11 +160,66 @@ static int spawn(struct helper *h, const int fds[FD_PASS_MAX])
 	_exit(127);
 }
 
-static void reply(int fd, int result)
+static void reply(int fd, int result, const int *new_fd)
 {
 	struct helper_reply reply = {.result = result};
 
-	(void)!fd_send(fd, &reply, sizeof(reply), NULL, 0); /* the broker is gone: so are we */
+	/* The broker is gone: so are we. */
+	(void)!fd_send(fd, &reply, sizeof(reply), new_fd, new_fd ? 1 : 0);
+}
+
+static int keep_rights(uint32_t kept)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {{kept, kept, 0}};
+
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+/* As the user, or in root runs the app's own account, without any capability. */
+static int become_app(const struct helper *h)
+{
+	if (h->idmap_fd >= 0 &&
+	    (setgroups(0, NULL) < 0 || setresgid(h->app_uid, h->app_uid, h->app_uid) < 0 ||
+	     setresuid(h->app_uid, h->app_uid, h->app_uid) < 0))
+		return -errno;
+	return keep_rights(0);
+}
+
+/* Of the user's, with the app's ids in root runs. Negative where there is none. */
+static int open_own_folder(const struct helper *h, const char *path)
+{
+	char folder[PATH_MAX];
+	cleanup_close int fd = -EBADF;
+
+	(void)perform_split(path, folder);
+	fd = k_openat2(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC,
+		       K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);
+	return fd < 0 || h->idmap_fd < 0 ? TAKE_FD(fd) : clone_source(h, fd);
+}
+
+/* What the app may do, and no more. */
+static void perform(const struct helper *h, int call_fd, int reply_fd)
+{
+	static struct perform_call call; /* large */
+	cleanup_close int folder_fd = -EBADF;
+	int r = fd_receive_long(call_fd, &call, sizeof(call));
+
+	for (int i = 0; i < 2; i++)
+		call.path[i][PATH_MAX - 1] = '\0';
+	call.name[sizeof(call.name) - 1] = '\0';
+	if (call.kind == PERFORM_SYMLINK)
+		call.value[PATH_MAX - 1] = '\0';
+	if (r == 0 && call.value_size > sizeof(call.value))
+		r = -EPROTO;
+	if (r == 0 && call.kind == PERFORM_OPEN)
+		folder_fd = open_own_folder(h, call.path[0]);
+	if (r == 0)
+		r = become_app(h);
+	if (r == 0)
+		r = perform_make(h->view_fd, folder_fd, &call);
+	reply(reply_fd, r < 0 || call.kind != PERFORM_OPEN ? r : 0,
+	      r >= 0 && call.kind == PERFORM_OPEN ? &r : NULL);
 }
 
 static int change_mounts(const struct helper *h, const struct helper_request *q, int source_fd)
@@ -163,9 +229,31 @@ static int change_mounts(const struct helper *h, const struct helper_request *q,
 	return change(h, q);
 }
 
+/* In a child, which may wait. */
+static void work(const struct helper *h, const struct helper_request *q, pid_t parent, int fd, int reply_fd)
+	__attribute__((noreturn));
+
+static void work(const struct helper *h, const struct helper_request *q, pid_t parent, int fd, int reply_fd)
+{
+	const int keep[] = {reply_fd, fd, h->sandbox_ns_fd, h->view_fd, h->idmap_fd};
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent) /* it died before that */
+		_exit(1);
+
+	/* Not /dev/fuse: while this waits, it must not keep the view alive. */
+	close_others(keep, ARRAY_SIZE(keep));
+	if (q->kind == HELPER_PERFORM)
+		perform(h, fd, reply_fd);
+	else
+		reply(reply_fd, change_mounts(h, q, q->n_fds ? fd : -EBADF), NULL);
+	_exit(0);
+}
+
 static void serve(struct helper *h, struct helper_request *q, const int fds[FD_PASS_MAX])
 {
 	int reply_fd = q->n_fds < FD_PASS_MAX ? fds[q->n_fds] : -EBADF;
+	pid_t own = getpid();
 	pid_t pid;
 
 	q->path[sizeof(q->path) - 1] = '\0';
@@ -173,35 +261,17 @@ static void serve(struct helper *h, struct helper_request *q, const int fds[FD_P
 	case HELPER_ATTACH:
 	case HELPER_SET_WRITABLE:
 	case HELPER_DETACH:
+	case HELPER_PERFORM:
 		pid = fork();
-		if (pid == 0) {
-			const int keep[] = {reply_fd, fds[0], h->sandbox_ns_fd, h->idmap_fd};
-
-			/* Not /dev/fuse: while this waits, it must not keep the view alive. */
-			close_others(keep, ARRAY_SIZE(keep));
-			reply(reply_fd, change_mounts(h, q, q->n_fds ? fds[0] : -EBADF));
-			_exit(0);
-		}
+		if (pid == 0)
+			work(h, q, own, fds[0], reply_fd);
 		if (pid < 0)
-			reply(reply_fd, -errno);
+			reply(reply_fd, -errno, NULL);
 		return;
 	case HELPER_SPAWN:
-		reply(reply_fd, q->n_fds == 3 ? spawn(h, fds) : -EINVAL);
+		reply(reply_fd, q->n_fds == 3 ? spawn(h, fds) : -EINVAL, NULL);
 		return;
 	}
-}
-
-/* Mounts, namespaces, and the way to a mount's place through folders of others; nothing else
- * of what root, here or on the host, may do. A prompter of root gets root's rights back when
- * it is executed. */
-static int keep_mount_rights(void)
-{
-	const uint32_t kept = 1u << CAP_SYS_ADMIN | 1u << CAP_SYS_CHROOT | 1u << CAP_DAC_OVERRIDE |
-			      1u << CAP_DAC_READ_SEARCH;
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {{kept, kept, 0}};
-
-	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
 /* With the broker gone nobody waits for the prompter, nor for what it has started. */
@@ -226,10 +296,21 @@ static void take_request(struct helper *h, int socket_fd)
 		close_keep_errno(fds[i]);
 }
 
+/* Mounts, namespaces, and the way to a mount's place through folders of others; in root runs to
+ * become the app's account; nothing else of what root, here or on the host, may do. A prompter of root gets root's rights back when
+ * it is executed. */
+static int keep_mount_rights(bool change_ids)
+{
+	return keep_rights(1u << CAP_SYS_ADMIN | 1u << CAP_SYS_CHROOT | 1u << CAP_DAC_OVERRIDE |
+			   1u << CAP_DAC_READ_SEARCH | (change_ids ? 1u << CAP_SETUID | 1u << CAP_SETGID : 0));
+}
+
 void helper_run(const struct helper_config *config)
 {
 	struct helper h = {.sandbox_ns_fd = config->sandbox_ns_fd,
+			   .view_fd = config->view_fd,
 			   .idmap_fd = config->idmap_fd,
+			   .app_uid = config->app_uid,
 			   .command = config->command,
 			   .window = config->window,
 			   .envp = config->envp,
@@ -243,7 +324,7 @@ void helper_run(const struct helper_config *config)
 	 * process the run could attach nothing any more. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (keep_mount_rights() < 0)
+	if (keep_mount_rights(config->idmap_fd >= 0) < 0)
 		_exit(1);
 	for (;;) {
 		size_t n = net_watch_entries(&h.network, fds + 1);

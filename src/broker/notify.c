@@ -2,16 +2,16 @@
 #include "broker/notify.h"
 
 #include "base/fd.h"
-#include "base/path.h"
 #include "base/thread.h"
+#include "broker/caller.h"
 #include "isolation/kernel.h"
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 
 #ifndef SECCOMP_USER_NOTIF_FLAG_CONTINUE
 #define SECCOMP_USER_NOTIF_FLAG_CONTINUE 1
@@ -19,6 +19,7 @@
 
 struct notify {
 	int listener_fd; /* owned */
+	dev_t view_dev;
 	struct gate *gate;
 	struct attach *attach;
 	struct carry *carry; /* or NULL */
@@ -37,8 +38,10 @@ struct call_shape {
 	signed char fd[2], path[2];
 };
 
-#define NONE (-1)
+#define NONE CALLER_NONE
 #define UNUSED (-2)
+
+#define SYS_FCHMODAT2 452
 
 static const struct call_shape shapes[] = {
 	{SYS_openat, "open", {0, UNUSED}, {1, UNUSED}},
@@ -46,7 +49,7 @@ static const struct call_shape shapes[] = {
 	{SYS_mkdirat, "mkdir", {0, UNUSED}, {1, UNUSED}},
 	{SYS_mknodat, "mknod", {0, UNUSED}, {1, UNUSED}},
 	{SYS_fchmodat, "chmod", {0, UNUSED}, {1, UNUSED}},
-	{452 /* fchmodat2 */, "chmod", {0, UNUSED}, {1, UNUSED}},
+	{SYS_FCHMODAT2, "chmod", {0, UNUSED}, {1, UNUSED}},
 	{SYS_fchownat, "chown", {0, UNUSED}, {1, UNUSED}},
 	{SYS_utimensat, "utimens", {0, UNUSED}, {1, UNUSED}},
 	{SYS_renameat2, "rename", {0, 2}, {1, 3}},
@@ -89,106 +92,23 @@ static const struct call_shape *find_shape(int number)
 	return NULL;
 }
 
-/* Read a string of the caller's memory. Returns 0; -errno. */
-static int read_string(pid_t pid, uint64_t address, char ret[PATH_MAX])
-{
-	size_t used = 0;
-
-	while (used < PATH_MAX) {
-		size_t page_left = 4096 - (address + used) % 4096;
-		size_t want = page_left < PATH_MAX - used ? page_left : PATH_MAX - used;
-		struct iovec local = {ret + used, want};
-		struct iovec remote = {(void *)(uintptr_t)(address + used), want};
-		ssize_t n = process_vm_readv(pid, &local, 1, &remote, 1, 0);
-
-		if (n <= 0)
-			return n < 0 ? -errno : -EFAULT;
-		if (memchr(ret + used, '\0', (size_t)n))
-			return 0;
-		used += (size_t)n;
-	}
-	return -ENAMETOOLONG;
-}
-
-static int read_link(const char *path, char ret[PATH_MAX])
-{
-	ssize_t n = readlink(path, ret, PATH_MAX - 1);
-
-	if (n < 0)
-		return -errno;
-	ret[n] = '\0';
-	return ret[0] == '/' ? 0 : -ENOENT;
-}
-
-/* The path, as the sandbox sees it, of @folder resolved in the sandbox's root. */
-static int resolve_folder(pid_t pid, const char *folder, char ret[PATH_MAX])
-{
-	char link[64];
-	cleanup_close int root_fd = -EBADF;
-	cleanup_close int fd = -EBADF;
-
-	snprintf(link, sizeof(link), "/proc/%d/root", (int)pid);
-	root_fd = open(link, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root_fd < 0)
-		return -errno;
-	fd = k_openat2(root_fd, folder, O_PATH | O_CLOEXEC,
-		       K_RESOLVE_IN_ROOT | K_RESOLVE_NO_MAGICLINKS);
-	if (fd < 0)
-		return -errno;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	return read_link(link, ret);
-}
-
-static int locate(pid_t pid, const struct seccomp_data *d, int fd_arg, int path_arg,
-		  char ret[PATH_MAX])
-{
-	char given[PATH_MAX], base[PATH_MAX], whole[PATH_MAX], folder[PATH_MAX], link[64];
-	int fd = fd_arg >= 0 ? (int)d->args[fd_arg] : AT_FDCWD;
-	size_t n;
-	int r = 0;
-
-	given[0] = '\0';
-	if (path_arg >= 0 && d->args[path_arg])
-		r = read_string(pid, d->args[path_arg], given);
-	if (r < 0)
-		return r;
-	if (given[0] != '/') {
-		if (fd == AT_FDCWD)
-			snprintf(link, sizeof(link), "/proc/%d/cwd", (int)pid);
-		else
-			snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, fd);
-		r = read_link(link, base);
-		if (r < 0)
-			return r;
-	}
-	if (!given[0]) {
-		snprintf(ret, PATH_MAX, "%s", base);
-		return 0;
-	}
-	if (given[0] == '/')
-		snprintf(whole, sizeof(whole), "%s", given);
-	else if (path_join(base, given, whole, sizeof(whole)) < 0)
-		return -ENAMETOOLONG;
-	/* The last name may not exist, or be a link: the folder decides where it is. */
-	n = strlen(whole);
-	while (n > 1 && whole[n - 1] == '/')
-		whole[--n] = '\0';
-	n = path_parent_length(whole, n);
-	snprintf(folder, sizeof(folder), "%.*s", (int)n, whole);
-	r = resolve_folder(pid, folder, base);
-	if (r < 0)
-		return r;
-	if (strcmp(path_base(whole), "..") == 0 || strcmp(path_base(whole), ".") == 0)
-		return -EINVAL;
-	return path_join(base, path_base(whole), ret, PATH_MAX);
-}
-
+/* A call that is held. */
 struct pending {
 	struct gate_ticket ticket;
 	struct notify *notify;
-	uint64_t id;
+	struct seccomp_notif notif;
+	const struct call_shape *shape;
+	struct caller_place places[2];
+	int n_places, n_judged;
 	struct pending *next, **at; /* the notify's list */
 };
+
+static void pending_free(struct pending *p)
+{
+	for (int i = 0; i < 2; i++)
+		caller_place_done(&p->places[i]);
+	free(p);
+}
 
 static void list_add(struct notify *n, struct pending *p)
 {
@@ -216,29 +136,11 @@ static void reply(struct notify *n, uint64_t id, int code)
 	(void)ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
-static void *follow(void *data)
+static void finish(struct notify *n, uint64_t id, int result)
 {
-	struct pending *p = data;
+	struct seccomp_notif_resp response = {.id = id, .val = result < 0 ? 0 : result, .error = result < 0 ? result : 0};
 
-	attach_review(p->notify->attach);
-	reply(p->notify, p->id, 0);
-	free(p);
-	return NULL;
-}
-
-/* Yes: the mount must follow the new rule before the call goes on. The prompt thread does
- * not wait for that: see attach_review_later(). */
-static void answered(struct gate_ticket *ticket, enum consent_verdict verdict)
-{
-	struct pending *p = (struct pending *)ticket; /* its first member */
-
-	pthread_mutex_lock(&p->notify->lock);
-	list_remove(p);
-	pthread_mutex_unlock(&p->notify->lock);
-	if (verdict == CONSENT_ALLOW && thread_detached(follow, p) == 0)
-		return;
-	reply(p->notify, p->id, -EACCES);
-	free(p);
+	(void)ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
 static void fill_request(const struct seccomp_notif *n, const char *operation, const char *path,
@@ -267,95 +169,263 @@ static bool may_need_way(const struct call_shape *shape, const struct seccomp_da
 	       strcmp(shape->operation, "rmdir") == 0;
 }
 
+static bool moves(const struct pending *p)
+{
+	return attach_any_in_way(p->notify->attach) && may_need_way(p->shape, &p->notif.data);
+}
+
+/* The mounts that hold the places; "": none. Returns whether they are two. */
+static bool find_roots(const struct pending *p, char roots[2][PATH_MAX])
+{
+	for (int i = 0; i < 2; i++) {
+		roots[i][0] = '\0';
+		if (i < p->n_places)
+			(void)attach_find(p->notify->attach, p->places[i].path, roots[i]);
+	}
+	return p->n_places == 2 && strcmp(roots[0], roots[1]) != 0;
+}
+
 /*
  * What mounts of ours would forbid and the folders below would not: moving or removing the
  * folder that a mount stands on (EBUSY), moving or linking between two mounts (EXDEV; git, pip
  * and npm move across folders). The mounts in the way are taken off, and the call goes on
  * through FUSE, which judges it like any other.
  */
-static void clear_way(struct notify *n, const struct call_shape *shape, char paths[2][PATH_MAX],
-		      const bool known[2])
+static void clear_way(const struct pending *p)
 {
-	char roots[2][PATH_MAX] = {"", ""};
-	for (int i = 0; i < 2; i++)
-		if (known[i])
-			(void)attach_find(n->attach, paths[i], roots[i]);
-	for (int i = 0; i < 2; i++) {
-		bool on_root = strcmp(paths[i], roots[i]) == 0;
-		bool across = known[0] && known[1] && strcmp(roots[0], roots[1]) != 0;
+	char roots[2][PATH_MAX];
+	bool across = find_roots(p, roots);
 
-		if (known[i] && roots[i][0] && (on_root || across))
-			attach_release(n->attach, roots[i]);
+	for (int i = 0; i < p->n_places; i++)
+		if (roots[i][0] && (across || strcmp(p->places[i].path, roots[i]) == 0))
+			attach_release(p->notify->attach, roots[i]);
+}
+
+/* Would the caller be left behind in a mount that is taken off? */
+static bool is_at_work(const struct pending *p)
+{
+	char roots[2][PATH_MAX];
+
+	if (!find_roots(p, roots))
+		return false;
+	for (int i = 0; i < 2; i++)
+		if (roots[i][0] && caller_works_in((pid_t)p->notif.pid, roots[i]))
+			return true;
+	return false;
+}
+
+/* Would the kernel refuse the call, by mounts as they are now? By what was read of the caller once:
+ * only that is judged, and carried out. */
+static bool needs_helper(const struct pending *p)
+{
+	const struct notify *n = p->notify;
+
+	if (p->n_places == 0)
+		return false;
+	for (int i = 0; i < p->n_places; i++)
+		if (attach_may_refuse(n->attach, p->places[i].path) &&
+		    caller_is_refused((pid_t)p->notif.pid, &p->places[i], n->view_dev))
+			return true;
+	return moves(p) && is_at_work(p);
+}
+
+/* The caller, if it still waits, gets the descriptor, @fd, taken over. Before its call ends nobody else
+ * has it any more: a lock on the file ends when the caller closes it. */
+static int give(struct notify *n, const struct pending *p, int fd, bool close_on_exec)
+{
+	struct seccomp_notif_addfd place = {.id = p->notif.id,
+					    .srcfd = (uint32_t)fd,
+					    .newfd_flags = close_on_exec ? O_CLOEXEC : 0};
+	int r = ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &place);
+
+	close_keep_errno(fd);
+	return r < 0 ? -errno : r;
+}
+
+/* Have the helper make the call. The view it makes it on judges what was not judged here. */
+static void perform(struct pending *p)
+{
+	struct notify *n = p->notify;
+	struct gate_permit permits[2];
+	struct perform_call *call = malloc(sizeof(*call)); /* large */
+	cleanup_close int fd = -EBADF;
+	int r = call ? perform_read((pid_t)p->notif.pid, &p->notif.data, call) : -ENOMEM;
+
+	for (int i = 0; i < p->n_places; i++) {
+		permits[i] = (struct gate_permit){.path = p->places[i].path, .access = CONSENT_WRITE};
+		gate_permit(n->gate, &permits[i]);
+		if (r == 0)
+			snprintf(call->path[i], PATH_MAX, "%s%s", p->places[i].path,
+				 p->places[i].slash ? "/" : "");
+	}
+	if (r == 0 && ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->notif.id) < 0)
+		r = -EINTR; /* what was read may be somebody else's */
+	if (r == 0)
+		r = attach_perform(n->attach, call, &fd);
+	for (int i = 0; i < p->n_places; i++)
+		gate_permit_end(n->gate, &permits[i]);
+	if (r == 0 && fd >= 0)
+		r = give(n, p, TAKE_FD(fd), call->flags & O_CLOEXEC);
+	finish(n, p->notif.id, r);
+	free(call);
+}
+
+/* A read-only mount forbids no opening of a FIFO for writing, and the view's FIFO is another: what is
+ * written to it, nobody would read who has opened the mount's. */
+static bool opens_fifo(const struct pending *p)
+{
+	struct stat st;
+
+	return (strcmp(p->shape->operation, "open") == 0 || strcmp(p->shape->operation, "create") == 0) &&
+	       stat(p->places[0].path, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+/* It may be done: by the kernel, if the mounts follow the rules so far, else by the helper. In a
+ * thread of its own: a change of mounts may wait for another call, and that for an answer. */
+static void *carry_out(void *data)
+{
+	struct pending *p = data;
+
+	attach_review(p->notify->attach);
+	if (needs_helper(p) && !opens_fifo(p)) {
+		perform(p);
+	} else {
+		if (moves(p))
+			clear_way(p);
+		reply(p->notify, p->notif.id, 0);
+	}
+	pending_free(p);
+	return NULL;
+}
+
+static void judge(struct pending *p);
+
+static void *judge_rest(void *data)
+{
+	judge(data);
+	return NULL;
+}
+
+static void answered(struct gate_ticket *ticket, enum consent_verdict verdict)
+{
+	struct pending *p = (struct pending *)ticket; /* its first member */
+
+	pthread_mutex_lock(&p->notify->lock);
+	list_remove(p);
+	pthread_mutex_unlock(&p->notify->lock);
+	p->n_judged++;
+	if (verdict == CONSENT_ALLOW && thread_detached(judge_rest, p) == 0)
+		return;
+	reply(p->notify, p->notif.id, -EACCES);
+	pending_free(p);
+}
+
+static bool ask(struct pending *p, const struct consent_request *request)
+{
+	struct notify *n = p->notify;
+
+	p->ticket = (struct gate_ticket){.answer = answered};
+	pthread_mutex_lock(&n->lock);
+	list_add(n, p);
+	pthread_mutex_unlock(&n->lock);
+	if (gate_ask(n->gate, request, &p->ticket) == 0)
+		return true;
+	pthread_mutex_lock(&n->lock);
+	list_remove(p);
+	pthread_mutex_unlock(&n->lock);
+	return false;
+}
+
+/* Judge the places that have not been yet, and go on. Takes over @p, which may have to wait for
+ * an answer. */
+static void judge(struct pending *p)
+{
+	struct notify *n = p->notify;
+	struct consent_request request;
+
+	for (; p->n_judged < p->n_places; p->n_judged++) {
+		enum consent_verdict verdict;
+
+		fill_request(&p->notif, p->shape->operation, p->places[p->n_judged].path, &request);
+		verdict = gate_decide(n->gate, &request);
+		if (verdict == CONSENT_ASK && ask(p, &request))
+			return;
+		if (verdict == CONSENT_ALLOW)
+			continue;
+		gate_record_denial(n->gate, &request, p->shape->operation, -EACCES);
+		reply(n, p->notif.id, -EACCES);
+		pending_free(p);
+		return;
+	}
+	if (thread_detached(carry_out, p) == 0)
+		return;
+	reply(n, p->notif.id, -EACCES);
+	pending_free(p);
+}
+
+static bool or_itself(const struct seccomp_data *d)
+{
+	switch (d->nr) {
+	case SYS_fchownat:
+		return d->args[4] & AT_EMPTY_PATH;
+	case SYS_utimensat:
+	case SYS_FCHMODAT2:
+		return d->args[3] & AT_EMPTY_PATH;
+	}
+	return false;
+}
+
+/* None of them when one cannot be told: the kernel says what is wrong with it. */
+static void locate(struct pending *p)
+{
+	const struct call_shape *shape = p->shape;
+
+	for (int i = 0; i < 2 && shape->fd[i] != UNUSED; i++) {
+		if (caller_locate((pid_t)p->notif.pid, &p->notif.data, shape->fd[i], shape->path[i],
+				  or_itself(&p->notif.data), &p->places[i]) < 0) {
+			p->n_places = 0;
+			return;
+		}
+		p->n_places++;
 	}
 }
 
-/* Returns false when the call was answered or parked, true when it may go on. */
-static bool judge(struct notify *n, const struct seccomp_notif *notif, const char *operation,
-		  const char *path)
+static void look_at(struct notify *n, const struct seccomp_notif *notif, const struct call_shape *shape)
 {
-	struct consent_request request;
-	struct pending *p;
+	struct pending *p = calloc(1, sizeof(*p));
 
-	if (attach_find(n->attach, path, NULL) != ATTACH_READ)
-		return true;
-	fill_request(notif, operation, path, &request);
-	switch (gate_decide(n->gate, &request)) {
-	case CONSENT_ALLOW:
-		/* Allowed, but the mount lags behind or is narrower: make it follow. */
-		attach_review(n->attach);
-		return true;
-	case CONSENT_ASK:
-		p = calloc(1, sizeof(*p));
-		if (!p)
-			break;
-		p->notify = n;
-		p->id = notif->id;
-		p->ticket.answer = answered;
-		pthread_mutex_lock(&n->lock);
-		list_add(n, p);
-		pthread_mutex_unlock(&n->lock);
-		if (gate_ask(n->gate, &request, &p->ticket) == 0)
-			return false;
-		pthread_mutex_lock(&n->lock);
-		list_remove(p);
-		pthread_mutex_unlock(&n->lock);
-		free(p);
-		break;
-	case CONSENT_DENY:
-	case CONSENT_ABSENT:
-		break;
+	if (!p) {
+		reply(n, notif->id, -ENOMEM);
+		return;
 	}
-	gate_record_denial(n->gate, &request, operation, -EACCES);
-	reply(n, notif->id, -EACCES);
-	return false;
+	*p = (struct pending){.notify = n, .notif = *notif, .shape = shape};
+	locate(p);
+	if (ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &notif->id) < 0) {
+		pending_free(p); /* the pid may be somebody else's by now */
+		return;
+	}
+	if (needs_helper(p)) {
+		judge(p);
+		return;
+	}
+	if (moves(p))
+		clear_way(p);
+	reply(n, notif->id, 0);
+	pending_free(p);
 }
 
 static void handle(struct notify *n, const struct seccomp_notif *notif)
 {
 	const struct call_shape *shape;
-	bool moves;
-	char paths[2][PATH_MAX];
-	bool known[2] = {false, false};
 
 	if (n->carry && carry_take(n->carry, notif))
 		return;
 	shape = find_shape(notif->data.nr);
-	moves = shape && attach_any_in_way(n->attach) && may_need_way(shape, &notif->data);
-	if (!moves && !attach_any_read_only(n->attach))
-		shape = NULL;
-	for (int i = 0; shape && i < 2 && shape->fd[i] != UNUSED; i++) {
-		known[i] = locate((pid_t)notif->pid, &notif->data, shape->fd[i], shape->path[i],
-				  paths[i]) == 0;
-		if (!known[i])
-			continue;
-		if (ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &notif->id) < 0)
-			return; /* the pid may be somebody else's by now */
-		if (!judge(n, notif, shape->operation, paths[i]))
-			return;
-	}
-	if (moves)
-		clear_way(n, shape, paths, known);
-	reply(n, notif->id, 0);
+	if (shape && (attach_may_refuse(n->attach, NULL) ||
+		      (attach_any_in_way(n->attach) && may_need_way(shape, &notif->data))))
+		look_at(n, notif, shape);
+	else
+		reply(n, notif->id, 0);
 }
 
 /* A caller that was killed or interrupted does not wait any more; the kernel tells nobody. */
@@ -366,11 +436,11 @@ static void drop_gone(struct notify *n)
 	pthread_mutex_lock(&n->lock);
 	for (p = n->first; p; p = next) {
 		next = p->next;
-		if (ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->id) == 0 ||
+		if (ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->notif.id) == 0 ||
 		    !gate_cancel(n->gate, &p->ticket))
 			continue;
 		list_remove(p);
-		free(p);
+		pending_free(p);
 	}
 	pthread_mutex_unlock(&n->lock);
 }
@@ -420,14 +490,15 @@ static void *serve(void *data)
 	return NULL;
 }
 
-int notify_start(int listener_fd, struct gate *gate, struct attach *attach, struct carry *carry)
+int notify_start(int listener_fd, dev_t view_dev, struct gate *gate, struct attach *attach,
+		 struct carry *carry)
 {
 	struct notify *n = calloc(1, sizeof(*n));
 	int r;
 
 	if (!n)
 		return -ENOMEM;
-	*n = (struct notify){.listener_fd = listener_fd, .gate = gate, .attach = attach, .carry = carry};
+	*n = (struct notify){.listener_fd = listener_fd, .view_dev = view_dev, .gate = gate, .attach = attach, .carry = carry};
 	pthread_mutex_init(&n->lock, NULL);
 	k_notif_wake_here(listener_fd);
 	r = thread_detached(serve, n);

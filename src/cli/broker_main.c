@@ -408,7 +408,7 @@ static int on_ready(void *data, int listener_fd, uint32_t attached, struct appsi
 	if (listener_fd >= 0 && b->carry)
 		carry_listen(b->carry, listener_fd,
 			     &(struct carry_init){b->monitor.control_fd, b->handoff.init_pid});
-	r = listener_fd < 0 ? 0 : notify_start(listener_fd, b->gate, b->attach, b->carry);
+	r = listener_fd < 0 ? 0 : notify_start(listener_fd, b->handoff.view_dev, b->gate, b->attach, b->carry);
 	if (r == 0 && b->wait_for_cwd)
 		r = thread_detached(cwd_thread, b);
 	return r < 0 ? error_set(err, r, "run: start a thread") : 0;

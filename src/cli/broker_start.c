@@ -23,6 +23,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define BUILDER_STACK_BYTES (1024 * 1024)
 #define GUARD_BYTES 4096
@@ -72,6 +73,17 @@ static int mount_fuse(int *ret_device_fd, int *ret_mount_fd, struct appsilo_erro
 		return error_set(err, -errno, "run: mount FUSE");
 	*ret_device_fd = TAKE_FD(device_fd);
 	*ret_mount_fd = mount_fd;
+	return 0;
+}
+
+/* Nobody serves it yet: only what the kernel itself knows. */
+static int number_of(int view_fd, dev_t *ret, struct appsilo_error *err)
+{
+	struct k_statx at;
+
+	if (k_statx(view_fd, "", AT_EMPTY_PATH | K_AT_STATX_DONT_SYNC, 0, &at) < 0)
+		return error_set(err, -errno, "run: the brokered view");
+	*ret = makedev(at.dev_major, at.dev_minor);
 	return 0;
 }
 
@@ -384,7 +396,7 @@ static int find_window(const char *prompt, char ret[PATH_MAX], struct appsilo_er
 static void become_helper(const struct handoff *h, const struct helper_config *config,
 			  const struct prepared *p)
 {
-	int keep[] = {config->socket_fd, config->sandbox_ns_fd, config->idmap_fd,
+	int keep[] = {config->socket_fd, config->sandbox_ns_fd, config->view_fd, config->idmap_fd,
 		      h->fds[HANDOFF_WATCH], p->plan.tie_parent_fd, p->plan.cgroup_keeper_fd, config->network.program_fd,
 		      config->network.init_fd, config->network.judge_fd};
 
@@ -432,6 +444,8 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 	if (r == 0)
 		r = mount_fuse(&h.fds[HANDOFF_FUSE], &p->plan.fuse_fd, err);
 	if (r == 0)
+		r = number_of(p->plan.fuse_fd, &h.view_dev, err);
+	if (r == 0)
 		r = start_init(p, &h, err);
 	limits_launched(p);
 	memcpy(&h.fds[HANDOFF_OUTPUT], p->plan.output.our_fds, sizeof(p->plan.output.our_fds));
@@ -439,6 +453,8 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 	if (r == 0)
 		r = open_sandbox(h.init_pid, &helper.sandbox_ns_fd, err);
 	helper.idmap_fd = p->idmap_fd;
+	helper.view_fd = p->plan.fuse_fd;
+	helper.app_uid = p->plan.uid;
 	if (r == 0 && (r = handoff_send(socket_fd, &h)) < 0)
 		error_set(err, r, "run: hand over to the broker");
 	if (r == 0)

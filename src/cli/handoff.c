@@ -14,7 +14,7 @@ struct header {
 	int32_t exit_code; /* of a failure, else 0 */
 	int32_t init_pid, start_cpu;
 	uint32_t app_uid, fd_mask, n_words;
-	uint64_t text_size;
+	uint64_t text_size, view_dev;
 	char line[ERROR_LINE_MAX];
 };
 
@@ -30,7 +30,8 @@ int handoff_send(int socket_fd, const struct handoff *h)
 {
 	struct header header = {.init_pid = h->init_pid,
 				.start_cpu = h->start_cpu,
-				.app_uid = h->app_uid};
+				.app_uid = h->app_uid,
+				.view_dev = h->view_dev};
 	cleanup_free char *text = NULL;
 	int fds[HANDOFF_FDS];
 	size_t n_fds = 0;
@@ -120,6 +121,7 @@ int handoff_receive(int socket_fd, struct handoff *ret, int *ret_exit_code,
 	ret->init_pid = header.init_pid;
 	ret->app_uid = header.app_uid;
 	ret->start_cpu = header.start_cpu;
+	ret->view_dev = header.view_dev;
 	return 0;
 }
 

@@ -43,6 +43,7 @@ struct handoff {
 	int fds[HANDOFF_FDS]; /* owned by the receiver; -EBADF where there is none */
 	pid_t init_pid;
 	uid_t app_uid;
+	dev_t view_dev; /* the device number of the brokered view */
 	int start_cpu; /* where init builds the root; -1: anywhere */
 	const char *facts[HANDOFF_FACTS]; /* borrowed from @text or from the sender */
 	char *const *words; /* of `run`, NULL-ended; the array is owned by the receiver */

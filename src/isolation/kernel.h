@@ -81,11 +81,15 @@ struct k_statx {
 	uint32_t mask, blksize;
 	uint64_t attributes;
 	uint32_t nlink, uid, gid;
-	uint16_t mode;
-	unsigned char rest[226];
+	uint16_t mode, spare;
+	uint64_t ino, size, blocks, attributes_mask;
+	unsigned char times[64];
+	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+	unsigned char rest[112];
 };
 
 #define K_STATX_TYPE 1u
+#define K_STATX_ATTR_MOUNT_ROOT 0x2000u
 #define K_AT_STATX_DONT_SYNC 0x4000
 
 /* Linux 6.6: wake whoever listens to a seccomp filter on its caller's processor. Older kernels
@@ -134,11 +138,16 @@ static inline int k_mount_setattr(int dir_fd, const char *path, unsigned int fla
 	return (int)syscall(K_MOUNT_SETATTR, dir_fd, path, flags, attr, sizeof(*attr));
 }
 
-static inline int k_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t resolve)
+static inline int k_openat2_new(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
 {
-	struct k_open_how how = {.flags = flags, .resolve = resolve};
+	struct k_open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
 
 	return (int)syscall(K_OPENAT2, dir_fd, path, &how, sizeof(how));
+}
+
+static inline int k_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t resolve)
+{
+	return k_openat2_new(dir_fd, path, flags, 0, resolve);
 }
 
 static inline int k_statx(int dir_fd, const char *path, int flags, unsigned int mask,

@@ -108,6 +108,17 @@ class Posix(Case):
     def test_on_fuse(self):
         self.check("fuse", "exec:false", env={"APPSILO_ATTACH": "never"})
 
+    def test_attached_for_reading(self):
+        """Each file that is written is asked about, and the helper opens it. Not a socket's name: bind() is
+        not reported. Nor what is watched: the view opens and closes the file besides."""
+        folder = HOME + "/read"
+        os.makedirs(folder)
+        self.answers({"path": folder, "target": "file", "scope": "session"})
+        outside = {name: value for name, value in self.native.items() if name.split(".")[0] not in ("socket", "inotify")}
+        done = self.run_app(CHECK, folder, *sorted({name.split(".")[0] for name in outside}), cwd=folder, timeout=300,
+                            options=("--quiet", "--allow-read", PLACE + "/bin", "--allow-read", folder))
+        self.compare("read", outside, results(done))
+
     def test_partly_attached(self):
         self.check("partly", "exec:false", options=("--deny", "@/denied"))
 

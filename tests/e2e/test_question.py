@@ -249,8 +249,7 @@ class FullScreen(Case):
         t.press("y")
         t.wait_shown("hello\n")
         self.assertTrue(t.screen.is_alternate)
-        t.press("q")  # less may still be painting, and lose a key
-        self.assertEqual(t.end()[1], 0)
+        self.assertEqual(t.leave("q")[1], 0)
         self.assertFalse(t.screen.is_alternate)
         # What stays on the normal screen is the question and its answer, nothing of less.
         self.assertIn("[No] ? yes, always\n\n", t.text())
