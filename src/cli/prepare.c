@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "cli/host_config.h"
+#include "cli/result.h"
 #include "isolation/idmap.h"
 #include "isolation/kernel.h"
 #include "isolation/launch.h"
@@ -193,6 +194,15 @@ static void fill_plan(struct prepared *p)
 			   pty_in_front(STDIN_FILENO);
 }
 
+/* At once: however the run ends from here on, the file never tells of the one before. @r is what went wrong
+ * already. */
+static int open_result(struct prepared *p, int r, struct appsilo_error *err)
+{
+	if (p->options.result)
+		p->result_fd = result_open(p->options.result, r < 0 ? NULL : err);
+	return r < 0 || !p->options.result || p->result_fd >= 0 ? r : p->result_fd;
+}
+
 int prepare_options(char *const *words, bool python, struct prepared *ret,
 		    struct appsilo_error *err)
 {
@@ -201,13 +211,16 @@ int prepare_options(char *const *words, bool python, struct prepared *ret,
 	ret->plan.fuse_fd = ret->plan.control_fd = ret->plan.parent_fd = ret->plan.device_fd =
 		ret->plan.tie_fd = ret->plan.tie_parent_fd = ret->plan.net_fd = ret->plan.net_judge_fd =
 		ret->plan.net_program_fds[0] = ret->plan.net_program_fds[1] =
-		ret->plan.package.tree_fd = ret->package.dir_fd = ret->idmap_fd =
+		ret->plan.package.tree_fd = ret->package.dir_fd = ret->idmap_fd = ret->result_fd =
 		ret->plan.cgroup_keeper_fd = -EBADF;
 	ret->plan.output = OUTPUT_PIPES_NONE;
 	for (size_t i = 0; i < CGROUP_PARTS_MAX; i++)
 		ret->plan.cgroup_fds[i] = -EBADF;
 	r = run_options_parse(words, python, &ret->options, err);
-	if (r < 0 || ret->options.help)
+	if (ret->options.help)
+		return r;
+	r = open_result(ret, r, err);
+	if (r < 0)
 		return r;
 	if (python)
 		r = use_python(ret, err);

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input: one clear line, the right exit code, nothing allowed, nothing lost."""
+import json
 import os
 import sqlite3
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import APPSILO, HOME, Case, main, write  # noqa: E402
+from common import APPSILO, HOME, Case, main, read, write  # noqa: E402
 
 STORE = HOME + "/.local/share/appsilo/consent.db"
 
@@ -24,6 +25,23 @@ class BadInput(Case):
             done = subprocess.run([APPSILO, "run", *words], capture_output=True, text=True, cwd=HOME,
                                   check=False)
             self.one_line(done, 125, said)
+
+    def test_result_of_what_did_not_run(self):
+        """It tells of this run, whoever found out, and never of the one before."""
+        result = write(HOME + "/result.json", "{}")
+        text = write(HOME + "/data/text", "no program\n")
+        os.chmod(text, 0o755)
+        for prompt in (self.prompter(), "never"):
+            for options, command, code in (([], "nosuchcommand", 127), ([], "./nosuchcommand", 127), ([], "/etc/passwd", 126),
+                                           ([], HOME + "/data", 126), (["--cwd", HOME + "/nope"], "true", 125),
+                                           (["--allow-read", HOME + "/nope"], "true", 125), (["-p", "No_such"], "true", 125),
+                                           (["--memory", "lots"], "true", 125), (["--allow-read", HOME + "/data"], text, 126)):
+                write(result, '{"exit_code": 0, "reason": "an old one"}')
+                done = self.run_app(command, prompt=prompt, options=("--result", result, *options))
+                self.one_line(done, code)
+                told = json.loads(read(result))
+                self.assertEqual((told["exit_code"], told["signal"], told["reason"]), (code, None, "denied" if code == 126 else "failed"))
+                self.assertEqual(f"appsilo: {told['error']}\n", done.stderr)
 
     def test_tool_usage(self):
         for words, code in ((["frob"], 2), (["grant", "/tmp"], 2), (["grant", "-p", "A_b"], 2),
