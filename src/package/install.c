@@ -47,6 +47,17 @@ static void install_done(struct install *in)
 	msix_close(in->msix);
 }
 
+/* The digests of a signature say that something differs; the blocks say what and where. */
+static bool name_damage(struct install *in, struct appsilo_error *err)
+{
+	struct appsilo_error damage = {0};
+
+	if (msix_verify(in->msix, NULL, &damage) != -EBADMSG)
+		return false;
+	*err = damage;
+	return true;
+}
+
 static int check_signature(struct install *in, struct appsilo_error *err)
 {
 	cleanup(trust_freep) struct trust *trust = NULL;
@@ -63,6 +74,8 @@ static int check_signature(struct install *in, struct appsilo_error *err)
 	if (r == 0)
 		r = signature_verify(p7x, size, in->digests, n, trust, time(NULL),
 				     &in->report->signature, err);
+	if (r == -EBADMSG && name_damage(in, err))
+		return r;
 	if (r == 0)
 		r = signature_accept(&in->report->signature, in->manifest.identity.publisher, err);
 	if (r < 0)

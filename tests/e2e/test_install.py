@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import package_maker as maker  # noqa: E402
@@ -95,6 +96,16 @@ class Install(Case):
         self.refused(FILE, "is not signed", "appsilo sign")
         maker.make(FILE, publisher="CN=Stranger")
         self.refused(FILE, "CN=Stranger", "appsilo trust add")
+
+    def test_damage_is_named(self):
+        """Which block of which file, though all that the signature tells is that something differs."""
+        maker.make(FILE, extra={"data.bin": random.Random(1).randbytes(200_000)})
+        whole = read(FILE, "rb")
+        begin = zipfile.ZipFile(FILE).getinfo("data.bin").header_offset + 40
+        for at, block in ((0, 0), (70_000, 1), (199_000, 3)):
+            write(FILE, whole[:begin + at] + bytes([whole[begin + at] ^ 1]) + whole[begin + at + 1:], "wb")
+            self.refused(FILE, f"appsilo: {FILE}: data.bin: block {block} ")
+            self.assertEqual(self.tool("verify", FILE, check=False).stderr, self.tool("install", FILE, check=False).stderr)
 
     def test_what_it_is(self):
         maker.make(FILE, arch="arm")
