@@ -128,6 +128,10 @@ static int check_never(const struct places *places, const char *path, const stru
 	enum consent_verdict v = never_judge(&never, path, q->write ? CONSENT_WRITE : CONSENT_READ);
 	char shown[512];
 
+	if (!q->deny && never_is_own(&never, path, CONSENT_READ))
+		return error_say(err, -EPERM,
+				 "grant: %s is appsilo's own, and nothing opens it to an app; copy what the app "
+				 "needs to another place", text_show(path, shown, sizeof(shown)));
 	if (q->deny || v == CONSENT_ASK || q->override)
 		return 0;
 	return error_say(err, -EPERM,
