@@ -264,7 +264,7 @@ static int run_reset(int argc, char **argv, struct appsilo_error *err)
 		return EXIT_FAILED;
 	printf("forgot %d decision%s\n", count, count == 1 ? "" : "s");
 	if (count > 0)
-		printf("Running apps ask again at their next open or connection; what they have open stays open.\n");
+		command_tell_running();
 	return EXIT_OK;
 }
 

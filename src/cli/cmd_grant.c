@@ -309,7 +309,7 @@ static int run_revoke(int argc, char **argv, struct appsilo_error *err)
 	if (q.json && paths)
 		printf("\n]\n");
 	else if (!q.json && total > 0 && !q.dry_run)
-		printf("Running apps ask again at their next open or connection; what they have open stays open.\n");
+		command_tell_running();
 	if (total == 0) {
 		error_say(err, -ENOENT, "revoke: there is no such rule; see appsilo consents");
 		return EXIT_FAILED;

@@ -117,7 +117,8 @@ static int take_out(struct consent_store *store, const char *family, const char 
 			  family);
 		return EXIT_FAILED;
 	}
-	printf("removed; what is connected stays connected\n");
+	printf("removed; what is connected stays connected, and an app started without prompts (server mode) "
+	       "keeps the port until it ends\n");
 	return EXIT_OK;
 }
 

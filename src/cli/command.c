@@ -63,3 +63,9 @@ int command_path(const char *given, char ret[PATH_MAX], struct appsilo_error *er
 
 	return r < 0 ? error_set(err, r, "%s", text_show(given, shown, sizeof(shown))) : 0;
 }
+
+void command_tell_running(void)
+{
+	puts("Running apps ask again at their next open or connection; what they have open stays open.\n"
+	     "Those started without prompts (server mode) keep what they were given until they end.");
+}

@@ -62,4 +62,7 @@ int command_store(enum store_mode mode, struct places *ret_places, struct consen
 /** An absolute path for a rule: links resolved as far as it exists. 0; -errno with the line. */
 int command_path(const char *given, char ret[PATH_MAX], struct appsilo_error *err) must_check;
 
+/** After decisions were taken back: what that means for apps that run. */
+void command_tell_running(void);
+
 #endif
