@@ -107,6 +107,12 @@ class Install(Case):
             self.refused(FILE, f"appsilo: {FILE}: data.bin: block {block} ")
             self.assertEqual(self.tool("verify", FILE, check=False).stderr, self.tool("install", FILE, check=False).stderr)
 
+    def test_a_file_is_named_as_it_is_named(self):
+        path = PLACE + "/my dir%20/ö.msix"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        maker.make(path, signed=False, capabilities='<Capability Name="frobnicate"/>')
+        self.refused(path, f"appsilo: {path}: AppxManifest.xml:", "frobnicate")
+
     def test_what_it_is(self):
         maker.make(FILE, arch="arm")
         self.refused(FILE, "is for arm")
