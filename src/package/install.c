@@ -147,8 +147,13 @@ static int compare_installed(struct install *in, struct appsilo_error *err)
 		return error_say(err, -EEXIST,
 				 "install: %s is newer and already installed; --allow-downgrade "
 				 "replaces it", old->identity.full_name);
-	if (r != 0 || strcmp(id->full_name, old->identity.full_name) != 0)
+	if (r != 0)
 		return 0;
+	/* Neither is newer: which of the two the person wants is theirs to say. */
+	if (strcmp(id->full_name, old->identity.full_name) != 0)
+		return error_say(err, -EEXIST,
+				 "install: %s is installed and has the same Version as %s; uninstall it first, or "
+				 "give the new one a higher Version", old->identity.full_name, id->full_name);
 	fd = open(old->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0 && stamps_check(fd, old->path, NULL) < 0)
 		in->report->outcome = INSTALL_REPAIRED;

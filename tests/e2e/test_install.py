@@ -148,6 +148,9 @@ class Install(Case):
         self.refused(FILE, "1.0.10.0", "newer", "--allow-downgrade")
         maker.make(PLACE + "/v2b.msix", version="1.0.10.0", extra={"more": "x"})
         self.refused(PLACE + "/v2b.msix", "other content")
+        maker.make(PLACE + "/v2c.msix", version="1.0.10.0", arch={"x86_64": "x64", "aarch64": "arm64"}[os.uname().machine])
+        for options in ((), ("--allow-downgrade",)):
+            self.refused(PLACE + "/v2c.msix", "1.0.10.0_neutral", "same Version", "uninstall", options=options)
         done = json.loads(self.tool("install", "--json", "--allow-downgrade", FILE).stdout)
         self.assertEqual((done["outcome"], self.only()["version"]), ("downgraded", "1.0.0.0"))
         self.assertEqual(read(f"{DATA}/profiles/{family}/settings"), "kept")
