@@ -221,6 +221,8 @@ static int run_consents(int argc, char **argv, struct appsilo_error *err)
 
 	if (words > 1)
 		words = error_say(err, -EINVAL, "consents: one PATH at most");
+	if (words >= 0 && l.family && command_check_family("consents", l.family, err) < 0)
+		words = -EINVAL;
 	if (words < 0 || check_filters(&l, err) < 0)
 		return EXIT_USAGE;
 	if (words == 1 && command_path(argv[1], path, err) < 0)

@@ -99,14 +99,9 @@ static int take(void *data, const struct option_row *row, const char *value)
 
 static int check(const char *name, struct request *q, int words, struct appsilo_error *err)
 {
-	char shown[256];
-
 	if (!q->family && !q->all)
 		return error_say(err, -EINVAL, "%s: say which app: -p FAMILY or --all-packages",
 				 name);
-	if (q->family && !command_is_family(q->family))
-		return error_say(err, -EINVAL, "%s: %s is not a family name (Name_PublisherId)", name,
-				 text_show(q->family, shown, sizeof(shown)));
 	if (q->override && q->all)
 		return error_say(err, -EINVAL,
 				 "%s: --override-never opens a place to one app only; use -p", name);
@@ -193,6 +188,13 @@ static int grant_one(struct consent_store *store, const struct request *q, const
 	return r;
 }
 
+static int told(const struct places *places, const struct request *q)
+{
+	if (q->family)
+		command_warn_family(places, q->family);
+	return EXIT_OK;
+}
+
 static int run_grant(int argc, char **argv, struct appsilo_error *err)
 {
 	cleanup(consent_store_closep) struct consent_store *store = NULL;
@@ -201,12 +203,14 @@ static int run_grant(int argc, char **argv, struct appsilo_error *err)
 	int words = command_options(argc, argv, grant_options, take, &q, err);
 	int r = words < 0 ? words : check("grant", &q, words, err);
 
+	if (r == 0 && q.family)
+		r = command_check_family("grant", q.family, err);
 	if (r < 0)
 		return EXIT_USAGE;
 	if (command_store(q.dry_run ? STORE_READ : STORE_CREATE, &places, &store, err) < 0)
 		return EXIT_FAILED;
 	if (q.hosts.n > 0)
-		return grant_hosts_put(store, &q.hosts, err) < 0 ? EXIT_FAILED : EXIT_OK;
+		return grant_hosts_put(store, &q.hosts, err) < 0 ? EXIT_FAILED : told(&places, &q);
 	/* All paths are checked before the first is granted: nothing is half done. */
 	for (int pass = 0; pass < 2; pass++) {
 		for (int i = 1; i <= words; i++) {
@@ -228,7 +232,7 @@ static int run_grant(int argc, char **argv, struct appsilo_error *err)
 	}
 	if (q.json)
 		printf("\n]\n");
-	return EXIT_OK;
+	return told(&places, &q);
 }
 
 struct counting {

@@ -9,6 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import APPSILO, HOME, Case, main, read, write  # noqa: E402
 
+FAMILY = "A_0123456789abc"  # of no app
 STORE = HOME + "/.local/share/appsilo/consent.db"
 
 
@@ -44,11 +45,32 @@ class BadInput(Case):
                 self.assertEqual(f"appsilo: {told['error']}\n", done.stderr)
 
     def test_tool_usage(self):
-        for words, code in ((["frob"], 2), (["grant", "/tmp"], 2), (["grant", "-p", "A_b"], 2),
-                            (["grant", "-p", "A_b", HOME + "/nope"], 1), (["revoke", "-p", "A_b", "/x"], 1),
+        for words, code in ((["frob"], 2), (["grant", "/tmp"], 2), (["grant", "-p", FAMILY], 2),
+                            (["grant", "-p", FAMILY, HOME + "/nope"], 1), (["revoke", "-p", FAMILY, "/x"], 1),
                             (["reset"], 2), (["why", "nope"], 1), (["consents", "--frob"], 2),
                             (["grant", "-p", "../x", "/tmp"], 2), (["help", "frob"], 2)):
             self.one_line(self.tool(*words, check=False), code)
+
+    def test_a_mistyped_family_makes_no_rule(self):
+        for family in ("bogus", "A_b", "A_0123456789ab", "A_0123456789abcd", "A_0123456789abu", "_0123456789abc", ".A_0123456789abc", "*"):
+            for words in (["grant", "-p", family, "/usr"], ["grant", "-p", family, "--host", "example.org"], ["loopback", "add", family, "80"],
+                          ["consents", "-p", family]):
+                self.one_line(self.tool(*words, check=False), 2, family, "family name")
+        self.assertEqual(self.tool("consents", "--json").stdout.strip(), "[]")
+
+    def test_a_family_that_nothing_has_is_warned_of(self):
+        for words in (["grant", "-p", FAMILY, "/usr"], ["grant", "-p", FAMILY, "--host", "example.org"], ["loopback", "add", FAMILY, "80"]):
+            self.one_line(self.tool(*words), 0, FAMILY)
+        family = self.family("true")
+        for words in (["grant", "-p", family, "/usr"], ["grant", "--all-packages", "/usr"], ["loopback", "add", family, "80"]):
+            self.assertEqual(self.tool(*words).stderr, "")
+        self.assertEqual(len(json.loads(self.tool("consents", "--json").stdout)), 6)
+
+    def test_what_an_older_version_let_in_can_be_taken_back(self):
+        self.tool("grant", "-p", FAMILY, "/usr")
+        with sqlite3.connect(STORE) as db:
+            db.execute("update rules set family = 'bogus'")
+        self.assertIn("removed 1 rule", self.tool("revoke", "-p", "bogus", "/usr").stdout)
 
     def test_non_utf8_path(self):
         path = os.fsencode(HOME) + b"/data/\xff\xfe"
@@ -65,7 +87,7 @@ class BadInput(Case):
         for prompt in ("never", self.prompter()):
             done = self.run_app("true", prompt=prompt)
             self.one_line(done, 125, "damaged")
-        self.one_line(self.tool("grant", "-p", "A_b", "/usr", check=False), 1, "damaged")
+        self.one_line(self.tool("grant", "-p", FAMILY, "/usr", check=False), 1, "damaged")
         with open(STORE) as file:
             self.assertIn("not a database", file.read())
 
@@ -94,10 +116,10 @@ class BadInput(Case):
         self.assertIn("Permission denied", done.stderr)
 
     def test_locked_store(self):
-        self.tool("grant", "-p", "A_b", "--read", "/usr")
+        self.tool("grant", "-p", FAMILY, "--read", "/usr")
         db = sqlite3.connect(STORE, isolation_level=None)
         db.execute("begin exclusive")
-        done = self.tool("grant", "-p", "A_b", "--read", "/usr", check=False)
+        done = self.tool("grant", "-p", FAMILY, "--read", "/usr", check=False)
         self.one_line(done, 1, "locked")
         # An answer that cannot be stored holds for the run, with a warning.
         self.answers({"path": HOME + "/data/test.txt"})
@@ -111,7 +133,7 @@ class BadInput(Case):
         self.tool("grant", "--all-packages", "--read", HOME + "/work")
         for i in range(200):  # some pages of rules
             os.makedirs(f"{HOME}/work/{i}", exist_ok=True)
-        self.tool("grant", "-p", "A_b", "--read", *[f"{HOME}/work/{i}" for i in range(200)])
+        self.tool("grant", "-p", FAMILY, "--read", *[f"{HOME}/work/{i}" for i in range(200)])
         db = sqlite3.connect(STORE)
         db.execute("pragma wal_checkpoint(truncate)")
         db.close()
@@ -135,7 +157,7 @@ class BadInput(Case):
 
     def test_store_that_is_something_else(self):
         folder = os.path.dirname(STORE)
-        self.tool("grant", "-p", "A_b", "--read", "/usr")
+        self.tool("grant", "-p", FAMILY, "--read", "/usr")
         os.rename(STORE, folder + "/was")
         for name in ("consent.db-wal", "consent.db-shm"):
             if os.path.exists(f"{folder}/{name}"):
@@ -159,7 +181,7 @@ class BadInput(Case):
                 done = self.run_app("cat", HOME + "/data/test.txt", prompt=mode)
                 self.assertEqual(done.stdout, "")
                 self.one_line(done, 125, "appsilo: consent store: ")
-            self.one_line(self.tool("grant", "-p", "A_b", "/usr", check=False), 1, "consent store")
+            self.one_line(self.tool("grant", "-p", FAMILY, "/usr", check=False), 1, "consent store")
             remove(STORE)
         self.assertFalse(os.path.exists("/nowhere"))
 

@@ -433,8 +433,8 @@ class Protected(Attack):
 
     def test_c6_store_and_records_are_out_of_reach(self):
         """Even a grant of the whole home does not reach the store, the records, other profiles."""
-        self.tool("grant", "-p", "Other_x", "--read", "/usr")
-        os.makedirs(STATE + "/profiles/Other_x", exist_ok=True)
+        self.tool("grant", "-p", "Other_0123456789abc", "--read", "/usr")
+        os.makedirs(STATE + "/profiles/Other_0123456789abc", exist_ok=True)
         os.makedirs(STATE + "/runs", exist_ok=True)
         before = os.stat(STATE + "/consent.db").st_ino
         family = self.family("python3", "-c", "")
@@ -442,14 +442,14 @@ class Protected(Attack):
             self.tool("grant", "-p", family, "--override-never", "--write", granted)
             self.state_is_out_of_reach(())
             self.tool("revoke", "-p", family, granted)
-        for path in (STATE, STATE + "/consent.db", STATE + "/profiles/Other_x"):
+        for path in (STATE, STATE + "/consent.db", STATE + "/profiles/Other_0123456789abc"):
             done = self.tool("grant", "-p", family, "--override-never", "--read", path, check=False)
             self.assertEqual(done.returncode, 1)
             self.assertIn("appsilo's own", done.stderr)
         for options in ((), ("--allow-write", HOME)):
             self.state_is_out_of_reach(options)
         self.assertEqual(os.stat(STATE + "/consent.db").st_ino, before)
-        self.assertIn("Other_x", self.tool("consents").stdout)
+        self.assertIn("Other_0123456789abc", self.tool("consents").stdout)
 
     def state_is_out_of_reach(self, options):
         for prompt in BOTH:
@@ -457,7 +457,7 @@ class Protected(Attack):
                 CALL + f"d = '{STATE}'\n"
                 "for f in (lambda: open(d + '/consent.db'), lambda: open(d + '/consent.db', 'w'),\n"
                 "          lambda: os.listdir(d), lambda: open(d + '/consent.db-new', 'w'),\n"
-                "          lambda: os.unlink(d + '/consent.db'), lambda: os.listdir(d + '/profiles/Other_x'),\n"
+                "          lambda: os.unlink(d + '/consent.db'), lambda: os.listdir(d + '/profiles/Other_0123456789abc'),\n"
                 "          lambda: os.listdir(d + '/profiles'), lambda: os.symlink('/', d + '/x'),\n"
                 "          lambda: os.rename(d, d + '2'), lambda: os.listdir(d + '/runs'),\n"
                 "          lambda: os.rename(os.path.dirname(d), os.path.dirname(d) + '2'),\n"
