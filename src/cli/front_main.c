@@ -3,6 +3,7 @@
  * appsilo: the front. `run` and `python` start here, in a small static program; every
  * other command is appsilo-tool's. docs/ARCHITECTURE.md, Programs.
  */
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/pages.h"
@@ -208,6 +209,7 @@ static int run_server_mode(struct prepared *p)
 	struct result_counts counts = {0};
 	static struct net_judge judge = {.fd = -EBADF, .bytes_fd = -EBADF}; /* its thread may outlive us */
 	char run_id[RUNS_ID_MAX];
+	int64_t began_ms = clock_realtime_ms();
 	int exit_code = 125;
 
 	if (run_alone(p, &judge, &outcome, &exit_code, &err) < 0)
@@ -220,7 +222,7 @@ static int run_server_mode(struct prepared *p)
 	counts.network = &judge.account;
 	server_record(p, &outcome, &judge.recorder, run_id);
 	if (p->stored)
-		used_mark_run(p->places.data_dir, p->identity.family);
+		used_mark_run(p->places.data_dir, p->identity.family, began_ms);
 	if (p->result_fd >= 0 && result_write(p->result_fd, &outcome, p->identity.family,
 					   run_id[0] ? run_id : NULL, &counts, &err) < 0)
 		return complain(&err, 125);
