@@ -100,6 +100,14 @@ static int fill_environment(struct prepared *p, struct appsilo_error *err)
 	return r < 0 ? error_set(err, r, "run: environment") : 0;
 }
 
+static int no_package(const struct prepared *p, struct appsilo_error *err)
+{
+	char shown[160];
+
+	return error_say(err, -ENOPKG, "run: -p %s: no such package is installed; see appsilo list",
+			 text_show(p->options.package, shown, sizeof(shown)));
+}
+
 static int find_identity(struct prepared *p, char *const *command, int *ret_exit_code,
 			 struct appsilo_error *err)
 {
@@ -113,19 +121,12 @@ static int find_identity(struct prepared *p, char *const *command, int *ret_exit
 	r = identity_find(command[0], p->system_path, p->cwd, once, &p->identity, err);
 	if (r == -ENOENT && !strchr(command[0], '/'))
 		r = identity_find(command[0], getenv("PATH"), p->cwd, once, &p->identity, err);
+	/* -p may also name the identity that the command has by itself. */
+	if (p->options.package && !p->package.active && (r < 0 || strcmp(p->options.package, p->identity.family) != 0))
+		return no_package(p, err);
 	if (r == 0 && p->package.active)
 		snprintf(p->identity.family, sizeof(p->identity.family), "%s",
 			 p->package.package.identity.family);
-	else if (r == 0) {
-		const char *wanted = p->options.package;
-		char shown[160];
-
-		if (!wanted || strcmp(wanted, p->identity.family) == 0)
-			return 0;
-		return error_say(err, -ENOPKG,
-				 "run: -p %s: no such package is installed; see appsilo list",
-				 text_show(wanted, shown, sizeof(shown)));
-	}
 	if (r == 0)
 		return 0;
 	*ret_exit_code = r == -EACCES ? 126 : 127;
@@ -284,8 +285,8 @@ int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 	int r = 0;
 
 	*ret_exit_code = 125;
-	if (!*ret->options.command)
-		r = error_say(err, -ENOPKG, "run: -p: no such package is installed; see appsilo list");
+	if (!ret->package.active && (!*ret->options.command || ret->options.app))
+		r = no_package(ret, err);
 	if (r == 0)
 		r = find_cwd(ret, err);
 	if (r == 0 && ret->zygote && strcmp(*ret->options.command, ZYGOTE_PROGRAM) == 0)

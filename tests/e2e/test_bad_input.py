@@ -20,7 +20,9 @@ class BadInput(Case):
                             (["--allow-read", HOME + "/nope", "--", "true"], "nope"),
                             (["--cwd", HOME + "/nope", "--", "true"], "nope"),
                             (["--net", "sideways", "--", "true"], "--net"),
-                            (["-p", "No_such", "--", "true"], "No_such"),
+                            (["-p", "No_such", "--", "true"], "No_such"), (["-p", "No_such"], "-p No_such: no such package"),
+                            (["-p", "No_such", "--", "nosuchcommand"], "-p No_such: no such package"),
+                            (["-p", "No_such", "--app", "X", "--", "-c", "1"], "-p No_such: no such package"),
                             (["--result", "/no/dir/x", "--prompt", "never", "--", "true"], "--result"),
                             (["--cpus", "0", "--", "true"], "--cpus")):
             done = subprocess.run([APPSILO, "run", *words], capture_output=True, text=True, cwd=HOME,
@@ -50,6 +52,10 @@ class BadInput(Case):
                             (["reset"], 2), (["why", "nope"], 1), (["consents", "--frob"], 2),
                             (["grant", "-p", "../x", "/tmp"], 2), (["help", "frob"], 2)):
             self.one_line(self.tool(*words, check=False), code)
+
+    def test_a_program_without_a_package_may_be_named_by_its_identity(self):
+        for prompt in (self.prompter(), "never"):
+            self.assertEqual(self.run_app("true", prompt=prompt, options=("-p", self.family("true"))).returncode, 0)
 
     def test_a_mistyped_family_makes_no_rule(self):
         for family in ("bogus", "A_b", "A_0123456789ab", "A_0123456789abcd", "A_0123456789abu", "_0123456789abc", ".A_0123456789abc", "*"):
