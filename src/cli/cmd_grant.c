@@ -306,7 +306,8 @@ static int run_revoke(int argc, char **argv, struct appsilo_error *err)
 		if (r < 0)
 			return EXIT_FAILED;
 		total += count;
-		if (!q.json)
+		/* Of one alone the error says it. */
+		if (!q.json && (count > 0 || words > 1))
 			printf("%s %d rule%s on %s\n", q.dry_run ? "would remove" : "removed", count,
 		       count == 1 ? "" : "s", text_show(path, shown, sizeof(shown)));
 	}

@@ -86,6 +86,8 @@ int command_path(const char *given, char ret[PATH_MAX], struct appsilo_error *er
 	char shown[512];
 	int r = places_resolve(given, ret);
 
+	if (!*given)
+		return error_say(err, -EINVAL, "an empty PATH names nothing; write . for the current directory");
 	return r < 0 ? error_set(err, r, "%s", text_show(given, shown, sizeof(shown))) : 0;
 }
 

@@ -304,6 +304,15 @@ int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 	return r;
 }
 
+static const char *option_name(int id)
+{
+	const struct option_row *row = run_option_table;
+
+	while (row->name && row->id != id)
+		row++;
+	return row->name;
+}
+
 int prepare_rules(struct prepared *p, struct appsilo_error *err)
 {
 	for (size_t i = 0; i < p->options.n_rules; i++) {
@@ -318,7 +327,8 @@ int prepare_rules(struct prepared *p, struct appsilo_error *err)
 		text_show(rule->path, shown, sizeof(shown));
 		/* What is denied need not exist yet: it must not be made either. */
 		if (r == 0 && rule->kind != RUN_DENY)
-			return error_set(err, -ENOENT, "run: cannot grant %s", shown);
+			return error_say(err, -ENOENT, "run: %s %s does not exist; only --deny may name what is not "
+					 "there", option_name((int)rule->kind), shown);
 		if (r >= 0)
 			r = view_add(&p->view, path, kind);
 		if (r < 0)

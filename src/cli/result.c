@@ -21,6 +21,9 @@ int result_open(const char *path, struct appsilo_error *err)
 	if (fd == -EEXIST)
 		fd = fd_open_report(path, 0, 0644);
 	text_show(path, shown, sizeof(shown));
+	if (fd == -ELOOP)
+		return error_say(err, fd, "run: --result %s is a link, which a program may have put there, and is not "
+				 "followed; name the file itself", shown);
 	if (fd < 0)
 		return error_set(err, fd, "run: --result %s", shown);
 	/* A pipe or a terminal cannot be cut; what is new is then written after what was. */

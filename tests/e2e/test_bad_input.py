@@ -17,7 +17,7 @@ class BadInput(Case):
     def test_options(self):
         for words, said in ((["--promt", "never", "--", "true"], "--prompt"), ([], "no command"),
                             (["--memory", "lots", "--", "true"], "--memory"),
-                            (["--allow-read", HOME + "/nope", "--", "true"], "nope"),
+                            (["--allow-read", HOME + "/nope", "--", "true"], f"--allow-read {HOME}/nope does not exist"),
                             (["--cwd", HOME + "/nope", "--", "true"], "nope"),
                             (["--net", "sideways", "--", "true"], "--net"),
                             (["-p", "No_such", "--", "true"], "No_such"), (["-p", "No_such"], "-p No_such: no such package"),
@@ -56,6 +56,18 @@ class BadInput(Case):
     def test_a_program_without_a_package_may_be_named_by_its_identity(self):
         for prompt in (self.prompter(), "never"):
             self.assertEqual(self.run_app("true", prompt=prompt, options=("-p", self.family("true"))).returncode, 0)
+
+    def test_what_names_nothing(self):
+        for words in (["grant", "-p", FAMILY, ""], ["revoke", "-p", FAMILY, ""], ["consents", ""], ["reset", "-p", FAMILY, ""]):
+            self.one_line(self.tool(*words, check=False), 1, "an empty PATH")
+        for words in (["--version", "extra"], ["version", "extra"], ["help", "run", "extra"]):
+            self.one_line(self.tool(*words, check=False), 2)
+        self.tool("grant", "-p", FAMILY, "/usr")
+        for words in (["/x"], ["--host", "example.org"]):
+            done = self.tool("revoke", "-p", FAMILY, *words, check=False)
+            self.one_line(done, 1, "no such rule")
+            self.assertEqual(done.stdout, "")
+        self.assertEqual(self.tool("revoke", "-p", FAMILY, "/x", "/usr").stdout.splitlines()[:2], ["removed 0 rules on /x", "removed 1 rule on /usr"])
 
     def test_a_mistyped_family_makes_no_rule(self):
         for family in ("bogus", "A_b", "A_0123456789ab", "A_0123456789abcd", "A_0123456789abu", "_0123456789abc", ".A_0123456789abc", "*"):

@@ -314,7 +314,7 @@ class SetUp(Attack):
             # The next start meets the link.
             done = self.python("", prompt=prompt, options=options)
             self.assertEqual(done.returncode, 125, done.stderr)
-            self.assertIn("--result", done.stderr)
+            self.assertIn("is a link", done.stderr)
             self.assertEqual(facts(CANARY), self.canary)
         os.unlink(result)
         done = self.python("", prompt=None, options=("--audit", audit))
