@@ -65,6 +65,13 @@ static int complain(struct appsilo_error *err, int exit_code)
 	return exit_code;
 }
 
+static int fail(const struct broker *b, struct appsilo_error *err, int exit_code)
+{
+	(void)complain(err, exit_code);
+	result_write_failure(b->result_fd, exit_code, b->handoff.facts[HANDOFF_FAMILY], err);
+	return exit_code;
+}
+
 static void take_terminal(void *data)
 {
 	pty_take(&((struct broker *)data)->monitor.pty);
@@ -497,13 +504,15 @@ static void setup_monitor(struct broker *b)
 static int prepare(struct broker *b, int argc, char **argv, int *ret_exit_code,
 		   struct appsilo_error *err)
 {
-	int r = argc < 2 ? -EINVAL : 0;
+	int r = argc < 3 ? -EINVAL : 0;
 
 	*ret_exit_code = 125;
 	if (r < 0)
 		return error_say(err, r, "appsilo-broker is started by appsilo run");
 	b->helper_fd = atoi(argv[1]);
+	b->result_fd = atoi(argv[2]);
 	(void)fcntl(b->helper_fd, F_SETFD, FD_CLOEXEC);
+	(void)!fcntl(b->result_fd, F_SETFD, FD_CLOEXEC); /* if there is one */
 	r = places_find(&b->places, err);
 	if (r == 0)
 		r = open_store(b, err);
@@ -511,8 +520,6 @@ static int prepare(struct broker *b, int argc, char **argv, int *ret_exit_code,
 		r = handoff_receive(b->helper_fd, &b->handoff, ret_exit_code, err);
 	if (r == 0)
 		r = run_options_parse(b->handoff.words, true, &b->options, err);
-	if (r == 0 && b->options.result)
-		r = b->result_fd = result_open(b->options.result, err);
 	if (r < 0)
 		return r;
 	b->decider = (struct decider){
@@ -549,7 +556,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN); /* a prompter may die before it has read its question */
 	fd_raise_limit(); /* fewer only means fewer open nodes */
 	if (prepare(&b, argc, argv, &exit_code, &err) < 0)
-		return complain(&err, exit_code);
+		return fail(&b, &err, exit_code);
 	watch_store(&b);
 	setup_monitor(&b);
 	r = monitor_init(&b.monitor);
@@ -557,7 +564,7 @@ int main(int argc, char **argv)
 		error_set(&err, r, "run: watch over the sandbox");
 	if (r < 0 || start_services(&b, &err) < 0 || seal(&b, &err) < 0 ||
 	    tell_init(&b, &err) < 0)
-		return complain(&err, 125);
+		return fail(&b, &err, 125);
 	monitor_run(&b.monitor, &outcome);
 	monitor_done(&b.monitor);
 	exit_code = finish(&b, &outcome);

@@ -169,7 +169,7 @@ struct exec {
 	char program[PATH_MAX];
 	char **words;
 	struct environment env;
-	char number[16];
+	char socket[16], result[16];
 };
 
 /* For the broker, the helper and the prompters it starts: nothing of the caller's loader or
@@ -202,14 +202,16 @@ static int plan_exec(struct exec *x, const struct prepared *p, int socket_fd, ch
 
 	while (argv[n])
 		n++;
-	x->words = calloc(n + 3, sizeof(*x->words));
+	x->words = calloc(n + 4, sizeof(*x->words));
 	if (r < 0 || !x->words)
 		return r < 0 ? r : -ENOMEM;
-	snprintf(x->number, sizeof(x->number), "%d", socket_fd);
+	snprintf(x->socket, sizeof(x->socket), "%d", socket_fd);
+	snprintf(x->result, sizeof(x->result), "%d", p->result_fd);
 	x->words[0] = x->program;
-	x->words[1] = x->number;
+	x->words[1] = x->socket;
+	x->words[2] = x->result;
 	/* Not read: they show in ps whose broker it is. */
-	memcpy(x->words + 2, argv, n * sizeof(*x->words));
+	memcpy(x->words + 3, argv, n * sizeof(*x->words));
 	return 0;
 }
 
@@ -270,6 +272,7 @@ int broker_split(const struct prepared *p, char *const *argv, struct builder *bu
 	if (pid < 0)
 		return error_set(err, -errno, "run: start the builder");
 	(void)fcntl(pair[0], F_SETFD, 0);
+	(void)!fcntl(p->result_fd, F_SETFD, 0); /* if there is one */
 	execve(x.program, x.words, x.env.entries);
 	r = error_set(err, -errno, "run: start %s", x.program);
 	kill(pid, SIGKILL);

@@ -91,7 +91,7 @@ static int print_json(struct listing *l, const struct consent_rule *rule)
 	iso_time(rule->time_ms, time_text);
 	jsonw_init(&w, line, sizeof(line));
 	jsonw_open(&w, NULL, '{');
-	jsonw_int(&w, "id", rule->id);
+	jsonw_int(&w, "id", 2 * rule->id); /* two tables count by themselves: hosts are odd */
 	jsonw_string(&w, "package", rule->family);
 	jsonw_string(&w, "kind", "file");
 	jsonw_string(&w, "path", rule->path);
@@ -153,7 +153,7 @@ static int print_host_json(struct listing *l, const struct consent_host_rule *ru
 	iso_time(rule->time_ms, time_text);
 	jsonw_init(&w, line, sizeof(line));
 	jsonw_open(&w, NULL, '{');
-	jsonw_int(&w, "id", rule->id);
+	jsonw_int(&w, "id", 2 * rule->id + 1);
 	jsonw_string(&w, "package", rule->family);
 	jsonw_string(&w, "kind", "network");
 	grant_host_members(&w, rule->host);
@@ -221,6 +221,8 @@ static int run_consents(int argc, char **argv, struct appsilo_error *err)
 
 	if (words > 1)
 		words = error_say(err, -EINVAL, "consents: one PATH at most");
+	if (words >= 0 && l.family && command_check_family("consents", l.family, err) < 0)
+		words = -EINVAL;
 	if (words < 0 || check_filters(&l, err) < 0)
 		return EXIT_USAGE;
 	if (words == 1 && command_path(argv[1], path, err) < 0)
@@ -264,7 +266,7 @@ static int run_reset(int argc, char **argv, struct appsilo_error *err)
 		return EXIT_FAILED;
 	printf("forgot %d decision%s\n", count, count == 1 ? "" : "s");
 	if (count > 0)
-		printf("Running apps ask again at their next open or connection; what they have open stays open.\n");
+		command_tell_running();
 	return EXIT_OK;
 }
 

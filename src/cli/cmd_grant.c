@@ -99,14 +99,9 @@ static int take(void *data, const struct option_row *row, const char *value)
 
 static int check(const char *name, struct request *q, int words, struct appsilo_error *err)
 {
-	char shown[256];
-
 	if (!q->family && !q->all)
 		return error_say(err, -EINVAL, "%s: say which app: -p FAMILY or --all-packages",
 				 name);
-	if (q->family && !command_is_family(q->family))
-		return error_say(err, -EINVAL, "%s: %s is not a family name (Name_PublisherId)", name,
-				 text_show(q->family, shown, sizeof(shown)));
 	if (q->override && q->all)
 		return error_say(err, -EINVAL,
 				 "%s: --override-never opens a place to one app only; use -p", name);
@@ -128,6 +123,10 @@ static int check_never(const struct places *places, const char *path, const stru
 	enum consent_verdict v = never_judge(&never, path, q->write ? CONSENT_WRITE : CONSENT_READ);
 	char shown[512];
 
+	if (!q->deny && never_is_own(&never, path, CONSENT_READ))
+		return error_say(err, -EPERM,
+				 "grant: %s is appsilo's own, and nothing opens it to an app; copy what the app "
+				 "needs to another place", text_show(path, shown, sizeof(shown)));
 	if (q->deny || v == CONSENT_ASK || q->override)
 		return 0;
 	return error_say(err, -EPERM,
@@ -189,6 +188,13 @@ static int grant_one(struct consent_store *store, const struct request *q, const
 	return r;
 }
 
+static int told(const struct places *places, const struct request *q)
+{
+	if (q->family)
+		command_warn_family(places, q->family);
+	return EXIT_OK;
+}
+
 static int run_grant(int argc, char **argv, struct appsilo_error *err)
 {
 	cleanup(consent_store_closep) struct consent_store *store = NULL;
@@ -197,12 +203,14 @@ static int run_grant(int argc, char **argv, struct appsilo_error *err)
 	int words = command_options(argc, argv, grant_options, take, &q, err);
 	int r = words < 0 ? words : check("grant", &q, words, err);
 
+	if (r == 0 && q.family)
+		r = command_check_family("grant", q.family, err);
 	if (r < 0)
 		return EXIT_USAGE;
 	if (command_store(q.dry_run ? STORE_READ : STORE_CREATE, &places, &store, err) < 0)
 		return EXIT_FAILED;
 	if (q.hosts.n > 0)
-		return grant_hosts_put(store, &q.hosts, err) < 0 ? EXIT_FAILED : EXIT_OK;
+		return grant_hosts_put(store, &q.hosts, err) < 0 ? EXIT_FAILED : told(&places, &q);
 	/* All paths are checked before the first is granted: nothing is half done. */
 	for (int pass = 0; pass < 2; pass++) {
 		for (int i = 1; i <= words; i++) {
@@ -224,7 +232,7 @@ static int run_grant(int argc, char **argv, struct appsilo_error *err)
 	}
 	if (q.json)
 		printf("\n]\n");
-	return EXIT_OK;
+	return told(&places, &q);
 }
 
 struct counting {
@@ -298,14 +306,15 @@ static int run_revoke(int argc, char **argv, struct appsilo_error *err)
 		if (r < 0)
 			return EXIT_FAILED;
 		total += count;
-		if (!q.json)
+		/* Of one alone the error says it. */
+		if (!q.json && (count > 0 || words > 1))
 			printf("%s %d rule%s on %s\n", q.dry_run ? "would remove" : "removed", count,
 		       count == 1 ? "" : "s", text_show(path, shown, sizeof(shown)));
 	}
 	if (q.json && paths)
 		printf("\n]\n");
 	else if (!q.json && total > 0 && !q.dry_run)
-		printf("Running apps ask again at their next open or connection; what they have open stays open.\n");
+		command_tell_running();
 	if (total == 0) {
 		error_say(err, -ENOENT, "revoke: there is no such rule; see appsilo consents");
 		return EXIT_FAILED;

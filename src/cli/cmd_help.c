@@ -79,6 +79,8 @@ static int run_help(int argc, char **argv, struct appsilo_error *err)
 	const struct command *c;
 	char shown[256];
 
+	if (words > 1 || (words == 1 && json))
+		words = error_say(err, -EINVAL, "help: one COMMAND at most, or --options-json alone");
 	if (words < 0)
 		return EXIT_USAGE;
 	if (json) {
@@ -101,9 +103,11 @@ static int run_help(int argc, char **argv, struct appsilo_error *err)
 
 static int run_version(int argc, char **argv, struct appsilo_error *err)
 {
-	(void)argc;
 	(void)argv;
-	(void)err;
+	if (argc > 1) {
+		error_say(err, -EINVAL, "version: takes no words");
+		return EXIT_USAGE;
+	}
 	printf("appsilo %s\n", APPSILO_VERSION);
 	return EXIT_OK;
 }

@@ -117,7 +117,8 @@ static int take_out(struct consent_store *store, const char *family, const char 
 			  family);
 		return EXIT_FAILED;
 	}
-	printf("removed; what is connected stays connected\n");
+	printf("removed; what is connected stays connected, and an app started without prompts (server mode) "
+	       "keeps the port until it ends\n");
 	return EXIT_OK;
 }
 
@@ -137,9 +138,8 @@ static int run_loopback(int argc, char **argv, struct appsilo_error *err)
 	if (words >= 0 && !lists && (l.json || (!adds && !removes)))
 		words = error_say(err, -EINVAL, "loopback: use loopback add FAMILY PORT, loopback list "
 						"[--json] or loopback remove FAMILY PORT");
-	if (words > 1 && !command_is_family(argv[2]))
-		words = error_say(err, -EINVAL, "loopback: %s is not a family name (Name_PublisherId)",
-				  text_show(argv[2], shown, sizeof(shown)));
+	if (words > 0 && adds && command_check_family("loopback", argv[2], err) < 0)
+		words = -EINVAL;
 	if (words > 1 && command_number(argv[3], 65535, &port) < 0)
 		words = error_say(err, -EINVAL, "loopback: %s: a port is a number from 1 to 65535",
 				  text_show(argv[3], shown, sizeof(shown)));
@@ -150,6 +150,8 @@ static int run_loopback(int argc, char **argv, struct appsilo_error *err)
 	if (lists)
 		return list(store, &l, err);
 	snprintf(host, sizeof(host), NAME ":%u", (unsigned int)port);
+	if (adds)
+		command_warn_family(&places, argv[2]);
 	return adds ? add(store, argv[2], host, err) : take_out(store, argv[2], host, err);
 }
 

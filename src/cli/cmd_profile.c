@@ -71,17 +71,12 @@ static int take(void *data, const struct option_row *row, const char *value)
 	return 0;
 }
 
-static bool is_folder_name(const char *family)
-{
-	return command_is_family(family) && family[0] != '.' && strchr(family, '_');
-}
-
 static int family_folder(const struct places *places, const char *family, char ret[PATH_MAX],
 			 struct appsilo_error *err)
 {
 	char shown[256];
 
-	if (!is_folder_name(family))
+	if (!command_is_family(family))
 		return error_say(err, -EINVAL, "profile: -p %s: use a family name (Name_DIGITS); see appsilo list",
 				 text_show(family, shown, sizeof(shown)));
 	if (snprintf(ret, PATH_MAX, "%s/" ATTEMPTS_FOLDER "/%s", places->data_dir, family) >= PATH_MAX - 64)
@@ -221,7 +216,7 @@ static int stop(const struct profile_wishes *w, struct appsilo_error *err)
 		dir = opendir(path);
 	}
 	while (r == 0 && dir && (entry = readdir(dir)))
-		if (is_folder_name(entry->d_name) &&
+		if (command_is_family(entry->d_name) &&
 		    family_folder(&places, entry->d_name, folder, err) == 0)
 			r = unmark(folder, entry->d_name, &count, err);
 	if (dir)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command.h"
 
+#include "base/log.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "manifest/identity.h"
+#include "package/installed.h"
 #include <string.h>
 
 const struct command *const commands[] = {
@@ -43,9 +46,31 @@ const char *command_nearest(const char *word)
 
 bool command_is_family(const char *text)
 {
-	return *text && strlen(text) < CONSENT_FAMILY_MAX &&
-	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-		       strlen(text);
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-");
+
+	return n > 0 && *text != '.' && *text != '-' && text[n] == '_' && publisher_id_is_valid(text + n + 1) &&
+	       strlen(text) < CONSENT_FAMILY_MAX;
+}
+
+int command_check_family(const char *command, const char *family, struct appsilo_error *err)
+{
+	char shown[256];
+
+	return command_is_family(family)
+		       ? 0
+		       : error_say(err, -EINVAL, "%s: %s is not a family name (Name_PublisherId); see appsilo list, "
+				   "consents or why", command, text_show(family, shown, sizeof(shown)));
+}
+
+/* Whatever ran has a profile. */
+void command_warn_family(const struct places *places, const char *family)
+{
+	static struct installed_package package; /* large */
+	char profile[PATH_MAX];
+
+	if (installed_find(places->data_dir, family, &package) < 0 &&
+	    (places_profile_path(places, family, profile) < 0 || access(profile, F_OK) < 0))
+		log_warning("no app is known as %s; the rule waits for one of this name", family);
 }
 
 int command_store(enum store_mode mode, struct places *ret_places, struct consent_store **ret,
@@ -61,5 +86,13 @@ int command_path(const char *given, char ret[PATH_MAX], struct appsilo_error *er
 	char shown[512];
 	int r = places_resolve(given, ret);
 
+	if (!*given)
+		return error_say(err, -EINVAL, "an empty PATH names nothing; write . for the current directory");
 	return r < 0 ? error_set(err, r, "%s", text_show(given, shown, sizeof(shown))) : 0;
+}
+
+void command_tell_running(void)
+{
+	puts("Running apps ask again at their next open or connection; what they have open stays open.\n"
+	     "Those started without prompts (server mode) keep what they were given until they end.");
 }

@@ -49,8 +49,14 @@ int command_options(int argc, char **argv, const struct option_row *table,
 		    int (*take)(void *data, const struct option_row *row, const char *value),
 		    void *data, struct appsilo_error *err) must_check;
 
-/** Is @text made like a family name (Name_PublisherId)? */
+/** Is @text made like a family name (Name_PublisherId, or NAME_DIGITS of a program without a package)? */
 bool command_is_family(const char *text);
+
+/** As command_is_family(), for @command. Returns 0; -EINVAL with the line. */
+int command_check_family(const char *command, const char *family, struct appsilo_error *err) must_check;
+
+/** A rule may wait for an app that is to come; more often the name was mistyped, which is warned of. */
+void command_warn_family(const struct places *places, const char *family);
 
 /** A whole number from 1 to @max. Returns 0; -EINVAL. */
 int command_number(const char *text, uint64_t max, uint64_t *ret) must_check;
@@ -61,5 +67,8 @@ int command_store(enum store_mode mode, struct places *ret_places, struct consen
 
 /** An absolute path for a rule: links resolved as far as it exists. 0; -errno with the line. */
 int command_path(const char *given, char ret[PATH_MAX], struct appsilo_error *err) must_check;
+
+/** After decisions were taken back: what that means for apps that run. */
+void command_tell_running(void);
 
 #endif

@@ -3,6 +3,7 @@
  * appsilo: the front. `run` and `python` start here, in a small static program; every
  * other command is appsilo-tool's. docs/ARCHITECTURE.md, Programs.
  */
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/pages.h"
@@ -36,6 +37,14 @@ static int complain(struct appsilo_error *err, int exit_code)
 	if (err->code == -ENOSYS)
 		error_advise_doctor(err);
 	log_error("%s", err->line);
+	return exit_code;
+}
+
+/* Nor is an old result left. */
+static int fail(const struct prepared *p, struct appsilo_error *err, int exit_code)
+{
+	(void)complain(err, exit_code);
+	result_write_failure(p->result_fd, exit_code, p->identity.family, err);
 	return exit_code;
 }
 
@@ -199,17 +208,12 @@ static int run_server_mode(struct prepared *p)
 	struct monitor_outcome outcome = {0};
 	struct result_counts counts = {0};
 	static struct net_judge judge = {.fd = -EBADF, .bytes_fd = -EBADF}; /* its thread may outlive us */
-	cleanup_close int result_fd = -EBADF;
 	char run_id[RUNS_ID_MAX];
+	int64_t began_ms = clock_realtime_ms();
 	int exit_code = 125;
 
-	if (p->options.result) {
-		result_fd = result_open(p->options.result, &err);
-		if (result_fd < 0)
-			return complain(&err, 125);
-	}
 	if (run_alone(p, &judge, &outcome, &exit_code, &err) < 0)
-		return complain(&err, exit_code);
+		return fail(p, &err, exit_code);
 	if (outcome.text[0])
 		log_error("%s", outcome.text);
 	net_judge_finish(&judge);
@@ -218,8 +222,8 @@ static int run_server_mode(struct prepared *p)
 	counts.network = &judge.account;
 	server_record(p, &outcome, &judge.recorder, run_id);
 	if (p->stored)
-		used_mark_run(p->places.data_dir, p->identity.family);
-	if (result_fd >= 0 && result_write(result_fd, &outcome, p->identity.family,
+		used_mark_run(p->places.data_dir, p->identity.family, began_ms);
+	if (p->result_fd >= 0 && result_write(p->result_fd, &outcome, p->identity.family,
 					   run_id[0] ? run_id : NULL, &counts, &err) < 0)
 		return complain(&err, 125);
 	return outcome.exit_code;
@@ -290,7 +294,7 @@ static int run_asking(struct prepared *p, char **argv)
 	struct builder builder = {.run = build, .data = &a};
 
 	(void)!broker_split(p, argv, &builder, &err);
-	return complain(&err, 125);
+	return fail(p, &err, 125);
 }
 
 /* `appsilo once OPTIONS -- PROGRAM...` is how a server starts a run: server mode, with a data directory
@@ -305,7 +309,7 @@ static int run(char **argv, bool python)
 	pages_populate(&p, sizeof(p));
 	pages_populate_stack(STACK_BYTES);
 	if (prepare_options(argv + 2, python, &p, &err) < 0) {
-		r = complain(&err, 125);
+		r = fail(&p, &err, 125);
 	} else if (p.options.help) {
 		r = programs_exec_tool((char *[]){argv[0], (char *)"help", argv[1], NULL}, &err);
 		return complain(&err, r);

@@ -147,7 +147,7 @@ int grant_hosts_remove(struct consent_store *store, const struct grant_hosts *ho
 			r = remove_one(store, hosts, host, &count, err);
 		if (r == 0 && hosts->json)
 			r = print_json(hosts, host, NULL, count, i == 0);
-		else if (r == 0)
+		else if (r == 0 && (count > 0 || hosts->n > 1)) /* of one alone the error says it */
 			printf("%s %d rule%s on %s\n", hosts->dry_run ? "would remove" : "removed",
 			       count, count == 1 ? "" : "s", host);
 		*ret_count += count;

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "cli/host_config.h"
+#include "cli/result.h"
 #include "isolation/idmap.h"
 #include "isolation/kernel.h"
 #include "isolation/launch.h"
@@ -99,6 +100,14 @@ static int fill_environment(struct prepared *p, struct appsilo_error *err)
 	return r < 0 ? error_set(err, r, "run: environment") : 0;
 }
 
+static int no_package(const struct prepared *p, struct appsilo_error *err)
+{
+	char shown[160];
+
+	return error_say(err, -ENOPKG, "run: -p %s: no such package is installed; see appsilo list",
+			 text_show(p->options.package, shown, sizeof(shown)));
+}
+
 static int find_identity(struct prepared *p, char *const *command, int *ret_exit_code,
 			 struct appsilo_error *err)
 {
@@ -112,19 +121,12 @@ static int find_identity(struct prepared *p, char *const *command, int *ret_exit
 	r = identity_find(command[0], p->system_path, p->cwd, once, &p->identity, err);
 	if (r == -ENOENT && !strchr(command[0], '/'))
 		r = identity_find(command[0], getenv("PATH"), p->cwd, once, &p->identity, err);
+	/* -p may also name the identity that the command has by itself. */
+	if (p->options.package && !p->package.active && (r < 0 || strcmp(p->options.package, p->identity.family) != 0))
+		return no_package(p, err);
 	if (r == 0 && p->package.active)
 		snprintf(p->identity.family, sizeof(p->identity.family), "%s",
 			 p->package.package.identity.family);
-	else if (r == 0) {
-		const char *wanted = p->options.package;
-		char shown[160];
-
-		if (!wanted || strcmp(wanted, p->identity.family) == 0)
-			return 0;
-		return error_say(err, -ENOPKG,
-				 "run: -p %s: no such package is installed; see appsilo list",
-				 text_show(wanted, shown, sizeof(shown)));
-	}
 	if (r == 0)
 		return 0;
 	*ret_exit_code = r == -EACCES ? 126 : 127;
@@ -193,6 +195,15 @@ static void fill_plan(struct prepared *p)
 			   pty_in_front(STDIN_FILENO);
 }
 
+/* At once: however the run ends from here on, the file never tells of the one before. @r is what went wrong
+ * already. */
+static int open_result(struct prepared *p, int r, struct appsilo_error *err)
+{
+	if (p->options.result)
+		p->result_fd = result_open(p->options.result, r < 0 ? NULL : err);
+	return r < 0 || !p->options.result || p->result_fd >= 0 ? r : p->result_fd;
+}
+
 int prepare_options(char *const *words, bool python, struct prepared *ret,
 		    struct appsilo_error *err)
 {
@@ -201,13 +212,16 @@ int prepare_options(char *const *words, bool python, struct prepared *ret,
 	ret->plan.fuse_fd = ret->plan.control_fd = ret->plan.parent_fd = ret->plan.device_fd =
 		ret->plan.tie_fd = ret->plan.tie_parent_fd = ret->plan.net_fd = ret->plan.net_judge_fd =
 		ret->plan.net_program_fds[0] = ret->plan.net_program_fds[1] =
-		ret->plan.package.tree_fd = ret->package.dir_fd = ret->idmap_fd =
+		ret->plan.package.tree_fd = ret->package.dir_fd = ret->idmap_fd = ret->result_fd =
 		ret->plan.cgroup_keeper_fd = -EBADF;
 	ret->plan.output = OUTPUT_PIPES_NONE;
 	for (size_t i = 0; i < CGROUP_PARTS_MAX; i++)
 		ret->plan.cgroup_fds[i] = -EBADF;
 	r = run_options_parse(words, python, &ret->options, err);
-	if (r < 0 || ret->options.help)
+	if (ret->options.help)
+		return r;
+	r = open_result(ret, r, err);
+	if (r < 0)
 		return r;
 	if (python)
 		r = use_python(ret, err);
@@ -271,8 +285,8 @@ int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 	int r = 0;
 
 	*ret_exit_code = 125;
-	if (!*ret->options.command)
-		r = error_say(err, -ENOPKG, "run: -p: no such package is installed; see appsilo list");
+	if (!ret->package.active && (!*ret->options.command || ret->options.app))
+		r = no_package(ret, err);
 	if (r == 0)
 		r = find_cwd(ret, err);
 	if (r == 0 && ret->zygote && strcmp(*ret->options.command, ZYGOTE_PROGRAM) == 0)
@@ -290,6 +304,15 @@ int prepare(struct prepared *ret, int *ret_exit_code, struct appsilo_error *err)
 	return r;
 }
 
+static const char *option_name(int id)
+{
+	const struct option_row *row = run_option_table;
+
+	while (row->name && row->id != id)
+		row++;
+	return row->name;
+}
+
 int prepare_rules(struct prepared *p, struct appsilo_error *err)
 {
 	for (size_t i = 0; i < p->options.n_rules; i++) {
@@ -304,7 +327,8 @@ int prepare_rules(struct prepared *p, struct appsilo_error *err)
 		text_show(rule->path, shown, sizeof(shown));
 		/* What is denied need not exist yet: it must not be made either. */
 		if (r == 0 && rule->kind != RUN_DENY)
-			return error_set(err, -ENOENT, "run: cannot grant %s", shown);
+			return error_say(err, -ENOENT, "run: %s %s does not exist; only --deny may name what is not "
+					 "there", option_name((int)rule->kind), shown);
 		if (r >= 0)
 			r = view_add(&p->view, path, kind);
 		if (r < 0)

@@ -32,12 +32,13 @@ struct prepared {
 	bool once;   /* `appsilo once`: nothing is kept of this run, or known from others */
 	bool zygote; /* nothing of the user's: no profile; plan.h, nest */
 	char **python_argv; /* `appsilo python`: python3 and its arguments; owned */
-	int idmap_fd; /* root runs; -EBADF otherwise */
+	int idmap_fd;  /* root runs; -EBADF otherwise */
+	int result_fd; /* of --result; -EBADF otherwise */
 };
 
 /**
  * Parse @words (argv after `run` or `python`), a package's own words included: from then on
- * it is known whether the run asks.
+ * it is known whether the run asks. The file of --result is open from its word on, also when this fails.
  * Returns 0; -errno with the line; ret->options.help means: show the help instead.
  */
 int prepare_options(char *const *words, bool python, struct prepared *ret,

@@ -89,7 +89,7 @@ static int load_stored(struct work *w, const struct profile_wishes *wishes, stru
 	else if (!wanted)
 		wanted = run;
 	snprintf(folder, sizeof(folder), "%s/%s", root, family);
-	r = command_is_family(family) && family[0] != '.' ? load_family(w, folder, wanted, err) : 0;
+	r = command_is_family(family) ? load_family(w, folder, wanted, err) : 0;
 	if (r == 0 && w->records.n == 0)
 		r = error_say(err, -ENOENT, "profile: nothing is on record%s; see appsilo profile start",
 			      wishes->family || wishes->run ? " of that" : "");
@@ -104,7 +104,7 @@ static int choose_family(struct work *w, const char *wanted, struct appsilo_erro
 	for (size_t i = 0; i < w->records.n && !wanted; i++)
 		if (strcmp(w->records.list[i].family, family) != 0)
 			return error_say(err, -EINVAL, "profile: the records are of several packages; choose one with -p FAMILY");
-	if (!command_is_family(family) || !strchr(family, '_'))
+	if (!command_is_family(family))
 		return error_say(err, -EINVAL, "profile: the records name no package; they are not appsilo's");
 	snprintf(w->family, sizeof(w->family), "%s", family);
 	records_filter(&w->records, w->family);

@@ -21,6 +21,9 @@ int result_open(const char *path, struct appsilo_error *err)
 	if (fd == -EEXIST)
 		fd = fd_open_report(path, 0, 0644);
 	text_show(path, shown, sizeof(shown));
+	if (fd == -ELOOP)
+		return error_say(err, fd, "run: --result %s is a link, which a program may have put there, and is not "
+				 "followed; name the file itself", shown);
 	if (fd < 0)
 		return error_set(err, fd, "run: --result %s", shown);
 	/* A pipe or a terminal cannot be cut; what is new is then written after what was. */
@@ -67,9 +70,9 @@ static void write_host(struct json_writer *w, const struct net_account *a, uint3
 static void write_network(struct json_writer *w, const struct net_account *a)
 {
 	jsonw_open(w, "network", '[');
-	for (uint32_t i = 1; i <= a->n; i++)
+	for (uint32_t i = 1; a && i <= a->n; i++)
 		write_host(w, a, i);
-	if (net_account_has_others(a))
+	if (a && net_account_has_others(a))
 		write_host(w, a, 0);
 	jsonw_close(w, ']');
 }
@@ -106,4 +109,15 @@ int result_write(int fd, const struct monitor_outcome *outcome, const char *pack
 	/* All of it or nothing, and what was not needed of the room is given back. */
 	(void)!ftruncate(fd, r < 0 ? 0 : n);
 	return r < 0 ? error_set(err, r, "run: write the result file") : 0;
+}
+
+void result_write_failure(int fd, int exit_code, const char *package, const struct appsilo_error *why)
+{
+	struct monitor_outcome outcome = {.reason = MONITOR_NOT_RUN, .exit_code = exit_code};
+	const struct result_counts none = {0};
+
+	if (fd < 0)
+		return;
+	snprintf(outcome.text, sizeof(outcome.text), "%s", why->line);
+	(void)!result_write(fd, &outcome, package && *package ? package : NULL, NULL, &none, NULL);
 }

@@ -8,7 +8,7 @@
 
 struct result_counts {
 	int64_t asked, allowed, denied;
-	const struct net_account *network; /* borrowed */
+	const struct net_account *network; /* borrowed; NULL: no host was tried */
 };
 
 /** Open @path before the run, so that a bad one is an error then. Returns an fd; -errno. */
@@ -18,5 +18,8 @@ int result_open(const char *path, struct appsilo_error *err) must_check;
 int result_write(int fd, const struct monitor_outcome *outcome, const char *package,
 		 const char *run_id, const struct result_counts *counts,
 		 struct appsilo_error *err) must_check;
+
+/** The outcome of a run that did not come to its program. A write that fails is not told: @why is. */
+void result_write_failure(int fd, int exit_code, const char *package, const struct appsilo_error *why);
 
 #endif

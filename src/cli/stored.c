@@ -26,6 +26,8 @@ static bool is_protected(void *data, const char *path, bool write, bool below)
 	enum consent_access access = write ? CONSENT_WRITE : CONSENT_READ;
 	enum consent_verdict verdict;
 
+	if (never_is_own(&p->places, path, access) || (below && path_is_under(p->places.data_dir, path)))
+		return true;
 	if (is_overridden(p->view, path, write))
 		return false;
 	if (below)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/uninstall.h"
 
+#include "consent/rules_cache.h"
 #include "consent/used.h"
 #include "package/folder.h"
 #include <fcntl.h>
@@ -33,8 +34,10 @@ int uninstall(const struct package_places *places, const struct installed_packag
 	const char *family = package->identity.family;
 	int r = forget(places, family, ret_count, err);
 
-	if (r == 0)
+	if (r == 0) {
 		used_forget(places->user.data_dir, family);
+		rules_cache_forget(places->user.data_dir, family);
+	}
 	if (r == 0 && !keep_profile)
 		r = remove_profile(places, family, err);
 	/* The package last. */

@@ -105,8 +105,9 @@ void decide(const struct decider *d, const char *path, enum consent_access acces
 	int r;
 
 	*ret = (struct decision){.verdict = CONSENT_DENY};
-	if (never == CONSENT_ALLOW) {
+	if (never == CONSENT_ALLOW || never_is_own(&d->places, path, access)) {
 		ret->verdict = never;
+		ret->by_never_list = never != CONSENT_ALLOW;
 		return;
 	}
 	r = walk(d, path, access, never != CONSENT_ASK, ret);

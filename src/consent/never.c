@@ -78,6 +78,11 @@ enum consent_verdict never_judge(const struct never_places *places, const char *
 	return CONSENT_ASK;
 }
 
+bool never_is_own(const struct never_places *places, const char *path, enum consent_access access)
+{
+	return path_is_under(path, places->data_dir) && never_judge(places, path, access) != CONSENT_ALLOW;
+}
+
 static bool list_is_below(const char *home, const char *folder, const char *const *list)
 {
 	const char *inside = below_home(home, folder);

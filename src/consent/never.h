@@ -26,6 +26,10 @@ struct never_places {
 enum consent_verdict never_judge(const struct never_places *places, const char *path,
 				 enum consent_access access);
 
+/** Is @path a place of appsilo's own, that the app has no business in? No rule opens it, nor
+ * does --override-never: who writes the store decides everything. */
+bool never_is_own(const struct never_places *places, const char *path, enum consent_access access);
+
 /** Could anything strictly below @folder, existing or not, be refused by the list? */
 bool never_below(const struct never_places *places, const char *folder, enum consent_access access);
 

@@ -174,3 +174,12 @@ void rules_cache_write(const char *dir, const char *family, const struct rules_s
 	digest_of(records, size, header.digest);
 	(void)replace(rules_fd, family, &header, records);
 }
+
+void rules_cache_forget(const char *dir, const char *family)
+{
+	cleanup_close int dir_fd = open_dir(dir);
+	char name[PATH_MAX];
+
+	if (dir_fd >= 0 && snprintf(name, sizeof(name), "rules/%s", family) < (int)sizeof(name))
+		(void)unlinkat(dir_fd, name, 0); /* most have none */
+}

@@ -45,6 +45,9 @@ int rules_cache_read(const char *dir, const char *family, char **ret, size_t *re
 void rules_cache_write(const char *dir, const char *family, const struct rules_stamp *stamp,
 		       const char *records, size_t size);
 
+/** Remove what is kept for @family, of which nothing is to stay. */
+void rules_cache_forget(const char *dir, const char *family);
+
 bool rules_stamp_equal(const struct rules_stamp *a, const struct rules_stamp *b);
 
 #endif

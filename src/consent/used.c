@@ -45,7 +45,7 @@ struct used {
 struct used_reader {
 	const char *data_dir;
 	char family[CONSENT_FAMILY_MAX]; /* whose marks these are; "": nobody's yet */
-	long server_day; /* of its last run in server mode; 0: none */
+	int64_t server_ms; /* when its last run in server mode began; 0: none */
 	struct marks marks;
 };
 
@@ -280,22 +280,35 @@ void used_save(struct used *u)
 	pthread_mutex_unlock(&u->lock);
 }
 
-static void mark_run(const char *data_dir, const char *family)
+/* When the run began is the time of the file, or 0. */
+static int64_t server_time(const char *path)
 {
-	char path[PATH_MAX];
 	struct stat st;
 
-	if (place(data_dir, family, SERVER_SUFFIX, path) < 0 ||
-	    (stat(path, &st) == 0 && st.st_mtim.tv_sec / (DAY_MS / 1000) == today()) || make_folder(data_dir) < 0)
-		return;
-	close_keep_errno(open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-	(void)utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
+	return lstat(path, &st) < 0 ? 0 : (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
 }
 
-void used_mark_run(const char *data_dir, const char *family)
+static void mark_run(const char *data_dir, const char *family, int64_t began_ms)
 {
-	mark_run(data_dir, family);
-	mark_run(data_dir, CONSENT_ALL_FAMILIES);
+	const struct timespec began = {.tv_sec = began_ms / 1000, .tv_nsec = began_ms % 1000 * 1000000};
+	char path[PATH_MAX];
+	int64_t known;
+
+	if (place(data_dir, family, SERVER_SUFFIX, path) < 0)
+		return;
+	known = server_time(path);
+	/* One that began later may have ended before. */
+	if (known >= began_ms || (known == 0 && make_folder(data_dir) < 0))
+		return;
+	if (known == 0)
+		close_keep_errno(open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+	(void)utimensat(AT_FDCWD, path, (struct timespec[]){began, began}, AT_SYMLINK_NOFOLLOW);
+}
+
+void used_mark_run(const char *data_dir, const char *family, int64_t began_ms)
+{
+	mark_run(data_dir, family, began_ms);
+	mark_run(data_dir, CONSENT_ALL_FAMILIES, began_ms);
 }
 
 void used_forget(const char *data_dir, const char *family)
@@ -320,15 +333,14 @@ struct used_reader *used_reader_new(const char *data_dir)
 static void turn_to(struct used_reader *r, const char *family)
 {
 	char path[PATH_MAX];
-	struct stat st;
 
 	clear(&r->marks);
-	r->server_day = 0;
+	r->server_ms = 0;
 	snprintf(r->family, sizeof(r->family), "%s", family);
 	if (place(r->data_dir, family, "", path) == 0)
 		load(&r->marks, path);
-	if (place(r->data_dir, family, SERVER_SUFFIX, path) == 0 && lstat(path, &st) == 0)
-		r->server_day = (long)(st.st_mtim.tv_sec / (DAY_MS / 1000));
+	if (place(r->data_dir, family, SERVER_SUFFIX, path) == 0)
+		r->server_ms = server_time(path);
 }
 
 const char *used_day(struct used_reader *r, const struct used_rule *rule, int64_t since_ms, char ret[USED_DAY_SIZE])
@@ -342,9 +354,11 @@ const char *used_day(struct used_reader *r, const struct used_rule *rule, int64_
 	if (strcmp(r->family, rule->family) != 0)
 		turn_to(r, rule->family);
 	mark = find(&r->marks, key);
-	day = mark && mark->day > r->server_day ? mark->day : r->server_day;
-	/* Marks of before are of a decision that was forgotten. */
-	return day == 0 || day < since_ms / DAY_MS ? NULL : day_words(day, ret);
+	/* What is from before is of a decision that was forgotten, or of runs that did not have this one. */
+	day = mark && mark->day >= since_ms / DAY_MS ? mark->day : 0;
+	if (r->server_ms >= since_ms && r->server_ms / DAY_MS > day)
+		day = (long)(r->server_ms / DAY_MS);
+	return day == 0 ? NULL : day_words(day, ret);
 }
 
 void used_reader_free(struct used_reader *r)

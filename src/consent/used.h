@@ -39,8 +39,8 @@ void used_note(struct used *used, const struct used_rule *rule);
 /** At the end: write what is not written yet today. */
 void used_save(struct used *used);
 
-/** In server mode every rule of the app is in force from start to end: mark all of them, once a day. */
-void used_mark_run(const char *data_dir, const char *family);
+/** In server mode every rule that the app has when its run begins is in force to the end: mark all of them. */
+void used_mark_run(const char *data_dir, const char *family, int64_t began_ms);
 
 /** Nothing is known of @family any more. */
 void used_forget(const char *data_dir, const char *family);

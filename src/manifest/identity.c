@@ -110,7 +110,7 @@ bool package_architecture_runs_here(const char *architecture)
 	return strcmp(architecture, "neutral") == 0 || strcmp(architecture, here) == 0;
 }
 
-static bool is_publisher_id(const char *text)
+bool publisher_id_is_valid(const char *text)
 {
 	return strlen(text) == PUBLISHER_ID_SIZE - 1 &&
 	       strspn(text, id_digits) == PUBLISHER_ID_SIZE - 1;
@@ -121,7 +121,7 @@ bool package_family_is_valid(const char *family)
 	char name[PACKAGE_FAMILY_SIZE];
 	const char *mark = strrchr(family, '_');
 
-	if (!mark || strlen(family) >= sizeof(name) || !is_publisher_id(mark + 1))
+	if (!mark || strlen(family) >= sizeof(name) || !publisher_id_is_valid(mark + 1))
 		return false;
 	snprintf(name, sizeof(name), "%.*s", (int)(mark - family), family);
 	return package_name_is_valid(name);
@@ -163,7 +163,7 @@ int package_full_name_parse(const char *full_name, struct package_identity *ret)
 	if (!rest || *rest || rest[-1] == '_' || !package_name_is_valid(id.name) ||
 	    package_version_parse(version, &id.version) < 0 ||
 	    !package_architecture_is_valid(id.architecture) ||
-	    !package_resource_is_valid(id.resource_id) || !is_publisher_id(id.publisher_id))
+	    !package_resource_is_valid(id.resource_id) || !publisher_id_is_valid(id.publisher_id))
 		return -EINVAL;
 	snprintf(id.family, sizeof(id.family), "%s_%s", id.name, id.publisher_id);
 	snprintf(id.full_name, sizeof(id.full_name), "%s", full_name);

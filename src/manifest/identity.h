@@ -56,6 +56,8 @@ bool package_resource_is_valid(const char *id);
 bool package_architecture_is_valid(const char *architecture);
 /** True when code for @architecture runs on this machine. */
 bool package_architecture_runs_here(const char *architecture);
+/** 13 digits, as publisher_id() makes them. */
+bool publisher_id_is_valid(const char *text);
 /** Looks like Name_PublisherId, so that it may become part of a path. */
 bool package_family_is_valid(const char *family);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manifest/manifest.h"
 
+#include "base/text.h"
 #include "manifest/read.h"
 #include <string.h>
 
@@ -248,17 +249,86 @@ static const struct part {
 	{MANIFEST_NAMESPACE, "Settings", false, read_settings},
 };
 
+#define IGNORABLE_MAX 64
+#define SPACE " \t\r\n"
+
+/* Namespaces whose elements may be passed over unread, contents and all. */
+struct ignorable {
+	const char *hrefs[IGNORABLE_MAX]; /* the document's */
+	size_t n;
+};
+
+static int read_ignorable(const xmlNode *root, struct ignorable *ret, struct appsilo_error *err)
+{
+	cleanup_free char *list = NULL;
+	char *rest, *prefix;
+	int r = xml_attribute(root, NULL, "IgnorableNamespaces", MANIFEST_TEXT_MAX, &list, err);
+
+	for (prefix = list ? strtok_r(list, SPACE, &rest) : NULL; r == 0 && prefix; prefix = strtok_r(NULL, SPACE, &rest)) {
+		const xmlNs *ns = xmlSearchNs(root->doc, (xmlNode *)root, (const xmlChar *)prefix);
+
+		if (!ns)
+			r = xml_say(root, err, "IgnorableNamespaces: there is no namespace %s", prefix);
+		else if (ret->n == IGNORABLE_MAX)
+			r = xml_say(root, err, "IgnorableNamespaces: more than %d of them", IGNORABLE_MAX);
+		else
+			ret->hrefs[ret->n++] = (const char *)ns->href;
+	}
+	return r;
+}
+
+static bool is_known(const xmlNode *node)
+{
+	static const char manifests[] = "http://schemas.microsoft.com/appx/manifest/";
+	const char *ns = node->ns ? (const char *)node->ns->href : "";
+
+	return strncmp(ns, manifests, strlen(manifests)) == 0 || strcmp(ns, MANIFEST_NAMESPACE) == 0;
+}
+
+static bool is_ignorable(const struct ignorable *ignorable, const xmlNode *node)
+{
+	for (size_t i = 0; node->ns && i < ignorable->n; i++)
+		if (strcmp(ignorable->hrefs[i], (const char *)node->ns->href) == 0)
+			return true;
+	return false;
+}
+
+/* What is not known may be a restriction: only what its author says may be ignored is. The parser bounds the depth. */
+static int check_known(const xmlNode *parent, const struct ignorable *ignorable, struct appsilo_error *err)
+{
+	int r = 0;
+
+	xml_each(node, parent)
+	{
+		char shown[256];
+
+		if (is_known(node))
+			r = check_known(node, ignorable, err);
+		else if (!is_ignorable(ignorable, node))
+			r = xml_say(node, err, "its namespace \"%s\" is not known, and IgnorableNamespaces does not name it",
+				    text_show(node->ns ? (const char *)node->ns->href : "", shown, sizeof(shown)));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int read_package(const xmlNode *root, struct manifest *m, struct appsilo_error *err)
 {
 	bool seen[ARRAY_SIZE(parts)] = {false};
+	struct ignorable ignorable = {0};
+	int r;
 
 	if (!xml_is(root, NS_FOUNDATION, "Package"))
 		return xml_say(root, err, "the root must be Package of %s", NS_FOUNDATION);
+	r = read_ignorable(root, &ignorable, err);
+	if (r == 0)
+		r = check_known(root, &ignorable, err);
+	if (r < 0)
+		return r;
 	xml_each(child, root)
 	{
 		for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-			int r = 0;
-
 			if (!xml_is(child, parts[i].ns, parts[i].name))
 				continue;
 			/* A second block could say something that nobody shows (CVE-2021-43860). */

@@ -66,7 +66,7 @@ int xml_load(const char *text, size_t size, const char *label, xmlDoc **ret,
 	if (context->sax)
 		context->sax->warning = context->sax->error = be_silent;
 	/* The encoding is fixed: a declared one would be a second way to read the same bytes. */
-	doc = xmlCtxtReadMemory(context, text, (int)size, label, "UTF-8",
+	doc = xmlCtxtReadMemory(context, text, (int)size, NULL, "UTF-8",
 				XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
 					XML_PARSE_IGNORE_ENC | XML_PARSE_BIG_LINES);
 	if (!doc || !context->nsWellFormed)
@@ -74,6 +74,9 @@ int xml_load(const char *text, size_t size, const char *label, xmlDoc **ret,
 	xmlFreeParserCtxt(context);
 	if (r == 0 && (doc->intSubset || doc->extSubset))
 		r = error_say(err, -EINVAL, "%s: has a DTD; remove the DOCTYPE", label);
+	/* For xml_say(). The parser would make an address of it, with %20 for each space. */
+	if (r == 0 && !(doc->URL = xmlStrdup((const xmlChar *)label)))
+		r = error_set(err, -ENOMEM, "%s", label);
 	if (r == 0)
 		*ret = TAKE_PTR(doc);
 	return r;

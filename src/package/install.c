@@ -47,6 +47,17 @@ static void install_done(struct install *in)
 	msix_close(in->msix);
 }
 
+/* The digests of a signature say that something differs; the blocks say what and where. */
+static bool name_damage(struct install *in, struct appsilo_error *err)
+{
+	struct appsilo_error damage = {0};
+
+	if (msix_verify(in->msix, NULL, &damage) != -EBADMSG)
+		return false;
+	*err = damage;
+	return true;
+}
+
 static int check_signature(struct install *in, struct appsilo_error *err)
 {
 	cleanup(trust_freep) struct trust *trust = NULL;
@@ -63,6 +74,8 @@ static int check_signature(struct install *in, struct appsilo_error *err)
 	if (r == 0)
 		r = signature_verify(p7x, size, in->digests, n, trust, time(NULL),
 				     &in->report->signature, err);
+	if (r == -EBADMSG && name_damage(in, err))
+		return r;
 	if (r == 0)
 		r = signature_accept(&in->report->signature, in->manifest.identity.publisher, err);
 	if (r < 0)
@@ -134,8 +147,13 @@ static int compare_installed(struct install *in, struct appsilo_error *err)
 		return error_say(err, -EEXIST,
 				 "install: %s is newer and already installed; --allow-downgrade "
 				 "replaces it", old->identity.full_name);
-	if (r != 0 || strcmp(id->full_name, old->identity.full_name) != 0)
+	if (r != 0)
 		return 0;
+	/* Neither is newer: which of the two the person wants is theirs to say. */
+	if (strcmp(id->full_name, old->identity.full_name) != 0)
+		return error_say(err, -EEXIST,
+				 "install: %s is installed and has the same Version as %s; uninstall it first, or "
+				 "give the new one a higher Version", old->identity.full_name, id->full_name);
 	fd = open(old->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0 && stamps_check(fd, old->path, NULL) < 0)
 		in->report->outcome = INSTALL_REPAIRED;

@@ -18,6 +18,7 @@ DATA = DISK + "/appsilo"
 STORE = DATA + "/consent.db"
 FILLER = DISK + "/filler"
 TEST = HOME + "/data/test.txt"
+FAMILY = "A_0123456789abc"  # of no app
 LIBC = ctypes.CDLL(None, use_errno=True)
 NEW_USER, NEW_MOUNT = 0x10000000, 0x20000
 READ_ONLY, BIND, REMOUNT, PRIVATE = 1, 4096, 32, 0x44000
@@ -84,7 +85,7 @@ class Disk(Case):
             done = self.cat(prompt=prompt)
             self.one_line(done, 125, "consent store", word)
             self.assertEqual(done.stdout, "")
-        for words in (("consents",), ("grant", "-p", "A_b", "/usr"), ("reset", "--all")):
+        for words in (("consents",), ("grant", "-p", FAMILY, "/usr"), ("reset", "--all")):
             self.one_line(self.tool(*words, check=False), 1, "consent store", word)
 
     def test_answer_when_there_is_no_room_for_a_store(self):
@@ -101,7 +102,7 @@ class Disk(Case):
 
     def test_answer_when_the_disk_fills_meanwhile(self):
         """Yes and no alike hold for the run; the rules from before are as they were."""
-        self.tool("grant", "-p", "A_b", "--read", "/usr")
+        self.tool("grant", "-p", FAMILY, "--read", "/usr")
         filling = write(PLACE + "/filling.py", "import json, sys\n"
                         "for line in sys.stdin:\n"
                         f"    with open({FILLER!r}, 'wb', buffering=0) as file:\n"
@@ -151,7 +152,7 @@ class Disk(Case):
         os.chmod(DATA, 0o700)
         os.chmod(STORE, 0o400)  # what it says is known, nothing is added
         self.assertEqual(self.cat().stdout, "hello\n")
-        self.one_line(self.tool("grant", "-p", "A_b", "/usr", check=False), 1, "writable")
+        self.one_line(self.tool("grant", "-p", FAMILY, "/usr", check=False), 1, "writable")
         done = self.run_app("cat", other, options=("--allow-read", HOME + "/work"))
         self.one_line(done, 0, "writable", "until the program ends")
         self.assertEqual(done.stdout, "other\n")
@@ -166,7 +167,7 @@ class Disk(Case):
             for prompt in ("never", self.prompter()):
                 self.one_line(self.cat(prompt=prompt), 125, "writable by nobody else")
             self.one_line(self.tool("consents", check=False), 1, "writable by nobody else")
-            self.one_line(self.tool("grant", "-p", "A_b", "/usr", check=False), 1, "writable by nobody")
+            self.one_line(self.tool("grant", "-p", FAMILY, "/usr", check=False), 1, "writable by nobody")
             os.chmod(path, was)
         self.assertEqual(self.cat().stdout, "hello\n")
 

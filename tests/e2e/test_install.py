@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import package_maker as maker  # noqa: E402
@@ -68,7 +69,9 @@ class Install(Case):
         self.assertIn(f"open --app App -- {one['family']} %F", entry)
         self.tool("grant", "-p", one["family"], "--read", HOME + "/data")
         self.assertTrue(os.path.isdir(f"{DATA}/profiles/{one['family']}"))
+        write(f"{DATA}/rules/{one['family']}", "")
         gone = json.loads(self.tool("uninstall", "--json", one["family"]).stdout)
+        self.assertEqual(subprocess.run(["find", DATA, "-name", f"*{one['family']}*"], capture_output=True, text=True, check=True).stdout, "")
         self.assertEqual((gone["outcome"], gone["decisions"]), ("uninstalled", 1))
         self.assertEqual(self.installed(), [])
         self.assertEqual((self.names(PACKAGES), self.names(ALIASES), self.names(DESKTOP)), ([], [], []))
@@ -95,6 +98,22 @@ class Install(Case):
         self.refused(FILE, "is not signed", "appsilo sign")
         maker.make(FILE, publisher="CN=Stranger")
         self.refused(FILE, "CN=Stranger", "appsilo trust add")
+
+    def test_damage_is_named(self):
+        """Which block of which file, though all that the signature tells is that something differs."""
+        maker.make(FILE, extra={"data.bin": random.Random(1).randbytes(200_000)})
+        whole = read(FILE, "rb")
+        begin = zipfile.ZipFile(FILE).getinfo("data.bin").header_offset + 40
+        for at, block in ((0, 0), (70_000, 1), (199_000, 3)):
+            write(FILE, whole[:begin + at] + bytes([whole[begin + at] ^ 1]) + whole[begin + at + 1:], "wb")
+            self.refused(FILE, f"appsilo: {FILE}: data.bin: block {block} ")
+            self.assertEqual(self.tool("verify", FILE, check=False).stderr, self.tool("install", FILE, check=False).stderr)
+
+    def test_a_file_is_named_as_it_is_named(self):
+        path = PLACE + "/my dir%20/ö.msix"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        maker.make(path, signed=False, capabilities='<Capability Name="frobnicate"/>')
+        self.refused(path, f"appsilo: {path}: AppxManifest.xml:", "frobnicate")
 
     def test_what_it_is(self):
         maker.make(FILE, arch="arm")
@@ -131,6 +150,9 @@ class Install(Case):
         self.refused(FILE, "1.0.10.0", "newer", "--allow-downgrade")
         maker.make(PLACE + "/v2b.msix", version="1.0.10.0", extra={"more": "x"})
         self.refused(PLACE + "/v2b.msix", "other content")
+        maker.make(PLACE + "/v2c.msix", version="1.0.10.0", arch={"x86_64": "x64", "aarch64": "arm64"}[os.uname().machine])
+        for options in ((), ("--allow-downgrade",)):
+            self.refused(PLACE + "/v2c.msix", "1.0.10.0_neutral", "same Version", "uninstall", options=options)
         done = json.loads(self.tool("install", "--json", "--allow-downgrade", FILE).stdout)
         self.assertEqual((done["outcome"], self.only()["version"]), ("downgraded", "1.0.0.0"))
         self.assertEqual(read(f"{DATA}/profiles/{family}/settings"), "kept")

@@ -3,10 +3,11 @@
 import datetime
 import json
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import HOME, Case, main, read, write  # noqa: E402
+from common import APPSILO, HOME, Case, main, read, write  # noqa: E402
 
 DATA, OTHER = HOME + "/data", HOME + "/other"
 USED = HOME + "/.local/share/appsilo/used"
@@ -70,6 +71,22 @@ class LastUsed(Case):
     def test_server_mode_has_all_in_force(self):
         self.grant("--read", DATA, app=self.app)
         self.grant("--read", OTHER)
+        self.run_app("python3", "-c", "", prompt="never")
+        self.assertEqual(set(self.used().values()), {today()})
+
+    def test_what_is_newer_than_the_last_run_in_server_mode_was_not_used_by_it(self):
+        self.grant("--read", DATA, app=self.app)
+        with subprocess.Popen([APPSILO, "run", "--prompt", "never", "--", "python3", "-c", "print(flush=True); input()"], cwd=HOME + "/work",
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as app:
+            app.stdout.readline()
+            self.grant("--deny", "/nonexistent/y", app=self.app)
+            self.tool("loopback", "add", self.app, "80")
+            app.communicate("\n", timeout=60)
+        self.grant("--read", OTHER)
+        day = today()
+        self.assertEqual([self.used()[key] for key in ((self.app, DATA, "read"), (self.app, "/nonexistent/y", "read"), (self.app, "localhost", None),
+                                                       ("*", OTHER, "read"))], [day, None, None, None])
+        # The day's first run is not its last.
         self.run_app("python3", "-c", "", prompt="never")
         self.assertEqual(set(self.used().values()), {today()})
 

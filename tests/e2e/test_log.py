@@ -82,9 +82,9 @@ class Log(Case):
         self.one_line(self.tool("log", HOME + "/missing", check=False), 1, "missing")
 
     def test_consents_by_access_decision_and_kind(self):
-        self.tool("grant", "-p", "A_x", "--write", DATA)
-        self.tool("grant", "-p", "A_x", "--deny", DATA + "/test.txt")
-        self.tool("grant", "-p", "A_x", "--host", "example.org")
+        self.tool("grant", "-p", "A_0123456789abc", "--write", DATA)
+        self.tool("grant", "-p", "A_0123456789abc", "--deny", DATA + "/test.txt")
+        self.tool("grant", "-p", "A_0123456789abc", "--host", "example.org")
 
         def listed(*words):
             return [r.get("path", r.get("host")) for r in json.loads(self.tool("consents", "--json", *words).stdout)]

@@ -65,6 +65,17 @@ class ServerMode(Case):
         self.tool("grant", "--all-packages", "--read", "--file", folder + "/file")
         self.assertEqual(self.never("cat", folder + "/file").stdout, "text")
 
+    def test_what_is_revoked_is_kept_until_the_end_and_so_it_is_told(self):
+        family = self.family("sh", "-c", "")
+        self.tool("grant", "-p", family, HOME + "/data")
+        code = f"echo up; while read line; do cat {HOME}/data/test.txt; done"
+        with subprocess.Popen([APPSILO, "run", "--prompt", "never", "--", "sh", "-c", code], cwd=HOME + "/work", text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as app:
+            self.assertEqual(app.stdout.readline(), "up\n")
+            self.assertIn("without prompts (server mode) keep what they were given", self.tool("revoke", "-p", family, HOME + "/data").stdout)
+            self.assertEqual(app.communicate("again\n", timeout=60)[0], "hello\n")
+        self.assertIn("denied", self.never("sh", "-c", f"cat {HOME}/data/test.txt").stderr)
+
     def test_time_limits(self):
         result = PLACE + "/r.json"
         done = self.never("sleep", "60", options=("--wall-time", "300ms", "--result", result))

@@ -228,7 +228,7 @@ class Surroundings(Attack):
                    "XDG_RUNTIME_DIR": PLACE, "BASH_ENV": python, "ENV": python, "IFS": "x", "LD_DEBUG": "all",
                    "MALLOC_TRACE": PLACE + "/trace", "SQLITE_TMPDIR": PLACE, "SECRET_TOKEN": "hunter2",
                    "LANG": "C.UTF-8", "TZ": "UTC"}
-        self.tool("grant", "-p", "Some_x", "--read", "/usr")  # so that server mode reads the store
+        self.tool("grant", "-p", "Some_0123456789abc", "--read", "/usr")  # so that server mode reads the store
         self.answers({"path": DATA})
         for prompt in BOTH:
             done = self.run_app("env", prompt=prompt, env=hostile)

@@ -314,7 +314,7 @@ class SetUp(Attack):
             # The next start meets the link.
             done = self.python("", prompt=prompt, options=options)
             self.assertEqual(done.returncode, 125, done.stderr)
-            self.assertIn("--result", done.stderr)
+            self.assertIn("is a link", done.stderr)
             self.assertEqual(facts(CANARY), self.canary)
         os.unlink(result)
         done = self.python("", prompt=None, options=("--audit", audit))
@@ -433,29 +433,41 @@ class Protected(Attack):
 
     def test_c6_store_and_records_are_out_of_reach(self):
         """Even a grant of the whole home does not reach the store, the records, other profiles."""
-        self.tool("grant", "-p", "Other_x", "--read", "/usr")
-        os.makedirs(STATE + "/profiles/Other_x", exist_ok=True)
+        self.tool("grant", "-p", "Other_0123456789abc", "--read", "/usr")
+        os.makedirs(STATE + "/profiles/Other_0123456789abc", exist_ok=True)
         os.makedirs(STATE + "/runs", exist_ok=True)
         before = os.stat(STATE + "/consent.db").st_ino
-        for prompt in BOTH:
-            for options in ((), ("--allow-write", HOME)):
-                done = self.python(
-                    CALL + f"d = '{STATE}'\n"
-                    "for f in (lambda: open(d + '/consent.db'), lambda: open(d + '/consent.db', 'w'),\n"
-                    "          lambda: os.listdir(d), lambda: open(d + '/consent.db-new', 'w'),\n"
-                    "          lambda: os.unlink(d + '/consent.db'), lambda: os.listdir(d + '/profiles/Other_x'),\n"
-                    "          lambda: os.listdir(d + '/profiles'), lambda: os.symlink('/', d + '/x'),\n"
-                    "          lambda: os.rename(d, d + '2'), lambda: os.listdir(d + '/runs'),\n"
-                    "          lambda: os.rename(os.path.dirname(d), os.path.dirname(d) + '2'),\n"
-                    "          lambda: os.link(d + '/consent.db', os.environ['HOME'] + '/db')):\n"
-                    "    say(attempt(f))\n"
-                    "say('own', attempt(lambda: os.listdir(os.environ['HOME'])))", prompt=prompt, options=options)
-                words = done.stdout.split()
-                self.assertEqual(words[-2:], ["own", "ok"], done.stderr)
-                self.assertLessEqual(set(words[:-2]), {"EACCES", "ENOENT", "EROFS", "EXDEV", "EBUSY", "EPERM"},
-                                     f"{prompt} {options}: {words}")
+        family = self.family("python3", "-c", "")
+        for granted in (HOME, os.path.dirname(STATE)):
+            self.tool("grant", "-p", family, "--override-never", "--write", granted)
+            self.state_is_out_of_reach(())
+            self.tool("revoke", "-p", family, granted)
+        for path in (STATE, STATE + "/consent.db", STATE + "/profiles/Other_0123456789abc"):
+            done = self.tool("grant", "-p", family, "--override-never", "--read", path, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("appsilo's own", done.stderr)
+        for options in ((), ("--allow-write", HOME)):
+            self.state_is_out_of_reach(options)
         self.assertEqual(os.stat(STATE + "/consent.db").st_ino, before)
-        self.assertIn("Other_x", self.tool("consents").stdout)
+        self.assertIn("Other_0123456789abc", self.tool("consents").stdout)
+
+    def state_is_out_of_reach(self, options):
+        for prompt in BOTH:
+            done = self.python(
+                CALL + f"d = '{STATE}'\n"
+                "for f in (lambda: open(d + '/consent.db'), lambda: open(d + '/consent.db', 'w'),\n"
+                "          lambda: os.listdir(d), lambda: open(d + '/consent.db-new', 'w'),\n"
+                "          lambda: os.unlink(d + '/consent.db'), lambda: os.listdir(d + '/profiles/Other_0123456789abc'),\n"
+                "          lambda: os.listdir(d + '/profiles'), lambda: os.symlink('/', d + '/x'),\n"
+                "          lambda: os.rename(d, d + '2'), lambda: os.listdir(d + '/runs'),\n"
+                "          lambda: os.rename(os.path.dirname(d), os.path.dirname(d) + '2'),\n"
+                "          lambda: os.link(d + '/consent.db', os.environ['HOME'] + '/db')):\n"
+                "    say(attempt(f))\n"
+                "say('own', attempt(lambda: os.listdir(os.environ['HOME'])))", prompt=prompt, options=options)
+            words = done.stdout.split()
+            self.assertEqual(words[-2:], ["own", "ok"], done.stderr)
+            self.assertLessEqual(set(words[:-2]), {"EACCES", "ENOENT", "EROFS", "EXDEV", "EBUSY", "EPERM"},
+                                 f"{prompt} {options}: {words}")
 
     def test_c6_home_named_by_a_link_changes_nothing(self):
         """The never list is about the real place, whatever HOME calls it."""

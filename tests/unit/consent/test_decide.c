@@ -284,6 +284,26 @@ static void override_counts_beside_other_rules(void **state)
 	assert_int_equal(ask(w, "/h/.ssh/config", CONSENT_READ), CONSENT_ALLOW);
 }
 
+static void nothing_opens_what_is_our_own(void **state)
+{
+	struct world *w = *state;
+	struct consent_rule rule = {.family = "A_x", .path = "/h", .target = CONSENT_FOLDER,
+				    .access = CONSENT_WRITE, .verdict = CONSENT_ALLOW,
+				    .scope = CONSENT_ALWAYS, .source = CONSENT_FROM_OVERRIDE};
+
+	w->d.places.package = "/h/.local/share/appsilo/packages/A";
+	assert_int_equal(consent_store_put(w->store, &rule, NULL), 0);
+	rule.path = "/h/.local/share/appsilo/consent.db";
+	assert_int_equal(consent_store_put(w->store, &rule, NULL), 0);
+	assert_int_equal(ask(w, "/h/.ssh/id", CONSENT_WRITE), CONSENT_ALLOW);
+	assert_int_equal(ask(w, "/h/.local/share/appsilo/consent.db", CONSENT_READ), CONSENT_ABSENT);
+	assert_int_equal(ask(w, "/h/.local/share/appsilo", CONSENT_READ), CONSENT_DENY);
+	assert_int_equal(ask(w, "/h/.local/share/appsilo/profiles/B_y/f", CONSENT_READ), CONSENT_ABSENT);
+	assert_int_equal(ask(w, "/h/.local/share/appsilo/profiles/A_x/f", CONSENT_WRITE), CONSENT_ALLOW);
+	assert_int_equal(ask(w, "/h/.local/share/appsilo/packages/A/f", CONSENT_READ), CONSENT_ALLOW);
+	assert_int_equal(ask(w, "/h/.local/share/appsilo/packages/A/f", CONSENT_WRITE), CONSENT_DENY);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static void a_store_that_was_shut_denies(void **state)
@@ -320,6 +340,7 @@ int main(void)
 		CASE(commits_of_others_count_at_once),
 		CASE(each_family_has_its_own_answers),
 		CASE(override_counts_beside_other_rules),
+		CASE(nothing_opens_what_is_our_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

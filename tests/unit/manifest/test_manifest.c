@@ -111,6 +111,22 @@ static void errors_name_file_line_and_element(void **state)
 		"below /opt");
 }
 
+#define MORE(ignorable, where)                                                                     \
+	"<Package xmlns=\"http://schemas.microsoft.com/appx/manifest/foundation/windows10\"\n"     \
+	" xmlns:b=\"http://example.org/b\" xmlns:c=\"http://example.org/c\"" ignorable ">\n"     \
+	IDENTITY PROPERTIES "<Applications><Application Id=\"A\" Executable=\"a\">\n" where         \
+	"</Application></Applications>" TAIL
+
+static void an_unknown_namespace_must_be_ignorable(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(MORE(" IgnorableNamespaces=\"b  c\"", "<b:Fence/><c:D><b:Fence/><E xmlns=\"urn:e\"/></c:D>")), 0);
+	refused(MORE("", "<b:Fence/>"), "M.xml:6: <Fence>: its namespace \"http://example.org/b\" is not known");
+	refused(MORE(" IgnorableNamespaces=\"b\"", "<b:D/><Extensions><c:Fence/></Extensions>"), "<Fence>: its namespace \"http://example.org/c\"");
+	refused(MORE(" IgnorableNamespaces=\"b\"", "<Fence xmlns=\"\"/>"), "<Fence>: its namespace \"\"");
+	refused(MORE(" IgnorableNamespaces=\"b d\"", ""), "there is no namespace d");
+}
+
 static void what_could_be_read_in_two_ways_is_refused(void **state)
 {
 	static const char nul[] = HEAD IDENTITY "\0" PROPERTIES APP TAIL;
@@ -317,6 +333,7 @@ int main(void)
 		cmocka_unit_test(publisher_ids_of_known_publishers),
 		cmocka_unit_test(a_whole_manifest_is_read),
 		cmocka_unit_test(errors_name_file_line_and_element),
+		cmocka_unit_test(an_unknown_namespace_must_be_ignorable),
 		cmocka_unit_test(what_could_be_read_in_two_ways_is_refused),
 		cmocka_unit_test(names_that_would_leave_the_package_are_refused),
 		cmocka_unit_test(versions_are_compared_by_number),
