@@ -110,19 +110,18 @@ static int run_in(struct session_job *j, struct session *s, const struct run_con
 {
 	struct run_place place = {&j->server->backend, &s->dir, tenant};
 	struct appsilo_error err = {0};
-	bool lives = true, had = s->interpreter.sandbox;
 	int code = refill(&j->request, &s->dir, e);
 
 	if (code < 0)
 		return code;
 	if (s->keeps_state)
-		code = interpreter_run(&s->interpreter, &place, &j->request, control, &ret->run, &lives, &err);
+		code = interpreter_run(&s->interpreter, &place, &j->request, &s->defaults.limits, control, &ret->run,
+				       ret_lost, &err);
 	else
 		code = run_compile(&place, &j->request, control, ret, &err);
 	if (!s->keeps_state && code > 0)
 		code = run_program(&place, &j->request, j->request.argv, j->request.n_argv,
 				   j->request.stdin_data, j->request.stdin_size, control, &ret->run, &err);
-	*ret_lost = had && !lives;
 	if (code == 0 && j->request.return_files)
 		code = work_dir_collect(&s->dir, RUN_RETURN_BYTES_MAX, false, is_new, &j->request, &ret->files);
 	if (code < 0)
@@ -182,6 +181,29 @@ static struct session_job *make_job(struct exchange *x)
 	return NULL;
 }
 
+/* What holds for the kept interpreter cannot be another limit for one run: refused rather than ignored. */
+static int refuse_fixed(const struct sandbox_limits *asked, const struct sandbox_limits *fixed, struct api_error *e)
+{
+	const char *which = asked->memory_bytes != fixed->memory_bytes ? "memory_bytes"
+			    : asked->pids != fixed->pids	       ? "pids"
+			    : asked->disk_bytes != fixed->disk_bytes   ? "disk_bytes"
+			    : asked->file_bytes != fixed->file_bytes   ? "file_bytes"
+								       : NULL;
+
+	return which ? api_error_set(e, 400, "bad-request",
+				     "limits.%s: holds for the kept interpreter; give it when the session is opened",
+				     which)
+		     : 0;
+}
+
+static int decode_in(const struct exchange *x, struct session_job *j, struct api_error *e)
+{
+	const struct session *s = j->session;
+	int r = request_decode_in(x->body, x->body_size, &s->defaults, &j->request, e);
+
+	return r == 0 && s->keeps_state ? refuse_fixed(&j->request.limits, &s->defaults.limits, e) : r;
+}
+
 void route_session_run(struct exchange *x)
 {
 	struct session_job *j = make_job(x);
@@ -190,7 +212,7 @@ void route_session_run(struct exchange *x)
 
 	if (!j)
 		return;
-	if (request_decode_in(x->body, x->body_size, &j->session->defaults, &j->request, &e) < 0) {
+	if (decode_in(x, j, &e) < 0) {
 		free_session_job(j);
 		exchange_error(x, &e);
 		return;

@@ -6,7 +6,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import PLACE, Case, main, write
-from serving import ServeCase, Server, events
+from serving import ServeCase, Server, events, fact
 
 
 class Sessions(ServeCase):
@@ -61,6 +61,49 @@ class Sessions(ServeCase):
         self.assertEqual(self.run_in(session, "import os; os.abort()")["signal"], 6)
         self.assertEqual(self.run_in(session, "print('x' * 9999999)")["reason"], "output-limit")
         self.assertEqual(self.run_in(session, "1")["stdout"], "1\n")
+
+    def test_figures_of_a_kept_interpreter_are_of_one_run(self):
+        session = self.open(state=True)
+        busy = "import time\nend = time.process_time() + .4\nwhile time.process_time() < end: pass"
+        self.assertGreaterEqual(self.run_in(session, busy)["cpu_ms"], 400)
+        self.assertGreaterEqual(self.run_in(session, f"import subprocess, sys; subprocess.run([sys.executable, '-c', {busy!r}])")["cpu_ms"], 380)
+        self.assertLess(self.run_in(session, "1")["cpu_ms"], 300)
+        self.assertGreaterEqual(self.run_in(session, "x = b'x' * (80 << 20); del x")["memory_bytes"], 80 << 20)
+        done = self.run_in(session, "1")
+        self.assertTrue(1 << 20 < done["memory_bytes"] < 80 << 20, done)
+        self.assertGreaterEqual(self.run_in(session, busy + "\nimport os; os._exit(3)")["cpu_ms"], 400)
+
+    def test_processor_time_of_each_run_is_limited(self):
+        session = self.open(state=True, limits={"cpu_ms": 800})
+        half = "import time\nend = time.process_time() + .5\nwhile time.process_time() < end: pass"
+        for _ in range(3):
+            done = self.run_in(session, half)
+            self.assertEqual((done["reason"], done["state_lost"]), ("exited", False), done)
+        for code in ("while 1: pass", "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while 1: pass'])"):
+            done = self.run_in(session, code, limits={"cpu_ms": 400})
+            self.assertEqual((done["reason"], done["exit_code"], done["signal"], done["state_lost"]), ("timeout", 124, None, True), done)
+            self.assertGreaterEqual(done["cpu_ms"], 400)
+            self.assertLess(done["cpu_ms"], 800)
+
+    def test_what_holds_for_the_interpreter_is_no_runs_limit(self):
+        session = self.open(state=True, limits={"memory_bytes": 128 << 20, "pids": 20})
+        for name in ("memory_bytes", "pids", "disk_bytes", "file_bytes"):
+            answer = self.server.json("POST", session + "/run", {"code": "1", "limits": {name: 1}})
+            self.refused(400, "bad-request", answer)
+            self.assertIn(f"limits.{name}: ", answer[1]["error"]["message"])
+        done = self.run_in(session, "import os\nif os.fork() == 0: os._exit(0)\nos.wait()[1]", limits={"memory_bytes": 128 << 20, "pids": 20})
+        self.assertEqual((done["stdout"], done["state_lost"]), ("0\n", False))
+        self.assertNotEqual(self.run_in(session, "len(b'x' * (200 << 20))")["exit_code"], 0)
+
+    def test_state_is_lost_whenever_it_is_gone(self):
+        session = self.open(state=True)
+        done = self.run_in(session, "while 1: pass", limits={"wall_ms": 300})
+        self.assertEqual((done["reason"], done["state_lost"]), ("timeout", True), "of what this run had made itself")
+        self.run_in(session, "import os, threading; threading.Timer(.1, lambda: os._exit(1)).start()")
+        self.wait_until(lambda: not any("driver.py" in fact(pid, "cmdline") for pid in self.server.children()), "it does not end")
+        done = self.run_in(session, "'os' in globals()")
+        self.assertEqual((done["stdout"], done["reason"], done["state_lost"]), ("False\n", "exited", True), "it ended between two runs")
+        self.assertFalse(self.run_in(session, "1")["state_lost"])
 
     def test_it_streams(self):
         session = self.open(state=True)
