@@ -65,6 +65,13 @@ def tearDownModule():
 
 
 class Runs(ServeCase):
+    def test_every_language_starts_within_the_limits_that_are_not_given(self):
+        """As a user without groups too: node reserves more address space than it may have memory."""
+        offered = {row["language"] for row in self.server.json("GET", "/api/v2/runtimes")[1]}
+        for language, code in (("python", "print(2)"), ("bash", "echo 2"), ("javascript", "console.log(2)"), ("c", '#include <stdio.h>\nint main(void) { puts("2"); }')):
+            if language in offered:
+                self.assertEqual(self.server.run(code, language=language)["stdout"], "2\n", language)
+
     def test_a_run_says_how_it_ended(self):
         done = self.server.run("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
         self.assertEqual(set(done), {"stdout", "stderr", "exit_code", "signal", "reason", "wall_ms", "cpu_ms",
