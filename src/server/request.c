@@ -178,6 +178,15 @@ int request_limit(const json_t *object, const char *key, uint64_t *value, struct
 	return 0;
 }
 
+int request_memory(const json_t *object, const char *key, uint64_t *value, struct api_error *e)
+{
+	int r = request_limit(object, key, value, e);
+
+	if (r < 0 || !json_object_get(object, key) || *value >= SANDBOX_MEMORY_MIN)
+		return r;
+	return api_error_set(e, 400, BAD, "%s: at least %u: with less no interpreter starts", key, SANDBOX_MEMORY_MIN);
+}
+
 static int take_limits(const json_t *object, struct sandbox_limits *l, struct api_error *e)
 {
 	static const char *const names[] = {"wall_ms", "cpu_ms", "memory_bytes", "pids",
@@ -193,7 +202,7 @@ static int take_limits(const json_t *object, struct sandbox_limits *l, struct ap
 		return wrong_type("limits", "an object", e);
 	r = request_only(limits, names, "limits.", e);
 	for (size_t i = 0; r == 0 && names[i]; i++)
-		r = request_limit(limits, names[i], values[i], e);
+		r = (values[i] == &l->memory_bytes ? request_memory : request_limit)(limits, names[i], values[i], e);
 	return r;
 }
 

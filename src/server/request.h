@@ -94,6 +94,8 @@ int request_bool(const json_t *object, const char *key, bool *ret, struct api_er
 /** Lower *value to what is asked; more than it holds is refused. */
 int request_limit(const json_t *object, const char *key, uint64_t *value,
 		  struct api_error *e) must_check;
+/** As request_limit(), of memory: less than any interpreter starts with is refused. */
+int request_memory(const json_t *object, const char *key, uint64_t *value, struct api_error *e) must_check;
 /** A file under a name that is checked. @data borrowed. */
 int request_add_file(struct run_request *r, const char *name, size_t name_length, const char *data,
 		     size_t size, struct api_error *e) must_check;

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define SANDBOX_MEMORY_MIN (8u << 20) /* with less no interpreter starts */
+
 /* Zero means not limited. */
 struct sandbox_limits {
 	uint64_t wall_ms, cpu_ms, memory_bytes, pids, disk_bytes, file_bytes;

@@ -122,6 +122,13 @@ static int take_modules(struct serve_options *o, const char *value)
 	return 0;
 }
 
+static int take_memory(struct serve_options *o, const char *value)
+{
+	int r = run_parse_size(value, &o->limits.memory_bytes);
+
+	return r == 0 && o->limits.memory_bytes < SANDBOX_MEMORY_MIN ? -EINVAL : r;
+}
+
 static int take_value(struct serve_options *o, int id, const char *value)
 {
 	switch (id) {
@@ -146,7 +153,7 @@ static int take_value(struct serve_options *o, int id, const char *value)
 	case OPT_NET:
 		return take_net(o, value);
 	case OPT_MEMORY:
-		return run_parse_size(value, &o->limits.memory_bytes);
+		return take_memory(o, value);
 	case OPT_PIDS:
 		return take_number(value, 100000, &o->limits.pids);
 	case OPT_TIME:

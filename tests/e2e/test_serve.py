@@ -239,6 +239,12 @@ class Refusals(ServeCase):
             self.bad(422, "limit-too-high", {"code": "1", "limits": {name: 1 << 60}})
         self.bad(400, "bad-json", None, raw='{"code": "1", "limits": {"wall_ms": 1' + "0" * 40 + "}}")
 
+    def test_memory_in_which_nothing_starts(self):
+        for least in (1, (8 << 20) - 1):
+            status, answer = self.server.json("POST", "/v1/run", {"code": "1", "limits": {"memory_bytes": least}})
+            self.refused(400, "bad-request", (status, answer))
+            self.assertIn(str(8 << 20), answer["error"]["message"])
+
     def test_what_is_not_offered(self):
         self.bad(422, "unknown-language", {"code": "1", "language": "cobol"})
         self.bad(422, "unknown-package", {"code": "1", "package": "No.Such_8wekyb3d8bbwe"})

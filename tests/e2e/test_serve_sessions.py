@@ -88,7 +88,7 @@ class Sessions(ServeCase):
     def test_what_holds_for_the_interpreter_is_no_runs_limit(self):
         session = self.open(state=True, limits={"memory_bytes": 128 << 20, "pids": 20})
         for name in ("memory_bytes", "pids", "disk_bytes", "file_bytes"):
-            answer = self.server.json("POST", session + "/run", {"code": "1", "limits": {name: 1}})
+            answer = self.server.json("POST", session + "/run", {"code": "1", "limits": {name: 9 << 20 if name == "memory_bytes" else 1}})
             self.refused(400, "bad-request", answer)
             self.assertIn(f"limits.{name}: ", answer[1]["error"]["message"])
         done = self.run_in(session, "import os\nif os.fork() == 0: os._exit(0)\nos.wait()[1]", limits={"memory_bytes": 128 << 20, "pids": 20})
