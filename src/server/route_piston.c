@@ -39,6 +39,7 @@ void route_piston_runtimes(struct exchange *x)
 static int take_language(const struct server *s, struct run_request *r, struct api_error *e)
 {
 	const char *language = NULL, *version = NULL;
+	char shown[2][64];
 	int err = request_string(r->root, "language", &language, e);
 
 	if (err == 0)
@@ -51,7 +52,9 @@ static int take_language(const struct server *s, struct run_request *r, struct a
 	r->runtime = runtime_find(language);
 	if (!r->runtime || !is_offered(s, r->runtime) ||
 	    !semver_fits(version, s->versions.version[r->runtime - runtimes]))
-		return api_error_set(e, 400, "unknown-language", "the runtime is unknown");
+		return api_error_set(e, 400, "unknown-language", "%s-%s runtime is unknown",
+				     text_show(language, shown[0], sizeof(shown[0])),
+				     text_show(version, shown[1], sizeof(shown[1])));
 	return 0;
 }
 
