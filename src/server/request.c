@@ -13,9 +13,13 @@
 json_t *request_parse(const char *text, size_t size, struct api_error *e)
 {
 	json_error_t error;
-	json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	json_t *root = size ? json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error) : NULL;
 	char shown[JSON_ERROR_TEXT_LENGTH];
 
+	if (!size) {
+		api_error_set(e, 400, "bad-json", "the body is empty; it must be a JSON object");
+		return NULL;
+	}
 	if (!root) {
 		/* What is near the mistake is the client's own bytes. */
 		text_show(error.text, shown, sizeof(shown));
@@ -29,6 +33,11 @@ json_t *request_parse(const char *text, size_t size, struct api_error *e)
 		return NULL;
 	}
 	return root;
+}
+
+json_t *request_parse_optional(const char *text, size_t size, struct api_error *e)
+{
+	return size ? request_parse(text, size, e) : request_parse("{}", 2, e);
 }
 
 static const char *show(const char *text, char shown[200])

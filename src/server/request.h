@@ -59,6 +59,8 @@ struct run_request {
 
 /** Parse one JSON object, strictly. NULL with @e set. Owned by the caller. */
 json_t *request_parse(const char *text, size_t size, struct api_error *e);
+/** The same, where nothing stands for an object without fields. */
+json_t *request_parse_optional(const char *text, size_t size, struct api_error *e);
 
 /** Decode the body of /v1/run. Returns 0; -EINVAL with @e set. request_done() in any case. */
 int request_decode(const char *text, size_t size, const struct request_policy *policy,

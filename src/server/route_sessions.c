@@ -20,7 +20,7 @@ static int decode_open(const struct exchange *x, struct run_request *r, bool *st
 	static const char *const names[] = {"package", "language", "env", "limits", "network", "state", NULL};
 	int err;
 
-	r->root = request_parse(x->body, x->body_size, e);
+	r->root = request_parse_optional(x->body, x->body_size, e);
 	err = r->root ? request_only(r->root, names, "", e) : -EINVAL;
 	if (err == 0)
 		err = request_settings(r->root, &x->server->policy, r, e);
@@ -263,19 +263,36 @@ void route_session_socket(struct exchange *x)
 	websocket_begin(x, &kind);
 }
 
+/* A body has nothing to say. */
+static int decode_reset(const struct exchange *x, struct api_error *e)
+{
+	json_t *root = request_parse_optional(x->body, x->body_size, e);
+	int r = root ? request_only(root, (const char *const[]){NULL}, "", e) : -EINVAL;
+
+	json_decref(root);
+	return r;
+}
+
 void route_session_reset(struct exchange *x)
 {
 	struct session_job *j = make_job(x);
+	struct api_error e;
 
-	if (j)
-		exchange_job(x, work, j, free_session_job);
+	if (!j)
+		return;
+	if (decode_reset(x, &e) < 0) {
+		free_session_job(j);
+		exchange_error(x, &e);
+		return;
+	}
+	exchange_job(x, work, j, free_session_job);
 }
 
 /* In the folder, unless a run is under way there. False: answered already. */
 static bool enter(struct exchange *x, struct session *s)
 {
 	if (x->segment[1][0] && !work_dir_is_name(x->segment[1], strlen(x->segment[1]))) {
-		exchange_fail(x, 400, "bad-file-name", "not a relative file name");
+		exchange_fail(x, 400, "bad-file-name", "not a relative file name in UTF-8");
 		return false;
 	}
 	if (pthread_mutex_trylock(&s->use) == 0)
