@@ -97,20 +97,12 @@ static bool is_new(void *data, const char *name)
 	return true;
 }
 
-/* Files of the request take the place of what was there. */
-static int refill(const struct run_request *r, const struct work_dir *dir, struct api_error *e)
-{
-	for (size_t i = 0; i < r->n_files; i++)
-		(void)!work_dir_remove(dir, r->files[i].name);
-	return run_fill(r, dir, e);
-}
-
 static int run_in(struct session_job *j, struct session *s, const struct run_control *control,
 		  struct run_outcome *ret, bool *ret_lost, const char *tenant, struct api_error *e)
 {
 	struct run_place place = {&j->server->backend, &s->dir, tenant};
 	struct appsilo_error err = {0};
-	int code = refill(&j->request, &s->dir, e);
+	int code = run_fill(&j->request, &s->dir, e);
 
 	if (code < 0)
 		return code;
@@ -338,10 +330,8 @@ static void get_file(struct exchange *x, struct session *s)
 
 static void put_file(struct exchange *x, struct session *s)
 {
-	int r;
+	int r = work_dir_write(&s->dir, x->segment[1], x->body, x->body_size, false);
 
-	(void)!work_dir_remove(&s->dir, x->segment[1]);
-	r = work_dir_write(&s->dir, x->segment[1], x->body, x->body_size, false);
 	if (r == -ENOSPC)
 		exchange_fail(x, 413, "disk-full", "the session's folder is full");
 	else if (r < 0)

@@ -130,6 +130,36 @@ class Sessions(ServeCase):
         self.assertEqual(self.server.json("DELETE", session + "/files/out")[0], 200)
         self.refused(404, "not-found", self.server.json("GET", session + "/files/out"))
 
+    def test_names_that_are_no_text(self):
+        session = self.open()
+        for method in ("PUT", "GET", "DELETE"):
+            self.refused(400, "bad-file-name", self.server.json(method, session + "/files/q%ff", raw=b"x" if method == "PUT" else None))
+        self.assertEqual(self.server.json("GET", session + "/files")[1], {"files": [], "cut": False})
+        done = self.run_in(session, "open(b'q\\xff', 'w').close(); open('t', 'w').close()", **{"return": ["files"]})
+        self.assertEqual(([f["name"] for f in done["files"]], done["files_cut"]), (["t"], True))
+        files = self.server.json("GET", session + "/files")[1]
+        self.assertEqual((sorted(f["name"] for f in files["files"]), files["cut"]), (["main.py", "t"], True))
+
+    def test_a_nul_in_a_path_cuts_no_name(self):
+        session = self.open()
+        for name in ("q%00b", "%00", "q%2f%00"):
+            self.refused(400, "bad-file-name", self.server.json("PUT", f"{session}/files/{name}", raw="x"))
+        self.assertEqual(self.server.json("GET", session + "/files")[1]["files"], [])
+        for path in ("/healthz%00foo", "/healthz%00", session + "%00/files"):
+            self.refused(404, "not-found", self.server.json("GET", path))
+
+    def test_a_file_is_replaced_when_the_new_one_is_whole(self):
+        session = self.open(limits={"disk_bytes": 256 << 10})
+        self.assertEqual(self.server.json("PUT", session + "/files/f", raw="old")[0], 200)
+        self.refused(413, "disk-full", self.server.json("PUT", session + "/files/f", raw="x" * 500000))
+        self.assertEqual(self.server.send("GET", session + "/files/f")[2], b"old")
+        answer = self.server.json("POST", session + "/run", {"files": [{"name": "f", "content": "y" * 500000}, {"name": "m.py", "content": ""}], "entry": "m.py"})
+        self.refused(413, "disk-full", answer)
+        self.assertEqual(self.server.send("GET", session + "/files/f")[2], b"old")
+        self.assertEqual(self.server.json("PUT", session + "/files/f", raw="new")[0], 200)
+        self.assertEqual(self.run_in(session, "print(open('f').read()); open('f', 'a').write('er')")["stdout"], "new\n")
+        self.assertEqual(self.server.send("GET", session + "/files/f")[2], b"newer")
+
     def test_planted_files_lead_nowhere(self):
         session = self.open()
         self.run_in(session, "import os; os.symlink('/etc/passwd', 'link'); os.symlink('/etc', 'folder'); os.mkfifo('pipe'); os.mkdir('dir')")
@@ -173,6 +203,21 @@ class Sessions(ServeCase):
             self.assertEqual(self.server.json("DELETE", "/v1/sessions/" + name)[0], 200)
         self.refused(404, "not-found", self.server.json("POST", f"/v1/sessions/{mine[0]}/run", {"code": "1"}))
         self.wait_until(self.server.is_at_rest, "a process is left")
+
+    def test_a_body_that_may_be_left_out(self):
+        status, answer = self.server.json("POST", "/v1/sessions")
+        self.assertEqual((status, answer["state"]), (201, False))
+        session = "/v1/sessions/" + answer["id"]
+        self.addCleanup(self.server.send, "DELETE", session)
+        self.assertEqual(self.server.json("POST", session + "/reset")[0], 200)
+        self.assertEqual(self.server.json("POST", session + "/reset", {})[0], 200)
+        self.refused(400, "unknown-field", self.server.json("POST", session + "/reset", {"x": 1}))
+        self.refused(400, "bad-json", self.server.json("POST", session + "/reset", raw="{"))
+        self.refused(415, "unsupported-type", self.server.json("POST", "/v1/sessions", {}, {"Content-Type": "text/plain"}))
+        for path in ("/v1/run", session + "/run"):
+            answer = self.server.json("POST", path, raw="")
+            self.refused(400, "bad-json", answer)
+            self.assertEqual(answer[1]["error"]["message"], "the body is empty; it must be a JSON object")
 
     def test_wrong_bodies(self):
         self.refused(422, "no-state", self.server.json("POST", "/v1/sessions", {"language": "bash", "state": True}))
