@@ -27,6 +27,7 @@ static int start(struct interpreter *i, const struct run_place *place, const str
 				    .limits = *limits};
 	int code;
 
+	(void)!work_dir_remove(place->dir, DRIVER);
 	code = work_dir_write(place->dir, DRIVER, session_driver_py, session_driver_py_size, false);
 	if (code < 0)
 		return error_set(err, code, "session: put the driver into its folder");
@@ -97,6 +98,7 @@ static int make_request(struct talk *t, const struct run_request *r, const struc
 			code = &r->files[i];
 	for (size_t i = 0; i < r->n_argv; i++)
 		(void)!json_array_append_new(words, json_string(r->argv[i]));
+	(void)!work_dir_remove(dir, INPUT); /* makes room */
 	n = work_dir_write(dir, INPUT, r->stdin_data, r->stdin_size, false);
 	if (n == 0)
 		n = job_id_make(random);

@@ -102,8 +102,12 @@ static int run_in(struct session_job *j, struct session *s, const struct run_con
 {
 	struct run_place place = {&j->server->backend, &s->dir, tenant};
 	struct appsilo_error err = {0};
-	int code = run_fill(&j->request, &s->dir, e);
+	int code;
 
+	/* The code of the last run makes room: in a full folder nothing could be run any more, and so nothing removed. */
+	if (!j->request.of_files)
+		(void)!work_dir_remove(&s->dir, j->request.entry);
+	code = run_fill(&j->request, &s->dir, e);
 	if (code < 0)
 		return code;
 	if (s->keeps_state)

@@ -23,7 +23,7 @@
 struct work_dir {
 	char path[PATH_MAX];	  /* the mount point */
 	char work_path[PATH_MAX]; /* what the program may write */
-	char data_path[PATH_MAX]; /* the run's profile and records */
+	char data_path[PATH_MAX]; /* the run's profile */
 	int work_fd;		  /* owned */
 };
 

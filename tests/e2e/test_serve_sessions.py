@@ -130,6 +130,14 @@ class Sessions(ServeCase):
         self.assertEqual(self.server.json("DELETE", session + "/files/out")[0], 200)
         self.refused(404, "not-found", self.server.json("GET", session + "/files/out"))
 
+    def test_a_full_folder_is_no_word_of_ours(self):
+        session = self.open(limits={"disk_bytes": 256 << 10})
+        fill = "import os, sys\nfd = os.open('big', os.O_CREAT | os.O_WRONLY)\ntry:\n    while True: os.write(fd, b'x' * 4096)\nexcept OSError: sys.exit(1)"
+        done = self.run_in(session, fill)
+        self.assertEqual((done["exit_code"], done["stderr"]), (1, ""), done)
+        done = self.run_in(session, "import sys; open('/tmp/x', 'w').close(); sys.exit('mine')")
+        self.assertEqual((done["exit_code"], done["stderr"]), (1, "mine\n"), done)
+
     def test_names_that_are_no_text(self):
         session = self.open()
         for method in ("PUT", "GET", "DELETE"):
