@@ -135,6 +135,11 @@ class Runs(ServeCase):
         self.assertEqual([(p["name"].rsplit("/", 1)[1], base64.b64decode(p["content"])) for p in sorted(done["pictures"], key=lambda p: p["name"])],
                          [("figure-1.png", b"\x89PNG\x01"), ("figure-3.png", b"\x89PNG\x03")])
         self.assertEqual(self.server.run("print(1)", **{"return": ["pictures"]})["pictures"], [])
+        done = self.server.run("import sys\ndef f(): 1 / 0\nassert sys.modules['__main__'].f is f\nf()", **{"return": ["pictures"]})
+        self.assertRegex(done["stderr"], r'^Traceback .*\n  File "main.py", line 4, in <module>\n(    .*\n)*  File "main.py", line 2, in f\n(    .*\n)*ZeroDivisionError: .*\n$')
+        self.assertEqual(done["exit_code"], 1)
+        self.assertRegex(self.server.run("def", **{"return": ["pictures"]})["stderr"], r'^  File "main.py", line 1\n    def\n *\^\nSyntaxError: .*\n$')
+        self.assertEqual(self.server.run("import sys; sys.exit(7)", **{"return": ["pictures"]})["exit_code"], 7)
 
     def test_other_languages(self):
         done = self.server.run("echo $((6*7)) $1", language="bash", argv=["x"])
