@@ -514,6 +514,11 @@ class Service(Case):
         self.assertEqual(server.send("POST", "/v1/run", {"code": "1"}, origin)[0], 200)
         self.assertEqual(server.send("POST", "/v1/run", {"code": "1"}, {"Origin": "https://b.example"})[0], 403)
 
+    def test_origins_that_there_are(self):
+        for origin in ("http://localhost:8000", "https://[::1]:8443", "http://127.0.0.1", "moz-extension://a-b"):
+            server = self.start("--cors-origin", origin)
+            self.assertEqual(server.send("GET", "/v1/sessions", headers={"Origin": origin})[0], 200)
+
     def test_a_socket_of_the_service_manager_is_taken(self):
         with socket.socket() as listening:
             listening.bind(("127.0.0.1", 0))
@@ -534,13 +539,15 @@ class Service(Case):
             connection.close()
 
     def test_wrong_words(self):
-        self.one_line(self.tool("serve", "--listen", "nowhere", check=False), 1, "--listen")
-        self.one_line(self.tool("serve", "--listen", "0.0.0.0:0", check=False), 1, "--token-file")
-        self.one_line(self.tool("serve", "--listen", "8.8.8.8:1", check=False), 1, "--token-file")
+        self.one_line(self.tool("serve", "--listen", "nowhere", check=False), 2, "--listen")
+        self.one_line(self.tool("serve", "--listen", "0.0.0.0:0", check=False), 2, "--token-file")
+        self.one_line(self.tool("serve", "--listen", "8.8.8.8:1", check=False), 2, "--token-file")
         self.one_line(self.tool("serve", "--workers", "0", check=False), 2, "--workers")
         self.one_line(self.tool("serve", "--memory", "lots", check=False), 2, "--memory")
         self.one_line(self.tool("serve", "--wrokers", "1", check=False), 2, "--workers")
         self.one_line(self.tool("serve", "word", check=False), 2, "words")
+        for wrong in ("foo", "*", "https://", "://a", "https://a/", "https://a:", "https://a:x", "https://A.example", "https://a@b", "https://[::1", "1://a"):
+            self.one_line(self.tool("serve", "--cors-origin", wrong, check=False), 2, "--cors-origin")
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
