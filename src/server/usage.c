@@ -9,6 +9,9 @@
 #define PROC_BYTES 4096
 #define FORGET_PEAK "5" /* as clear_refs takes it, proc_pid_clear_refs(5) */
 
+/* Of who makes and leaves processes faster than they are read, the first. */
+#define FAMILY_MAX 8192
+
 /* Processes below one, those above first. */
 struct family {
 	pid_t *pids; /* owned */
@@ -22,7 +25,7 @@ static void family_done(struct family *f)
 
 static bool add(struct family *f, pid_t pid)
 {
-	pid_t *bigger = reallocarray(f->pids, f->n + 1, sizeof(*bigger));
+	pid_t *bigger = f->n < FAMILY_MAX ? reallocarray(f->pids, f->n + 1, sizeof(*bigger)) : NULL;
 
 	if (!bigger)
 		return false;
