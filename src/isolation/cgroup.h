@@ -132,7 +132,7 @@ struct cgroup_meter {
 
 /** Never fails: what cannot be opened is not known. */
 void cgroup_meter_open(const struct cgroup *cg, struct cgroup_meter *ret);
-/** That of the group that process @pid is in. False: it is in none that we made. */
+/** That of the group that process @pid is in, which can forget its peak. False: it is in none that we made. */
 bool cgroup_meter_find(pid_t pid, struct cgroup_meter *ret) must_check;
 void cgroup_meter_read(const struct cgroup_meter *meter, struct cgroup_usage *ret);
 /** As in struct cgroup_usage, alone. */

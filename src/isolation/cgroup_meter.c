@@ -21,21 +21,25 @@ static const struct {
 	[METER_PIDS] = {CGROUP_PIDS, {"pids.events", "pids.events"}},
 };
 
-/* What may be written can be made to forget. */
-static int open_file(int dir_fd, const char *name)
+static void open_files(const struct cgroup *cg, bool forgets, struct cgroup_meter *ret)
 {
-	int fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC);
+	*ret = CGROUP_METER_NONE;
+	for (size_t i = 0; i < cg->n; i++)
+		for (size_t f = 0; f < CGROUP_METER_FDS; f++) {
+			const char *name = files[f].name[cg->version == 2];
 
-	return fd >= 0 ? fd : openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+			if (!(cg->parts[i].what & files[f].what))
+				continue;
+			if (forgets && f == METER_PEAK)
+				ret->fds[f] = openat(cg->parts[i].dir_fd, name, O_RDWR | O_CLOEXEC);
+			if (ret->fds[f] < 0)
+				ret->fds[f] = openat(cg->parts[i].dir_fd, name, O_RDONLY | O_CLOEXEC);
+		}
 }
 
 void cgroup_meter_open(const struct cgroup *cg, struct cgroup_meter *ret)
 {
-	*ret = CGROUP_METER_NONE;
-	for (size_t i = 0; i < cg->n; i++)
-		for (size_t f = 0; f < CGROUP_METER_FDS; f++)
-			if (cg->parts[i].what & files[f].what)
-				ret->fds[f] = open_file(cg->parts[i].dir_fd, files[f].name[cg->version == 2]);
+	open_files(cg, false, ret);
 }
 
 bool cgroup_meter_find(pid_t pid, struct cgroup_meter *ret)
@@ -51,7 +55,7 @@ bool cgroup_meter_find(pid_t pid, struct cgroup_meter *ret)
 			cg.parts[cg.n++] = (struct cgroup_part){
 				.what = places[i].what, .parent_fd = -EBADF, .dir_fd = fd};
 	}
-	cgroup_meter_open(&cg, ret);
+	open_files(&cg, true, ret);
 	cgroup_done(&cg);
 	if (ret->fds[METER_CPU] >= 0)
 		return true;

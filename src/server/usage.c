@@ -140,11 +140,11 @@ int64_t usage_cpu_us(struct usage *u)
 int64_t usage_peak_bytes(struct usage *u)
 {
 	cleanup(family_done) struct family all = {0};
-	struct cgroup_usage group = {.peak_bytes = 0};
+	struct cgroup_usage group = {.peak_bytes = -1};
 
 	if (u->grouped)
 		cgroup_meter_read(&u->meter, &group);
-	else
+	if (group.peak_bytes < 0)
 		find_family(u->front, &all);
 	for (size_t i = 0; i < all.n; i++) {
 		int64_t peak = process_peak_bytes(all.pids[i]);
@@ -162,8 +162,7 @@ void usage_forget_peak(struct usage *u)
 
 	if (u->grouped)
 		cgroup_meter_forget_peak(&u->meter);
-	else
-		find_family(u->front, &all);
+	find_family(u->front, &all);
 	for (size_t i = 0; i < all.n; i++) {
 		snprintf(path, sizeof(path), "/proc/%d/clear_refs", (int)all.pids[i]);
 		(void)!fd_write_file(AT_FDCWD, path, FORGET_PEAK);

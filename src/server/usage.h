@@ -24,8 +24,8 @@ void usage_done(struct usage *u);
 /** Processor time of all of it, in microseconds; never less than at the last look. */
 int64_t usage_cpu_us(struct usage *u);
 
-/** The most memory at once since usage_forget_peak(), in bytes; 0: not known. Without a group that of the
- * largest process that lives. */
+/** The most memory at once since usage_forget_peak(), in bytes; 0: not known. Where no group says so that of
+ * the largest process that lives. */
 int64_t usage_peak_bytes(struct usage *u);
 
 /** From now on. Where the kernel cannot forget it, it is that since the beginning. */
