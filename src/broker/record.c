@@ -27,7 +27,7 @@ struct recorder {
 	const char *data_dir, *family, *app; /* borrowed */
 	const char *audit_path;	  /* borrowed; may be NULL */
 	int audit_fd, run_fd;	  /* owned */
-	bool audit_failed, run_failed; /* that was said */
+	bool audit_failed, run_failed; /* that was said, or nothing is kept */
 	size_t n_lines; /* of the run record */
 	char last[LINE_MAX_BYTES]; /* the line before: an equal one is not repeated */
 };
@@ -47,6 +47,7 @@ int recorder_open(const char *data_dir, const char *audit_path, const char *fami
 	r->app = app;
 	r->data_dir = data_dir;
 	r->audit_path = audit_path;
+	r->run_failed = !data_dir;
 	runs_make_id(clock_realtime_ms(), getpid(), r->id);
 	if (audit_path) {
 		r->audit_fd = fd_open_report(audit_path, O_APPEND, 0600);

@@ -20,7 +20,7 @@
 struct recorder;
 
 /**
- * @data_dir    appsilo's own directory, borrowed; the record is made at the first denial
+ * @data_dir    appsilo's own directory, borrowed; the record is made at the first denial; NULL: none is kept
  * @audit_path  NULL: no audit file
  * Returns 0; -errno with the line when the audit file cannot be opened.
  */

@@ -157,7 +157,7 @@ static const struct {
 	const char *name, *instead, *cost; /* no cost: as good without a cgroup */
 } limited[] = {
 	{CGROUP_MEMORY, "limit-memory", "rlimit, each process by itself",
-	 "--memory holds for the address space of each process, not for all of them together"},
+	 "--memory holds for each process by itself, not for all of them together"},
 	{CGROUP_PIDS, "limit-pids", "rlimit, all processes together", NULL},
 	{CGROUP_CPU_TIME, "limit-time", "rlimit, each process by itself",
 	 "--time holds for each process, not for all of them together"},

@@ -141,7 +141,7 @@ static int open_recorder(const struct prepared *p, struct net_judge *judge, stru
 {
 	if (judge->fd < 0 && !p->options.audit)
 		return 0;
-	return recorder_open(p->places.data_dir, p->options.audit, p->identity.family,
+	return recorder_open(p->once ? NULL : p->places.data_dir, p->options.audit, p->identity.family,
 			     p->identity.app, &judge->recorder, err);
 }
 

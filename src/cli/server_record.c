@@ -90,7 +90,7 @@ static void write_record(const struct prepared *p, const struct monitor_outcome 
 void server_record(const struct prepared *p, const struct monitor_outcome *o,
 		   struct recorder **recorder, char *id)
 {
-	bool failed = o->exit_code != 0 && o->reason != MONITOR_NOT_RUN;
+	bool failed = !p->once && o->exit_code != 0 && o->reason != MONITOR_NOT_RUN;
 
 	if (failed && !*recorder)
 		(void)!recorder_open(p->places.data_dir, NULL, p->identity.family, p->identity.app,

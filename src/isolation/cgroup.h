@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -131,9 +132,13 @@ struct cgroup_meter {
 
 /** Never fails: what cannot be opened is not known. */
 void cgroup_meter_open(const struct cgroup *cg, struct cgroup_meter *ret);
+/** That of the group that process @pid is in, which can forget its peak. False: it is in none that we made. */
+bool cgroup_meter_find(pid_t pid, struct cgroup_meter *ret) must_check;
 void cgroup_meter_read(const struct cgroup_meter *meter, struct cgroup_usage *ret);
 /** As in struct cgroup_usage, alone. */
 int64_t cgroup_meter_cpu_us(const struct cgroup_meter *meter);
+/** Its peak begins anew. Where the kernel cannot do that (version 2 before Linux 6.12), it goes on. */
+void cgroup_meter_forget_peak(const struct cgroup_meter *meter);
 void cgroup_meter_done(struct cgroup_meter *meter);
 
 /* A process that removes the group when everybody who holds @fd has gone, however they went. */
@@ -162,6 +167,9 @@ struct cgroup_place {
  */
 size_t cgroup_find(unsigned int wanted, struct cgroup_place ret[CGROUP_PARTS_MAX],
 		   int *ret_version);
+
+/** The groups that process @pid is in, if we made them: their own directories. As cgroup_find(). */
+size_t cgroup_find_member(pid_t pid, struct cgroup_place ret[CGROUP_PARTS_MAX], int *ret_version);
 
 /** The directory of our own group of version 2. Returns the descriptor; -errno. */
 int cgroup_own_dir(void) must_check;

@@ -123,21 +123,56 @@ int cgroup_own_dir(void)
 	return -ENOENT;
 }
 
-size_t cgroup_find(unsigned int wanted, struct cgroup_place ret[CGROUP_PARTS_MAX],
-		   int *ret_version)
+static bool is_ours(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	size_t n = strlen(CGROUP_NAME_PREFIX);
+
+	return strncmp(name, CGROUP_NAME_PREFIX, n) == 0 && strlen(name + n) == 16 &&
+	       strspn(name + n, "0123456789abcdef") == 16;
+}
+
+/* Returns how many lines @take has found a place in. */
+static size_t find_in(const char *path, unsigned int wanted,
+		      bool (*take_v1)(unsigned int, char *, struct cgroup_place *),
+		      bool (*take_v2)(unsigned int, const char *, struct cgroup_place *),
+		      struct cgroup_place ret[CGROUP_PARTS_MAX], int *ret_version)
 {
 	char text[LIST_BYTES], *rest, *line;
 	struct statfs fs;
 	size_t n = 0;
 
 	*ret_version = 0;
-	if (statfs(MOUNT, &fs) < 0 ||
-	    fd_read_file(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0)
+	if (statfs(MOUNT, &fs) < 0 || fd_read_file(AT_FDCWD, path, text, sizeof(text)) < 0)
 		return 0;
 	*ret_version = fs.f_type == CGROUP2_MAGIC ? 2 : 1;
 	for (line = strtok_r(text, "\n", &rest); line && n < CGROUP_PARTS_MAX;
 	     line = strtok_r(NULL, "\n", &rest))
-		n += *ret_version == 2 ? find_v2(wanted, line, &ret[n])
-				       : find_v1(wanted, line, &ret[n]);
+		n += *ret_version == 2 ? take_v2(wanted, line, &ret[n]) : take_v1(wanted, line, &ret[n]);
 	return n;
+}
+
+size_t cgroup_find(unsigned int wanted, struct cgroup_place ret[CGROUP_PARTS_MAX],
+		   int *ret_version)
+{
+	return find_in("/proc/self/cgroup", wanted, find_v1, find_v2, ret, ret_version);
+}
+
+static bool find_own_v1(unsigned int wanted, char *line, struct cgroup_place *ret)
+{
+	return find_v1(wanted, line, ret) && is_ours(ret->parent);
+}
+
+static bool find_own_v2(unsigned int wanted, const char *line, struct cgroup_place *ret)
+{
+	ret->what = wanted;
+	return strncmp(line, "0::", 3) == 0 && set_path(ret, MOUNT, line + 3) == 0 && is_ours(ret->parent);
+}
+
+size_t cgroup_find_member(pid_t pid, struct cgroup_place ret[CGROUP_PARTS_MAX], int *ret_version)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	return find_in(path, CGROUP_MEMORY | CGROUP_CPU_TIME, find_own_v1, find_own_v2, ret, ret_version);
 }

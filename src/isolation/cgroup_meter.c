@@ -21,14 +21,51 @@ static const struct {
 	[METER_PIDS] = {CGROUP_PIDS, {"pids.events", "pids.events"}},
 };
 
-void cgroup_meter_open(const struct cgroup *cg, struct cgroup_meter *ret)
+static void open_files(const struct cgroup *cg, bool forgets, struct cgroup_meter *ret)
 {
 	*ret = CGROUP_METER_NONE;
 	for (size_t i = 0; i < cg->n; i++)
-		for (size_t f = 0; f < CGROUP_METER_FDS; f++)
-			if (cg->parts[i].what & files[f].what)
-				ret->fds[f] = openat(cg->parts[i].dir_fd, files[f].name[cg->version == 2],
-						     O_RDONLY | O_CLOEXEC);
+		for (size_t f = 0; f < CGROUP_METER_FDS; f++) {
+			const char *name = files[f].name[cg->version == 2];
+
+			if (!(cg->parts[i].what & files[f].what))
+				continue;
+			if (forgets && f == METER_PEAK)
+				ret->fds[f] = openat(cg->parts[i].dir_fd, name, O_RDWR | O_CLOEXEC);
+			if (ret->fds[f] < 0)
+				ret->fds[f] = openat(cg->parts[i].dir_fd, name, O_RDONLY | O_CLOEXEC);
+		}
+}
+
+void cgroup_meter_open(const struct cgroup *cg, struct cgroup_meter *ret)
+{
+	open_files(cg, false, ret);
+}
+
+bool cgroup_meter_find(pid_t pid, struct cgroup_meter *ret)
+{
+	struct cgroup_place places[CGROUP_PARTS_MAX];
+	struct cgroup cg = {0};
+	size_t n = cgroup_find_member(pid, places, &cg.version);
+
+	for (size_t i = 0; i < n; i++) {
+		int fd = open(places[i].parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd >= 0)
+			cg.parts[cg.n++] = (struct cgroup_part){
+				.what = places[i].what, .parent_fd = -EBADF, .dir_fd = fd};
+	}
+	open_files(&cg, true, ret);
+	cgroup_done(&cg);
+	if (ret->fds[METER_CPU] >= 0)
+		return true;
+	cgroup_meter_done(ret);
+	return false;
+}
+
+void cgroup_meter_forget_peak(const struct cgroup_meter *meter)
+{
+	(void)!pwrite(meter->fds[METER_PEAK], "0", 1, 0);
 }
 
 /* The number after @key at the start of a line, or the whole of a file that is one number. */

@@ -113,13 +113,27 @@ static int set_limit(int resource, uint64_t value)
 	return setrlimit(resource, &limit) < 0 ? -errno : 0;
 }
 
+/*
+ * Each process by itself. What it can write alone, its heap and its threads' stacks, is counted exactly. What that
+ * leaves out (shared mappings, a stack that grows, what was made read-only once it was full) is address space: some more
+ * than the limit, because runtimes reserve more than they ever use (node's 600 MiB at its start).
+ */
+static int limit_memory(uint64_t bytes)
+{
+	int r = set_limit(RLIMIT_DATA, bytes);
+
+	return r == 0 && bytes && bytes < UINT64_MAX - CONFINE_SPARE_SPACE
+		       ? set_limit(RLIMIT_AS, bytes + CONFINE_SPARE_SPACE)
+		       : r;
+}
+
 int confine_rlimits(const struct plan_limits *limits)
 {
 	struct rlimit cpu = {(limits->cpu_time_ms + 999) / 1000, (limits->cpu_time_ms + 999) / 1000 + 1};
 	struct rlimit no_core = {0, 0};
 	int r;
 
-	r = set_limit(RLIMIT_AS, limits->memory_bytes);
+	r = limit_memory(limits->memory_bytes);
 	/* The kernel counts them by user namespace: all of the sandbox, init too. */
 	if (r == 0 && limits->pids)
 		r = set_limit(RLIMIT_NPROC, limits->pids + 1);

@@ -45,6 +45,9 @@ int confine_seccomp_nest(void) must_check;
  * confine_seccomp(0). Returns 0; -errno. */
 int confine_seccomp_nested(void) must_check;
 
+/* Of address space, beyond the limit of memory. */
+#define CONFINE_SPARE_SPACE ((uint64_t)1 << 30)
+
 /** rlimits of @limits. Returns 0; -errno. */
 int confine_rlimits(const struct plan_limits *limits) must_check;
 

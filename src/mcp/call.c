@@ -33,7 +33,7 @@ static int start_front(void *data, const struct sandbox_spec *spec, struct sandb
 	for (char **variable = environ; *variable; variable++)
 		front_add(&env, *variable);
 	r = front_start(start->argv, &env, 0, &run);
-	if (r == 0 && start->attendant && attendant_start(start->attendant, run->pid) < 0)
+	if (r == 0 && start->attendant && attendant_start(start->attendant, run->base.pid) < 0)
 		front_kill(&run->base); /* a run whose questions nobody takes would wait in vain */
 	if (r < 0)
 		return error_set(err, r, "start a run");

@@ -269,12 +269,17 @@ static const struct route routes[] = {
 };
 
 /* The address may be left out: loopback. */
-static int listen_on(const struct mcp_options *o, char shown[LISTEN_SHOWN_MAX], struct appsilo_error *err)
+static const char *whole_address(const struct mcp_options *o, char ret[128])
+{
+	snprintf(ret, 128, strchr(o->http, ':') ? "%s" : "127.0.0.1:%s", o->http);
+	return ret;
+}
+
+int mcp_http_check(const struct mcp_options *options, struct appsilo_error *err)
 {
 	char address[128];
 
-	snprintf(address, sizeof(address), strchr(o->http, ':') ? "%s" : "127.0.0.1:%s", o->http);
-	return listen_open("mcp: --http", address, !o->token_file, shown, err);
+	return listen_check("mcp: --http", whole_address(options, address), !options->token_file, err);
 }
 
 static void wait_for_end(struct mcp_http *h)
@@ -308,7 +313,7 @@ static void stop(struct mcp_http *h, struct MHD_Daemon *daemon)
 int mcp_http_serve(struct mcp *mcp, struct appsilo_error *err)
 {
 	static struct mcp_http h; /* large; zeroed */
-	char shown[LISTEN_SHOWN_MAX];
+	char shown[LISTEN_SHOWN_MAX], address[128];
 	struct MHD_Daemon *daemon;
 	int fd, r;
 
@@ -318,7 +323,7 @@ int mcp_http_serve(struct mcp *mcp, struct appsilo_error *err)
 	h.server.options = (struct serve_options){.workers = WORKERS, .queue = 64, .connections = 256,
 						  .body_bytes = RPC_MESSAGE_MAX, .quiet = mcp->options.quiet};
 	fd_raise_limit();
-	fd = listen_on(&mcp->options, shown, err);
+	fd = listen_open("mcp: --http", whole_address(&mcp->options, address), !mcp->options.token_file, shown, err);
 	r = fd < 0 ? fd : tenants_load(mcp->options.token_file, &h.server.tenants, err);
 	if (r < 0)
 		return r;

@@ -9,6 +9,9 @@
 
 #include "mcp/session.h"
 
+/** Is it an address that can be listened on? Returns 0; -EINVAL with the line. */
+int mcp_http_check(const struct mcp_options *options, struct appsilo_error *err) must_check;
+
 /** Until a signal comes; then all runs are ended. Returns 0; -errno with the line. */
 int mcp_http_serve(struct mcp *mcp, struct appsilo_error *err) must_check;
 

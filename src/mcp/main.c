@@ -29,6 +29,8 @@ int mcp_main(int argc, char **argv, struct appsilo_error *err)
 	static struct mcp mcp; /* large; zeroed */
 	int r = mcp_options_parse(argc, argv, &mcp.options, err);
 
+	if (r == 0 && mcp.options.http && !mcp.options.help)
+		r = mcp_http_check(&mcp.options, err);
 	if (r < 0)
 		return EXIT_USAGE;
 	if (mcp.options.help)

@@ -91,6 +91,19 @@ static int check(struct mcp_options *o, struct appsilo_error *err)
 	return r < 0 ? error_prefix(err, "mcp") : 0;
 }
 
+/* Those that are told of by --help: of those of `run`, a terminal and a window are nobody's here. */
+static int check_prompt(const char *word, struct appsilo_error *err)
+{
+	char shown[256];
+
+	if (strcmp(word, "client") == 0 || strcmp(word, "never") == 0 || strncmp(word, "exec:", 5) == 0 ||
+	    strncmp(word, "agent:", 6) == 0)
+		return 0;
+	return error_say(err, -EINVAL, "mcp: --prompt %s: %suse client, exec:COMMAND, agent:SOCKET or never",
+			 text_show(word, shown, sizeof(shown)),
+			 strcmp(word, "tty") == 0 ? "its runs have no terminal; " : "");
+}
+
 int mcp_options_parse(int argc, char **argv, struct mcp_options *ret, struct appsilo_error *err)
 {
 	int words;
@@ -101,9 +114,8 @@ int mcp_options_parse(int argc, char **argv, struct mcp_options *ret, struct app
 		return error_say(err, -EINVAL, "mcp: takes no words; see appsilo mcp --help");
 	if (words < 0)
 		return words;
-	if (strcmp(ret->prompt, "tty") == 0)
-		return error_say(err, -EINVAL, "mcp: --prompt tty: its runs have no terminal; use client, "
-				 "exec:COMMAND, agent:SOCKET or never");
+	if (check_prompt(ret->prompt, err) < 0)
+		return -EINVAL;
 	if (ret->token_file && !ret->http)
 		return error_say(err, -EINVAL, "mcp: --token-file is for --http");
 	return check(ret, err);

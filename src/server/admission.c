@@ -92,6 +92,11 @@ static int find_route(struct exchange *x)
 	return api_error_set(&x->error, 404, "not-found", "there is nothing at this path");
 }
 
+static bool does_without(const struct exchange *x, unsigned long long announced)
+{
+	return x->route->flags & ROUTE_BODY_OPTIONAL && !announced && !exchange_header(x, "Transfer-Encoding");
+}
+
 static int check_body(struct exchange *x, unsigned long long announced)
 {
 	uint64_t most = x->route->flags & (ROUTE_BODY | ROUTE_BYTES) ? x->server->options.body_bytes : 0;
@@ -100,7 +105,7 @@ static int check_body(struct exchange *x, unsigned long long announced)
 		return api_error_set(&x->error, 413, "too-large", "the body is larger than %llu bytes",
 				     (unsigned long long)most);
 	/* A form of another page cannot send this type without asking first. */
-	if (x->route->flags & ROUTE_BODY && !is_json(exchange_header(x, "Content-Type")))
+	if (x->route->flags & ROUTE_BODY && !does_without(x, announced) && !is_json(exchange_header(x, "Content-Type")))
 		return api_error_set(&x->error, 415, "unsupported-type",
 				     "Content-Type must be application/json");
 	return 0;

@@ -165,15 +165,15 @@ DEFINE_CLEANUP(struct front_run *, front_free)
 static int start_process(struct front_run *run, const struct front_words *argv,
 			 const struct front_words *env, unsigned int files, struct ends *ends)
 {
-	run->pid = spawn(ends, run->result_fd, argv, env, files);
-	if (run->pid < 0)
-		return run->pid;
-	run->base.end_fd = (int)syscall(K_PIDFD_OPEN, run->pid, 0);
+	run->base.pid = spawn(ends, run->result_fd, argv, env, files);
+	if (run->base.pid < 0)
+		return run->base.pid;
+	run->base.end_fd = (int)syscall(K_PIDFD_OPEN, run->base.pid, 0);
 	if (run->base.end_fd < 0) {
 		int r = -errno;
 
-		(void)kill(run->pid, SIGKILL);
-		(void)waitpid(run->pid, NULL, 0);
+		(void)kill(run->base.pid, SIGKILL);
+		(void)waitpid(run->base.pid, NULL, 0);
 		return r;
 	}
 	return 0;
@@ -190,7 +190,7 @@ int front_start(const struct front_words *argv, const struct front_words *env, u
 		return -E2BIG;
 	if (!run)
 		return -ENOMEM;
-	run->base = (struct sandbox){-EBADF, -EBADF, -EBADF, -EBADF};
+	run->base = (struct sandbox){-EBADF, -EBADF, -EBADF, -EBADF, 0};
 	run->result_fd = memfd_create("result", MFD_CLOEXEC);
 	r = run->result_fd < 0 ? -errno : make_ends(&ends);
 	if (r == 0)
@@ -256,7 +256,7 @@ void front_end(struct sandbox *s, struct sandbox_result *ret)
 	if (!run)
 		return;
 	*ret = (struct sandbox_result){.reason = SANDBOX_FAILED, .exit_code = 125};
-	(void)waitpid(run->pid, &status, 0);
+	(void)waitpid(run->base.pid, &status, 0);
 	object = read_result(run->result_fd);
 	if (object)
 		take_result(object, ret);

@@ -32,7 +32,6 @@ void front_words_done(struct front_words *w);
 
 struct front_run {
 	struct sandbox base;
-	pid_t pid;
 	int result_fd; /* a memory file; owned */
 };
 

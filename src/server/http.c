@@ -318,11 +318,14 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 		client_deadline(*context, HEADER_MS);
 }
 
-/* The path as it came: what it means is decided once, here. */
+/* The path as it came: what it means is decided once, here. A NUL would cut it, and what is left be somebody else's:
+ * it becomes a control character that stands in no path there is and in no file name. */
 static size_t unescape(void *cls, struct MHD_Connection *connection, char *text)
 {
 	(void)cls;
 	(void)connection;
+	for (char *at = text; (at = strstr(at, "%00")); at += 3)
+		at[2] = '1';
 	return MHD_http_unescape(text);
 }
 

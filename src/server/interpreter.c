@@ -12,17 +12,19 @@
 #define INPUT WORK_OWN_FOLDER "/stdin"
 #define BLOCK_BYTES 65536
 #define ANSWER_MS 1000 /* for the second mark after the first */
-/* All runs of an interpreter may take so many times one run's processor time. */
+/* An interpreter may take so many times one run's processor time: what it does between runs is no run's. */
 #define CPU_FACTOR 20
+/* How closely a run's processor time is watched at most. */
+#define LOOK_MS 10
 
 static int start(struct interpreter *i, const struct run_place *place, const struct run_request *r,
-		 struct appsilo_error *err)
+		 const struct sandbox_limits *limits, struct appsilo_error *err)
 {
 	static const char *const argv[] = {"python3", "-I", DRIVER, NULL};
 	struct sandbox_spec spec = {.tenant = place->tenant, .package = r->package, .argv = argv,
 				    .env = r->env, .data_dir = place->dir->data_path,
 				    .work_dir = place->dir->work_path, .net = r->net, .hosts = r->hosts,
-				    .limits = r->limits};
+				    .limits = *limits};
 	int code;
 
 	(void)!work_dir_remove(place->dir, DRIVER);
@@ -31,7 +33,10 @@ static int start(struct interpreter *i, const struct run_place *place, const str
 		return error_set(err, code, "session: put the driver into its folder");
 	spec.limits.wall_ms = 0;
 	spec.limits.cpu_ms *= CPU_FACTOR;
-	return place->backend->start(place->backend->data, &spec, &i->sandbox, err);
+	code = place->backend->start(place->backend->data, &spec, &i->sandbox, err);
+	if (code == 0)
+		usage_begin(&i->usage, i->sandbox->pid);
+	return code;
 }
 
 void interpreter_stop(struct interpreter *i, const struct sandbox_backend *backend)
@@ -45,8 +50,16 @@ void interpreter_stop(struct interpreter *i, const struct sandbox_backend *backe
 	end = (struct pollfd){.fd = i->sandbox->end_fd, .events = POLLIN};
 	while (poll(&end, 1, -1) < 0)
 		;
-	backend->end(i->sandbox, &ignored);
-	i->sandbox = NULL;
+	backend->end(TAKE_PTR(i->sandbox), &ignored);
+	usage_done(&i->usage);
+}
+
+/* It has ended since its last run: by what it still did, or for want of memory. */
+static bool is_gone(const struct interpreter *i)
+{
+	struct pollfd end = {.fd = i->sandbox->end_fd, .events = POLLIN};
+
+	return poll(&end, 1, 0) > 0;
 }
 
 /* One channel: what is before the mark is output, what could be its begin is held back. */
@@ -67,7 +80,8 @@ struct talk {
 	char *request; /* owned */
 	size_t request_size, sent;
 	uint64_t output_left;
-	int64_t end_ms;
+	int64_t end_ms, look_ms; /* when its processor time is looked at next */
+	int64_t cpu_limit_us, cpu_base_us; /* 0: no limit; what runs before it have used */
 	enum sandbox_reason why; /* SANDBOX_FAILED: not ended by us */
 };
 
@@ -84,7 +98,7 @@ static int make_request(struct talk *t, const struct run_request *r, const struc
 			code = &r->files[i];
 	for (size_t i = 0; i < r->n_argv; i++)
 		(void)!json_array_append_new(words, json_string(r->argv[i]));
-	(void)!work_dir_remove(dir, INPUT);
+	(void)!work_dir_remove(dir, INPUT); /* makes room */
 	n = work_dir_write(dir, INPUT, r->stdin_data, r->stdin_size, false);
 	if (n == 0)
 		n = job_id_make(random);
@@ -188,12 +202,32 @@ static bool takes_output(const struct talk *t)
 	return !t->control->ready || t->control->ready(t->control->data);
 }
 
+/* It cannot be used up sooner than every processor allows: then we look again. */
+static bool cpu_is_over(struct talk *t, int64_t now_ms)
+{
+	int64_t left_us, wait_ms;
+
+	if (!t->cpu_limit_us || now_ms < t->look_ms)
+		return false;
+	left_us = t->cpu_base_us + t->cpu_limit_us - usage_cpu_us(&t->i->usage);
+	wait_ms = left_us / 1000 / sysconf(_SC_NPROCESSORS_ONLN);
+	t->look_ms = now_ms + (wait_ms < LOOK_MS ? LOOK_MS : wait_ms);
+	return left_us <= 0;
+}
+
+static int time_left(const struct talk *t, int64_t now_ms)
+{
+	int64_t next = t->cpu_limit_us && t->look_ms < t->end_ms ? t->look_ms : t->end_ms;
+
+	return next < now_ms ? 0 : (int)(next - now_ms);
+}
+
 /* Returns false when the interpreter has ended. */
 static bool turn(struct talk *t)
 {
 	struct sandbox *s = t->i->sandbox;
 	bool reads = takes_output(t);
-	int64_t left = t->end_ms - clock_monotonic_ms();
+	int64_t now_ms;
 	struct pollfd fds[] = {
 		{.fd = t->sent < t->request_size ? s->stdin_fd : -1, .events = POLLOUT},
 		{.fd = reads && !t->channels[0].marked ? s->stdout_fd : -1, .events = POLLIN},
@@ -206,13 +240,14 @@ static bool turn(struct talk *t)
 	bool lives = true;
 	eventfd_t count;
 
-	if (poll(fds, ARRAY_SIZE(fds), left < 0 ? 0 : (int)left) < 0 && errno != EINTR)
+	if (poll(fds, ARRAY_SIZE(fds), time_left(t, clock_monotonic_ms())) < 0 && errno != EINTR)
 		t->why = SANDBOX_CANCELLED;
+	now_ms = clock_monotonic_ms();
 	if (fds[6].revents)
 		(void)!eventfd_read(t->control->wake_fd, &count);
 	if (fds[4].revents || fds[5].revents)
 		t->why = SANDBOX_CANCELLED;
-	else if (clock_monotonic_ms() >= t->end_ms)
+	else if (now_ms >= t->end_ms || cpu_is_over(t, now_ms))
 		t->why = SANDBOX_TIMEOUT;
 	if (fds[0].revents)
 		send_request(t, s->stdin_fd);
@@ -228,21 +263,38 @@ static bool is_answered(const struct talk *t)
 	return t->channels[RUN_STDOUT].marked && t->channels[RUN_STDERR].marked;
 }
 
+/* While it lives: of this run alone. */
+static void take_usage(struct talk *t, struct sandbox_result *ret)
+{
+	ret->cpu_ms = (usage_cpu_us(&t->i->usage) - t->cpu_base_us) / 1000;
+	ret->memory_bytes = usage_peak_bytes(&t->i->usage);
+}
+
 /* It has ended itself, or is ended now: how. */
 static void take_end(struct talk *t, const struct run_place *place, struct sandbox_result *ret)
 {
 	struct pollfd end = {.fd = t->i->sandbox->end_fd, .events = POLLIN};
+	struct sandbox_result used = {0};
 
-	if (t->why != SANDBOX_FAILED || poll(&end, 1, ANSWER_MS) <= 0)
+	if (t->why != SANDBOX_FAILED || poll(&end, 1, ANSWER_MS) <= 0) {
+		take_usage(t, &used);
 		place->backend->kill(t->i->sandbox);
+	}
 	while (poll(&end, 1, -1) < 0)
 		;
 	place->backend->end(TAKE_PTR(t->i->sandbox), ret);
-	if (t->why == SANDBOX_FAILED)
+	usage_done(&t->i->usage);
+	if (t->why == SANDBOX_FAILED) {
+		/* Its own account is of all runs. */
+		ret->cpu_ms -= t->cpu_base_us / 1000;
+		ret->cpu_ms = ret->cpu_ms < 0 ? 0 : ret->cpu_ms;
 		return;
-	ret->reason = t->why;
-	ret->signal = 9;
-	ret->exit_code = t->why == SANDBOX_TIMEOUT ? 124 : 137;
+	}
+	*ret = (struct sandbox_result){.reason = t->why,
+				       .exit_code = t->why == SANDBOX_TIMEOUT ? 124 : 137,
+				       .signal = t->why == SANDBOX_TIMEOUT ? 0 : 9,
+				       .cpu_ms = used.cpu_ms,
+				       .memory_bytes = used.memory_bytes};
 }
 
 static void talk_done(struct talk *t)
@@ -250,30 +302,49 @@ static void talk_done(struct talk *t)
 	free(t->request);
 }
 
+/* Returns 0 with one that lives and whose figures begin; -errno with the line. */
+static int get_ready(struct talk *t, const struct run_place *place, const struct run_request *r,
+		     const struct sandbox_limits *limits, bool *ret_lost, struct appsilo_error *err)
+{
+	struct interpreter *i = t->i;
+	int code = 0;
+
+	*ret_lost = i->sandbox && is_gone(i);
+	if (*ret_lost)
+		interpreter_stop(i, place->backend);
+	if (!i->sandbox)
+		code = start(i, place, r, limits, err);
+	else
+		usage_forget_peak(&i->usage);
+	if (code == 0)
+		t->cpu_base_us = usage_cpu_us(&i->usage);
+	return code == 0 ? make_request(t, r, place->dir, err) : code;
+}
+
 int interpreter_run(struct interpreter *i, const struct run_place *place, const struct run_request *r,
-		    const struct run_control *control, struct run_step *ret, bool *ret_lives,
-		    struct appsilo_error *err)
+		    const struct sandbox_limits *limits, const struct run_control *control,
+		    struct run_step *ret, bool *ret_lost, struct appsilo_error *err)
 {
 	int64_t start_ms = clock_monotonic_ms();
 	cleanup(talk_done) struct talk t = {.i = i, .control = control, .step = ret,
 					    .output_left = r->limits.output_bytes,
-					    .end_ms = start_ms + (int64_t)r->limits.wall_ms};
-	int code = i->sandbox ? 0 : start(i, place, r, err);
+					    .end_ms = start_ms + (int64_t)r->limits.wall_ms,
+					    .cpu_limit_us = (int64_t)r->limits.cpu_ms * 1000};
+	int code = get_ready(&t, place, r, limits, ret_lost, err);
 
 	*ret = (struct run_step){0};
-	*ret_lives = false;
-	if (code == 0)
-		code = make_request(&t, r, place->dir, err);
 	if (code < 0)
 		return code;
+	t.look_ms = start_ms + t.cpu_limit_us / 1000 / sysconf(_SC_NPROCESSORS_ONLN);
 	while (t.why == SANDBOX_FAILED && !is_answered(&t) && turn(&t))
 		;
 	if (t.why == SANDBOX_FAILED && is_answered(&t)) {
 		ret->result = (struct sandbox_result){
 			.reason = SANDBOX_EXITED, .exit_code = t.channels[RUN_STDOUT].exit_code};
-		*ret_lives = true;
+		take_usage(&t, &ret->result);
 	} else {
 		take_end(&t, place, &ret->result);
+		*ret_lost = true;
 	}
 	ret->result.wall_ms = clock_monotonic_ms() - start_ms;
 	return 0;

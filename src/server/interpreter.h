@@ -9,23 +9,27 @@
 #define APPSILO_SERVER_INTERPRETER_H
 
 #include "server/run.h"
+#include "server/usage.h"
 
 #define INTERPRETER_MARK_MAX 64
 
 struct interpreter {
 	struct sandbox *sandbox; /* owned; NULL: not started */
+	struct usage usage;	 /* of the sandbox */
 };
 
-#define INTERPRETER_NONE ((struct interpreter){NULL})
+#define INTERPRETER_NONE ((struct interpreter){NULL, USAGE_NONE})
 
 /**
- * Run the request's code in it, starting it first where need be.
- * @dir   the session's folder
- * Returns 0 with the step; its state is lost, and it is stopped, unless *ret_lives.
+ * Run the request's code in it, starting it first where need be. Elapsed and processor time and output are
+ * limited for this run; memory, processes and files for the interpreter.
+ * @limits    of the interpreter, with which it is started: those of its session
+ * @ret_lost  what the runs have defined, this one or those before, is gone
+ * Returns 0 with the step.
  */
 int interpreter_run(struct interpreter *i, const struct run_place *place, const struct run_request *r,
-		    const struct run_control *control, struct run_step *ret, bool *ret_lives,
-		    struct appsilo_error *err) must_check;
+		    const struct sandbox_limits *limits, const struct run_control *control,
+		    struct run_step *ret, bool *ret_lost, struct appsilo_error *err) must_check;
 
 void interpreter_stop(struct interpreter *i, const struct sandbox_backend *backend);
 

@@ -101,24 +101,38 @@ static int open_own(const char *option, const char *text, const union address *a
 	return TAKE_FD(fd);
 }
 
+int listen_check(const char *option, const char *address, bool open, struct appsilo_error *err)
+{
+	union address a;
+	socklen_t size;
+	char shown[128];
+
+	text_show(address, shown, sizeof(shown));
+	if (passed_fd() != -ENOENT)
+		return 0;
+	if (parse(address, &a, &size) < 0)
+		return error_say(err, -EINVAL,
+				 "%s %s: not ADDRESS:PORT with a numeric address", option, shown);
+	if (open && !is_loopback(&a))
+		return error_say(err, -EINVAL, "%s %s: others could run programs here; "
+				 "give a --token-file", option, shown);
+	return 0;
+}
+
 int listen_open(const char *option, const char *address, bool open, char ret_shown[LISTEN_SHOWN_MAX],
 		struct appsilo_error *err)
 {
 	cleanup_close int fd = passed_fd();
 	union address a;
 	socklen_t size;
-	char shown[128];
-	int r;
+	int r = listen_check(option, address, open, err);
 
-	text_show(address, shown, sizeof(shown));
+	if (r < 0)
+		return r;
 	if (fd == -ENOTSOCK)
 		return error_say(err, fd, "LISTEN_FDS: descriptor 3 is no listening socket");
 	if (fd < 0 && parse(address, &a, &size) < 0)
-		return error_say(err, -EINVAL,
-				 "%s %s: not ADDRESS:PORT with a numeric address", option, shown);
-	if (fd < 0 && open && !is_loopback(&a))
-		return error_say(err, -EPERM, "%s %s: others could run programs here; "
-				 "give a --token-file", option, shown);
+		return -EINVAL;
 	if (fd < 0) {
 		fd = open_own(option, address, &a, size, err);
 		if (fd < 0)

@@ -8,9 +8,13 @@
 
 #define LISTEN_SHOWN_MAX 80
 
+/** Would listen_open() take these words? Where systemd gave a socket, they are not used. Returns 0; -EINVAL with
+ * the line. */
+int listen_check(const char *option, const char *address, bool open, struct appsilo_error *err) must_check;
+
 /**
  * @option     for errors: "serve: --listen"
- * @address    ADDRESS:PORT or [ADDRESS]:PORT, numeric; not used when systemd gave a socket
+ * @address    as checked: ADDRESS:PORT or [ADDRESS]:PORT, numeric; not used when systemd gave a socket
  * @open       nobody needs a token: then only a loopback address is taken
  * @ret_shown  "http://ADDRESS:PORT" as it really is
  * Returns a descriptor; -errno with the line.

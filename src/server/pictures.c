@@ -9,8 +9,9 @@
 
 const char *const pictures_command[] = {"python3", "-I", DRIVER, RUNTIME_FILE, NULL};
 
+/* As the interpreter runs a script; no frame of ours is shown. */
 static const char driver[] =
-	"import os, runpy, sys\n"
+	"import os, sys, types\n"
 	"here = os.path.dirname(os.path.abspath(__file__))\n"
 	"os.environ.setdefault('MPLBACKEND', 'Agg')\n"
 	"os.environ.setdefault('MPLCONFIGDIR', '/tmp')\n"
@@ -21,11 +22,21 @@ static const char driver[] =
 	"    os.makedirs(here + '/figures', exist_ok=True)\n"
 	"    for n in plt.get_fignums():\n"
 	"        plt.figure(n).savefig(f'{here}/figures/figure-{n}.png')\n"
+	"def show(kind, error, trace):\n"
+	"    while trace and trace.tb_frame.f_globals is ours:\n"
+	"        trace = trace.tb_next\n"
+	"    sys.__excepthook__(kind, error.with_traceback(trace), trace)\n"
+	"ours = globals()\n"
+	"sys.excepthook = show\n"
 	"script = sys.argv[1]\n"
 	"sys.argv[:] = sys.argv[1:]\n"
 	"sys.path.insert(0, os.path.dirname(os.path.abspath(script)))\n"
+	"main = sys.modules['__main__'] = types.ModuleType('__main__')\n"
+	"main.__file__ = script\n"
 	"try:\n"
-	"    runpy.run_path(script, run_name='__main__')\n"
+	"    with open(script, 'rb') as file:\n"
+	"        code = compile(file.read(), script, 'exec')\n"
+	"    exec(code, main.__dict__)\n"
 	"finally:\n"
 	"    save()\n";
 

@@ -13,9 +13,13 @@
 json_t *request_parse(const char *text, size_t size, struct api_error *e)
 {
 	json_error_t error;
-	json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	json_t *root = size ? json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error) : NULL;
 	char shown[JSON_ERROR_TEXT_LENGTH];
 
+	if (!size) {
+		api_error_set(e, 400, "bad-json", "the body is empty; it must be a JSON object");
+		return NULL;
+	}
 	if (!root) {
 		/* What is near the mistake is the client's own bytes. */
 		text_show(error.text, shown, sizeof(shown));
@@ -29,6 +33,11 @@ json_t *request_parse(const char *text, size_t size, struct api_error *e)
 		return NULL;
 	}
 	return root;
+}
+
+json_t *request_parse_optional(const char *text, size_t size, struct api_error *e)
+{
+	return size ? request_parse(text, size, e) : request_parse("{}", 2, e);
 }
 
 static const char *show(const char *text, char shown[200])
@@ -178,6 +187,15 @@ int request_limit(const json_t *object, const char *key, uint64_t *value, struct
 	return 0;
 }
 
+int request_memory(const json_t *object, const char *key, uint64_t *value, struct api_error *e)
+{
+	int r = request_limit(object, key, value, e);
+
+	if (r < 0 || !json_object_get(object, key) || *value >= SANDBOX_MEMORY_MIN)
+		return r;
+	return api_error_set(e, 400, BAD, "%s: at least %u: with less no interpreter starts", key, SANDBOX_MEMORY_MIN);
+}
+
 static int take_limits(const json_t *object, struct sandbox_limits *l, struct api_error *e)
 {
 	static const char *const names[] = {"wall_ms", "cpu_ms", "memory_bytes", "pids",
@@ -193,7 +211,7 @@ static int take_limits(const json_t *object, struct sandbox_limits *l, struct ap
 		return wrong_type("limits", "an object", e);
 	r = request_only(limits, names, "limits.", e);
 	for (size_t i = 0; r == 0 && names[i]; i++)
-		r = request_limit(limits, names[i], values[i], e);
+		r = (values[i] == &l->memory_bytes ? request_memory : request_limit)(limits, names[i], values[i], e);
 	return r;
 }
 

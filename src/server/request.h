@@ -59,6 +59,8 @@ struct run_request {
 
 /** Parse one JSON object, strictly. NULL with @e set. Owned by the caller. */
 json_t *request_parse(const char *text, size_t size, struct api_error *e);
+/** The same, where nothing stands for an object without fields. */
+json_t *request_parse_optional(const char *text, size_t size, struct api_error *e);
 
 /** Decode the body of /v1/run. Returns 0; -EINVAL with @e set. request_done() in any case. */
 int request_decode(const char *text, size_t size, const struct request_policy *policy,
@@ -94,6 +96,8 @@ int request_bool(const json_t *object, const char *key, bool *ret, struct api_er
 /** Lower *value to what is asked; more than it holds is refused. */
 int request_limit(const json_t *object, const char *key, uint64_t *value,
 		  struct api_error *e) must_check;
+/** As request_limit(), of memory: less than any interpreter starts with is refused. */
+int request_memory(const json_t *object, const char *key, uint64_t *value, struct api_error *e) must_check;
 /** A file under a name that is checked. @data borrowed. */
 int request_add_file(struct run_request *r, const char *name, size_t name_length, const char *data,
 		     size_t size, struct api_error *e) must_check;

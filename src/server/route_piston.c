@@ -39,6 +39,7 @@ void route_piston_runtimes(struct exchange *x)
 static int take_language(const struct server *s, struct run_request *r, struct api_error *e)
 {
 	const char *language = NULL, *version = NULL;
+	char shown[2][64];
 	int err = request_string(r->root, "language", &language, e);
 
 	if (err == 0)
@@ -51,7 +52,9 @@ static int take_language(const struct server *s, struct run_request *r, struct a
 	r->runtime = runtime_find(language);
 	if (!r->runtime || !is_offered(s, r->runtime) ||
 	    !semver_fits(version, s->versions.version[r->runtime - runtimes]))
-		return api_error_set(e, 400, "unknown-language", "the runtime is unknown");
+		return api_error_set(e, 400, "unknown-language", "%s-%s runtime is unknown",
+				     text_show(language, shown[0], sizeof(shown[0])),
+				     text_show(version, shown[1], sizeof(shown[1])));
 	return 0;
 }
 
@@ -144,13 +147,14 @@ static int take_files(struct run_request *r, struct api_error *e)
 }
 
 /* -1 is "no limit of mine". */
-static int take_limit(const json_t *root, const char *key, uint64_t *value, struct api_error *e)
+static int take_limit(const json_t *root, const char *key, uint64_t *value, struct api_error *e,
+		      int (*take)(const json_t *, const char *, uint64_t *, struct api_error *))
 {
 	const json_t *asked = json_object_get(root, key);
 
 	if (!asked || json_integer_value(asked) == -1 || json_is_null(asked))
 		return 0;
-	if (request_limit(root, key, value, e) == 0)
+	if (take(root, key, value, e) == 0)
 		return 0;
 	e->status = 400;
 	return -EINVAL;
@@ -174,14 +178,14 @@ static int decode_execute(const struct exchange *x, struct run_request *r, struc
 	if (err == 0)
 		err = request_bytes(r, r->root, "stdin", &r->stdin_data, &r->stdin_size, e);
 	if (err == 0)
-		err = take_limit(r->root, "run_timeout", &r->limits.wall_ms, e);
+		err = take_limit(r->root, "run_timeout", &r->limits.wall_ms, e, request_limit);
 	if (err == 0)
-		err = take_limit(r->root, "run_cpu_time", &r->limits.cpu_ms, e);
+		err = take_limit(r->root, "run_cpu_time", &r->limits.cpu_ms, e, request_limit);
 	if (err == 0)
-		err = take_limit(r->root, "run_memory_limit", &r->limits.memory_bytes, e);
+		err = take_limit(r->root, "run_memory_limit", &r->limits.memory_bytes, e, request_memory);
 	if (err == 0)
-		err = take_limit(r->root, "compile_timeout", &compile_ms, e);
-	return err < 0 ? err : take_limit(r->root, "compile_memory_limit", &compile_bytes, e);
+		err = take_limit(r->root, "compile_timeout", &compile_ms, e, request_limit);
+	return err < 0 ? err : take_limit(r->root, "compile_memory_limit", &compile_bytes, e, request_limit);
 }
 
 static const char *status_of(const struct sandbox_result *r)

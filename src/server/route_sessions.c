@@ -20,7 +20,7 @@ static int decode_open(const struct exchange *x, struct run_request *r, bool *st
 	static const char *const names[] = {"package", "language", "env", "limits", "network", "state", NULL};
 	int err;
 
-	r->root = request_parse(x->body, x->body_size, e);
+	r->root = request_parse_optional(x->body, x->body_size, e);
 	err = r->root ? request_only(r->root, names, "", e) : -EINVAL;
 	if (err == 0)
 		err = request_settings(r->root, &x->server->policy, r, e);
@@ -97,32 +97,27 @@ static bool is_new(void *data, const char *name)
 	return true;
 }
 
-/* Files of the request take the place of what was there. */
-static int refill(const struct run_request *r, const struct work_dir *dir, struct api_error *e)
-{
-	for (size_t i = 0; i < r->n_files; i++)
-		(void)!work_dir_remove(dir, r->files[i].name);
-	return run_fill(r, dir, e);
-}
-
 static int run_in(struct session_job *j, struct session *s, const struct run_control *control,
 		  struct run_outcome *ret, bool *ret_lost, const char *tenant, struct api_error *e)
 {
 	struct run_place place = {&j->server->backend, &s->dir, tenant};
 	struct appsilo_error err = {0};
-	bool lives = true, had = s->interpreter.sandbox;
-	int code = refill(&j->request, &s->dir, e);
+	int code;
 
+	/* The code of the last run makes room: in a full folder nothing could be run any more, and so nothing removed. */
+	if (!j->request.of_files)
+		(void)!work_dir_remove(&s->dir, j->request.entry);
+	code = run_fill(&j->request, &s->dir, e);
 	if (code < 0)
 		return code;
 	if (s->keeps_state)
-		code = interpreter_run(&s->interpreter, &place, &j->request, control, &ret->run, &lives, &err);
+		code = interpreter_run(&s->interpreter, &place, &j->request, &s->defaults.limits, control, &ret->run,
+				       ret_lost, &err);
 	else
 		code = run_compile(&place, &j->request, control, ret, &err);
 	if (!s->keeps_state && code > 0)
 		code = run_program(&place, &j->request, j->request.argv, j->request.n_argv,
 				   j->request.stdin_data, j->request.stdin_size, control, &ret->run, &err);
-	*ret_lost = had && !lives;
 	if (code == 0 && j->request.return_files)
 		code = work_dir_collect(&s->dir, RUN_RETURN_BYTES_MAX, false, is_new, &j->request, &ret->files);
 	if (code < 0)
@@ -182,6 +177,29 @@ static struct session_job *make_job(struct exchange *x)
 	return NULL;
 }
 
+/* What holds for the kept interpreter cannot be another limit for one run: refused rather than ignored. */
+static int refuse_fixed(const struct sandbox_limits *asked, const struct sandbox_limits *fixed, struct api_error *e)
+{
+	const char *which = asked->memory_bytes != fixed->memory_bytes ? "memory_bytes"
+			    : asked->pids != fixed->pids	       ? "pids"
+			    : asked->disk_bytes != fixed->disk_bytes   ? "disk_bytes"
+			    : asked->file_bytes != fixed->file_bytes   ? "file_bytes"
+								       : NULL;
+
+	return which ? api_error_set(e, 400, "bad-request",
+				     "limits.%s: holds for the kept interpreter; give it when the session is opened",
+				     which)
+		     : 0;
+}
+
+static int decode_in(const struct exchange *x, struct session_job *j, struct api_error *e)
+{
+	const struct session *s = j->session;
+	int r = request_decode_in(x->body, x->body_size, &s->defaults, &j->request, e);
+
+	return r == 0 && s->keeps_state ? refuse_fixed(&j->request.limits, &s->defaults.limits, e) : r;
+}
+
 void route_session_run(struct exchange *x)
 {
 	struct session_job *j = make_job(x);
@@ -190,7 +208,7 @@ void route_session_run(struct exchange *x)
 
 	if (!j)
 		return;
-	if (request_decode_in(x->body, x->body_size, &j->session->defaults, &j->request, &e) < 0) {
+	if (decode_in(x, j, &e) < 0) {
 		free_session_job(j);
 		exchange_error(x, &e);
 		return;
@@ -241,19 +259,36 @@ void route_session_socket(struct exchange *x)
 	websocket_begin(x, &kind);
 }
 
+/* A body has nothing to say. */
+static int decode_reset(const struct exchange *x, struct api_error *e)
+{
+	json_t *root = request_parse_optional(x->body, x->body_size, e);
+	int r = root ? request_only(root, (const char *const[]){NULL}, "", e) : -EINVAL;
+
+	json_decref(root);
+	return r;
+}
+
 void route_session_reset(struct exchange *x)
 {
 	struct session_job *j = make_job(x);
+	struct api_error e;
 
-	if (j)
-		exchange_job(x, work, j, free_session_job);
+	if (!j)
+		return;
+	if (decode_reset(x, &e) < 0) {
+		free_session_job(j);
+		exchange_error(x, &e);
+		return;
+	}
+	exchange_job(x, work, j, free_session_job);
 }
 
 /* In the folder, unless a run is under way there. False: answered already. */
 static bool enter(struct exchange *x, struct session *s)
 {
 	if (x->segment[1][0] && !work_dir_is_name(x->segment[1], strlen(x->segment[1]))) {
-		exchange_fail(x, 400, "bad-file-name", "not a relative file name");
+		exchange_fail(x, 400, "bad-file-name", "not a relative file name in UTF-8");
 		return false;
 	}
 	if (pthread_mutex_trylock(&s->use) == 0)
@@ -299,10 +334,8 @@ static void get_file(struct exchange *x, struct session *s)
 
 static void put_file(struct exchange *x, struct session *s)
 {
-	int r;
+	int r = work_dir_write(&s->dir, x->segment[1], x->body, x->body_size, false);
 
-	(void)!work_dir_remove(&s->dir, x->segment[1]);
-	r = work_dir_write(&s->dir, x->segment[1], x->body, x->body_size, false);
 	if (r == -ENOSPC)
 		exchange_fail(x, 413, "disk-full", "the session's folder is full");
 	else if (r < 0)

@@ -6,6 +6,7 @@
 #include "server/routes.h"
 
 #include "base/base64.h"
+#include <signal.h>
 #include <string.h>
 
 #define BAD "bad-request"
@@ -113,6 +114,15 @@ static json_t *list_files(const struct work_files *files)
 	return list;
 }
 
+/* nsjail kills what has no time left; of too much output snekbox tells nsjail by SIGTERM. Its clients tell these by
+ * the number. */
+static int return_code(const struct sandbox_result *r)
+{
+	if (r->reason == SANDBOX_TIMEOUT)
+		return 128 + SIGKILL;
+	return r->reason == SANDBOX_OUTPUT_LIMIT ? 128 + SIGTERM : r->exit_code;
+}
+
 static void eval(struct job *job, struct worker *worker)
 {
 	const struct run_request *request = job->data;
@@ -130,7 +140,7 @@ static void eval(struct job *job, struct worker *worker)
 	text = json_stringn(both->size ? both->data : "", both->size);
 	object = json_pack("{s:o,s:i,s:o}", "stdout",
 			   text ? text : json_string("Unicode decoding error"), "returncode",
-			   outcome.run.result.exit_code, "files", list_files(&outcome.files));
+			   return_code(&outcome.run.result), "files", list_files(&outcome.files));
 	job_json(job, 200, object);
 }
 

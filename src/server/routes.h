@@ -11,6 +11,7 @@ enum route_flags {
 	ROUTE_BYTES = 4, /* takes a body of any kind */
 	ROUTE_PISTON = 8, /* errors as {"message"} */
 	ROUTE_SOCKET = 16, /* becomes a websocket */
+	ROUTE_BODY_OPTIONAL = 32, /* besides ROUTE_BODY: may do without */
 };
 
 struct route {

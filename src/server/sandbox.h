@@ -11,6 +11,9 @@
 #include "base/error.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#define SANDBOX_MEMORY_MIN (8u << 20) /* with less no interpreter starts */
 
 /* Zero means not limited. */
 struct sandbox_limits {
@@ -61,6 +64,7 @@ struct sandbox_result {
 struct sandbox {
 	int stdin_fd, stdout_fd, stderr_fd; /* ours, non-blocking; owned: close stdin to end it */
 	int end_fd;			    /* readable once nothing of the run lives; owned */
+	pid_t pid; /* whose children it is, until end(); 0: not known */
 };
 
 struct sandbox_backend {

@@ -105,7 +105,7 @@ static int warm_start(void *data, const struct sandbox_spec *spec, struct sandbo
 		return -EAGAIN;
 	}
 	warm->base = (struct sandbox){TAKE_FD(warm->run->stdin_fd), TAKE_FD(warm->run->stdout_fd),
-				      TAKE_FD(warm->run->stderr_fd), warm->run->end_fd};
+				      TAKE_FD(warm->run->stderr_fd), warm->run->end_fd, 0};
 	warm->pools = p;
 	warm->home = home;
 	*ret = &warm->base;

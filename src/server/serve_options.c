@@ -122,6 +122,30 @@ static int take_modules(struct serve_options *o, const char *value)
 	return 0;
 }
 
+static int take_memory(struct serve_options *o, const char *value)
+{
+	int r = run_parse_size(value, &o->limits.memory_bytes);
+
+	return r == 0 && o->limits.memory_bytes < SANDBOX_MEMORY_MIN ? -EINVAL : r;
+}
+
+/* scheme://host[:port] as browsers send it, which is compared as a whole: nothing else could ever fit. */
+static int take_origin(struct serve_options *o, const char *value)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz-", digits[] = "0123456789";
+	const char *host = strstr(value, "://"), *end;
+
+	o->cors_origin = value;
+	if (!host || strspn(value, letters) != (size_t)(host - value) || host == value)
+		return -EINVAL;
+	host += strlen("://");
+	end = *host == '[' ? strchr(host, ']') : host + strcspn(host, ":");
+	if (!end || end == host || strcspn(host, "/?#@%* ABCDEFGHIJKLMNOPQRSTUVWXYZ") < (size_t)(end - host))
+		return -EINVAL;
+	end += *end == ']';
+	return !*end || (*end == ':' && end[1] && strspn(end + 1, digits) == strlen(end + 1)) ? 0 : -EINVAL;
+}
+
 static int take_value(struct serve_options *o, int id, const char *value)
 {
 	switch (id) {
@@ -141,12 +165,14 @@ static int take_value(struct serve_options *o, int id, const char *value)
 		return run_parse_time(value, &o->session_idle_ms);
 	case OPT_MAX_BODY:
 		return run_parse_size(value, &o->body_bytes);
+	case OPT_CORS_ORIGIN:
+		return take_origin(o, value);
 	case OPT_DRAIN_TIME:
 		return run_parse_time(value, &o->drain_ms);
 	case OPT_NET:
 		return take_net(o, value);
 	case OPT_MEMORY:
-		return run_parse_size(value, &o->limits.memory_bytes);
+		return take_memory(o, value);
 	case OPT_PIDS:
 		return take_number(value, 100000, &o->limits.pids);
 	case OPT_TIME:
@@ -176,9 +202,6 @@ static int take(void *data, const struct option_row *row, const char *value)
 		return 0;
 	case OPT_TOKEN_FILE:
 		o->token_file = value;
-		return 0;
-	case OPT_CORS_ORIGIN:
-		o->cors_origin = value;
 		return 0;
 	case OPT_QUIET:
 		o->quiet = true;

@@ -108,6 +108,8 @@ static int run_serve(int argc, char **argv, struct appsilo_error *err)
 		return EXIT_USAGE;
 	if (s.options.help)
 		return programs_exec_tool((char *[]){(char *)"appsilo", (char *)"help", argv[0], NULL}, err);
+	if (listen_check("serve: --listen", s.options.listen, !s.options.token_file, err) < 0)
+		return EXIT_USAGE;
 	return serve(&s, err);
 }
 

@@ -32,7 +32,10 @@ def run(request):
         print(end.code, file=sys.stderr)
         return 1
     except BaseException as error:
-        traceback.print_exception(type(error), error, error.__traceback__.tb_next)
+        trace = error.__traceback__
+        while trace and trace.tb_frame.f_code.co_filename != name:
+            trace = trace.tb_next  # ours, and the parser's
+        traceback.print_exception(type(error), error, trace)
         return 1
     return 0
 

@@ -142,7 +142,7 @@ bool work_dir_is_name(const char *name, size_t length)
 {
 	size_t depth = 0;
 
-	if (length == 0 || length > WORK_NAME_MAX)
+	if (length == 0 || length > WORK_NAME_MAX || !text_is_utf8(name, length))
 		return false;
 	for (size_t at = 0; at <= length; depth++) {
 		const char *slash = memchr(name + at, '/', length - at);
@@ -195,24 +195,43 @@ static int open_parent(int root_fd, const char *name, bool make, const char **re
 	return fd < 0 ? -errno : TAKE_FD(fd);
 }
 
+static int fill(int dir_fd, int fd, const void *data, size_t size)
+{
+	int r = fd_write_all(fd, data, size);
+
+	return r == 0 ? give_as_folder(dir_fd, fd) : r;
+}
+
+/* What is there goes only once the new one is whole, and may be anything but a folder. */
+static int replace(int dir_fd, const char *base, const void *data, size_t size, mode_t mode)
+{
+	cleanup_close int fd = openat(dir_fd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
+	char path[32];
+	int r = fd < 0 ? -errno : fill(dir_fd, fd, data, size);
+
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return unlinkat(dir_fd, base, 0) < 0 || linkat(AT_FDCWD, path, dir_fd, base, AT_SYMLINK_FOLLOW) < 0 ? -errno
+													    : 0;
+}
+
 int work_dir_write(const struct work_dir *w, const char *name, const void *data, size_t size,
 		   bool executable)
 {
 	const char *base;
 	cleanup_close int dir_fd = open_parent(w->work_fd, name, true, &base);
 	cleanup_close int fd = -EBADF;
+	mode_t mode = executable ? 0755 : 0644;
 	int r;
 
 	if (dir_fd < 0)
 		return dir_fd;
 	/* Made anew under this name, whatever was there: never written through a link. */
-	fd = openat(dir_fd, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    executable ? 0755 : 0644);
+	fd = openat(dir_fd, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
-		return -errno;
-	r = fd_write_all(fd, data, size);
-	if (r == 0)
-		r = give_as_folder(dir_fd, fd);
+		return errno == EEXIST ? replace(dir_fd, base, data, size, mode) : -errno;
+	r = fill(dir_fd, fd, data, size);
 	if (r < 0)
 		(void)unlinkat(dir_fd, base, 0);
 	return r;
@@ -335,8 +354,10 @@ static int collect_folder(struct collecting *c, int dir_fd, const char *prefix, 
 			continue;
 		}
 		/* A name that is no text cannot be said in JSON. */
-		if (!text_is_utf8(name, (size_t)n))
+		if (!text_is_utf8(name, (size_t)n)) {
+			c->ret->cut = true;
 			continue;
+		}
 		if (entry->d_type == DT_REG) {
 			r = keep(c, dir_fd, entry->d_name, name);
 		} else if (entry->d_type == DT_DIR && n < WORK_NAME_MAX) {

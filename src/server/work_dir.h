@@ -23,7 +23,7 @@
 struct work_dir {
 	char path[PATH_MAX];	  /* the mount point */
 	char work_path[PATH_MAX]; /* what the program may write */
-	char data_path[PATH_MAX]; /* the run's profile and records */
+	char data_path[PATH_MAX]; /* the run's profile */
 	int work_fd;		  /* owned */
 };
 
@@ -37,7 +37,7 @@ struct work_file {
 struct work_files {
 	struct work_file *all; /* owned */
 	size_t n;
-	bool cut; /* there was more than the limits allow */
+	bool cut; /* there was more than the limits allow, or a name that is no text */
 };
 
 /**
@@ -60,10 +60,11 @@ int work_dir_open(const char *base, const char *name, uint64_t size_bytes, struc
 		  struct appsilo_error *err) must_check;
 void work_dir_close(struct work_dir *w);
 
-/** Is @name a name for a file in the folder: relative, without "..", of a bearable size? */
+/** Is @name a name for a file in the folder: text, relative, without "..", of a bearable size? */
 bool work_dir_is_name(const char *name, size_t length);
 
-/** Make the file @name and the folders above it. Returns 0; -EEXIST; -ENOSPC; -errno. */
+/** Make the file @name and the folders above it. A file that is there is replaced, if the new one is whole.
+ * Returns 0; -EISDIR; -ENOSPC; -errno. */
 int work_dir_write(const struct work_dir *w, const char *name, const void *data, size_t size,
 		   bool executable) must_check;
 

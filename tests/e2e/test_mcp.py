@@ -105,7 +105,7 @@ class Protocol(McpCase):
         self.ended_cleanly(client)
 
     def test_wrong_options_are_one_line(self):
-        for words, hint in [(["--prompt", "tty"], "terminal"), (["--memory", "much"], "--memory"), (["x"], "--help"),
+        for words, hint in [(["--prompt", "tty"], "terminal"), (["--prompt", "foo"], "--prompt foo: use client, exec:COMMAND, agent:SOCKET or never"), (["--http", "x"], "--http"), (["--memory", "much"], "--memory"), (["x"], "--help"),
                             (["--token-file", "f"], "--http"), (["--allow-host", "??"], "--allow-host"), (["--listen", "1"], "--listen")]:
             self.one_line(self.tool("mcp", *words, check=False), 2, hint)
         self.one_line(self.tool("mcp", "-p", "No.Such_8wekyb3d8bbwe", check=False), 1, "No.Such")
@@ -413,7 +413,7 @@ class Http(McpCase):
             self.hello(token="", Host="rebound.example")
         self.assertEqual(self.post({}, token="", Host="rebound.example")[0], 421)
         self.hello(token="")
-        self.one_line(self.tool("mcp", "--http", "0.0.0.0:0", check=False), 1, "--token-file")
+        self.one_line(self.tool("mcp", "--http", "0.0.0.0:0", check=False), 2, "--token-file")
 
     def test_a_question_comes_with_the_events_and_its_answer_in_another_request(self):
         session = self.hello(elicits=True)

@@ -65,6 +65,13 @@ def tearDownModule():
 
 
 class Runs(ServeCase):
+    def test_every_language_starts_within_the_limits_that_are_not_given(self):
+        """As a user without groups too: node reserves more address space than it may have memory."""
+        offered = {row["language"] for row in self.server.json("GET", "/api/v2/runtimes")[1]}
+        for language, code in (("python", "print(2)"), ("bash", "echo 2"), ("javascript", "console.log(2)"), ("c", '#include <stdio.h>\nint main(void) { puts("2"); }')):
+            if language in offered:
+                self.assertEqual(self.server.run(code, language=language)["stdout"], "2\n", language)
+
     def test_a_run_says_how_it_ended(self):
         done = self.server.run("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
         self.assertEqual(set(done), {"stdout", "stderr", "exit_code", "signal", "reason", "wall_ms", "cpu_ms",
@@ -128,6 +135,11 @@ class Runs(ServeCase):
         self.assertEqual([(p["name"].rsplit("/", 1)[1], base64.b64decode(p["content"])) for p in sorted(done["pictures"], key=lambda p: p["name"])],
                          [("figure-1.png", b"\x89PNG\x01"), ("figure-3.png", b"\x89PNG\x03")])
         self.assertEqual(self.server.run("print(1)", **{"return": ["pictures"]})["pictures"], [])
+        done = self.server.run("import sys\ndef f(): 1 / 0\nassert sys.modules['__main__'].f is f\nf()", **{"return": ["pictures"]})
+        self.assertRegex(done["stderr"], r'^Traceback .*\n  File "main.py", line 4, in <module>\n(    .*\n)*  File "main.py", line 2, in f\n(    .*\n)*ZeroDivisionError: .*\n$')
+        self.assertEqual(done["exit_code"], 1)
+        self.assertRegex(self.server.run("def", **{"return": ["pictures"]})["stderr"], r'^  File "main.py", line 1\n    def\n *\^\nSyntaxError: .*\n$')
+        self.assertEqual(self.server.run("import sys; sys.exit(7)", **{"return": ["pictures"]})["exit_code"], 7)
 
     def test_other_languages(self):
         done = self.server.run("echo $((6*7)) $1", language="bash", argv=["x"])
@@ -231,6 +243,12 @@ class Refusals(ServeCase):
         for name in ("wall_ms", "cpu_ms", "memory_bytes", "pids", "disk_bytes", "file_bytes", "output_bytes"):
             self.bad(422, "limit-too-high", {"code": "1", "limits": {name: 1 << 60}})
         self.bad(400, "bad-json", None, raw='{"code": "1", "limits": {"wall_ms": 1' + "0" * 40 + "}}")
+
+    def test_memory_in_which_nothing_starts(self):
+        for least in (1, (8 << 20) - 1):
+            status, answer = self.server.json("POST", "/v1/run", {"code": "1", "limits": {"memory_bytes": least}})
+            self.refused(400, "bad-request", (status, answer))
+            self.assertIn(str(8 << 20), answer["error"]["message"])
 
     def test_what_is_not_offered(self):
         self.bad(422, "unknown-language", {"code": "1", "language": "cobol"})
@@ -496,6 +514,11 @@ class Service(Case):
         self.assertEqual(server.send("POST", "/v1/run", {"code": "1"}, origin)[0], 200)
         self.assertEqual(server.send("POST", "/v1/run", {"code": "1"}, {"Origin": "https://b.example"})[0], 403)
 
+    def test_origins_that_there_are(self):
+        for origin in ("http://localhost:8000", "https://[::1]:8443", "http://127.0.0.1", "moz-extension://a-b"):
+            server = self.start("--cors-origin", origin)
+            self.assertEqual(server.send("GET", "/v1/sessions", headers={"Origin": origin})[0], 200)
+
     def test_a_socket_of_the_service_manager_is_taken(self):
         with socket.socket() as listening:
             listening.bind(("127.0.0.1", 0))
@@ -516,13 +539,15 @@ class Service(Case):
             connection.close()
 
     def test_wrong_words(self):
-        self.one_line(self.tool("serve", "--listen", "nowhere", check=False), 1, "--listen")
-        self.one_line(self.tool("serve", "--listen", "0.0.0.0:0", check=False), 1, "--token-file")
-        self.one_line(self.tool("serve", "--listen", "8.8.8.8:1", check=False), 1, "--token-file")
+        self.one_line(self.tool("serve", "--listen", "nowhere", check=False), 2, "--listen")
+        self.one_line(self.tool("serve", "--listen", "0.0.0.0:0", check=False), 2, "--token-file")
+        self.one_line(self.tool("serve", "--listen", "8.8.8.8:1", check=False), 2, "--token-file")
         self.one_line(self.tool("serve", "--workers", "0", check=False), 2, "--workers")
         self.one_line(self.tool("serve", "--memory", "lots", check=False), 2, "--memory")
         self.one_line(self.tool("serve", "--wrokers", "1", check=False), 2, "--workers")
         self.one_line(self.tool("serve", "word", check=False), 2, "words")
+        for wrong in ("foo", "*", "https://", "://a", "https://a/", "https://a:", "https://a:x", "https://A.example", "https://a@b", "https://[::1", "1://a"):
+            self.one_line(self.tool("serve", "--cors-origin", wrong, check=False), 2, "--cors-origin")
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()

@@ -28,7 +28,7 @@ class Schema:
             return self.problem(value, self.named[schema["$ref"].rsplit("/", 1)[1]], where)
         if "oneOf" in schema:
             return None if any(not self.problem(value, one, where) for one in schema["oneOf"]) else where + ": none of them"
-        unknown = set(schema) - {"type", "properties", "required", "additionalProperties", "items", "enum", "minimum", "format"}
+        unknown = set(schema) - {"type", "properties", "required", "additionalProperties", "items", "enum", "minimum", "format", "description"}
         if unknown:
             return f"{where}: words {unknown}"
         kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]

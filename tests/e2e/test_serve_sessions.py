@@ -6,7 +6,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import PLACE, Case, main, write
-from serving import ServeCase, Server, events
+from serving import ServeCase, Server, events, fact
 
 
 class Sessions(ServeCase):
@@ -40,7 +40,8 @@ class Sessions(ServeCase):
         self.assertEqual(done["exit_code"], 1)
         self.assertIn('File "main.py", line 2', done["stderr"])
         self.assertNotIn("driver", done["stderr"])
-        self.assertIn("SyntaxError", self.run_in(session, "def")["stderr"])
+        self.assertRegex(self.run_in(session, "def")["stderr"], r'^  File "main.py", line 1\n    def\n *\^\nSyntaxError: .*\n$')
+        self.assertRegex(self.run_in(session, "'\0'")["stderr"], r"^(SyntaxError|ValueError): .*null bytes.*\n$")
         self.assertEqual(self.run_in(session, "import sys; sys.exit(5)")["exit_code"], 5)
         self.assertEqual(self.run_in(session, "print(input(), sys.stdin.read(), sys.argv[1:], y)", stdin="a\nb", argv=["w"])["stdout"], "a b ['w'] 1\n")
         self.assertEqual(self.run_in(session, "import os, subprocess; os.write(1, b'\\xff\\x00'); subprocess.run('echo child; cat', shell=True, check=True)", stdin="given")["exit_code"], 0)
@@ -61,6 +62,49 @@ class Sessions(ServeCase):
         self.assertEqual(self.run_in(session, "import os; os.abort()")["signal"], 6)
         self.assertEqual(self.run_in(session, "print('x' * 9999999)")["reason"], "output-limit")
         self.assertEqual(self.run_in(session, "1")["stdout"], "1\n")
+
+    def test_figures_of_a_kept_interpreter_are_of_one_run(self):
+        session = self.open(state=True)
+        busy = "import time\nend = time.process_time() + .4\nwhile time.process_time() < end: pass"
+        self.assertGreaterEqual(self.run_in(session, busy)["cpu_ms"], 400)
+        self.assertGreaterEqual(self.run_in(session, f"import subprocess, sys; subprocess.run([sys.executable, '-c', {busy!r}])")["cpu_ms"], 380)
+        self.assertLess(self.run_in(session, "1")["cpu_ms"], 300)
+        self.assertGreaterEqual(self.run_in(session, "x = b'x' * (80 << 20); del x")["memory_bytes"], 80 << 20)
+        done = self.run_in(session, "1")
+        self.assertTrue(1 << 20 < done["memory_bytes"] < 80 << 20, done)
+        self.assertGreaterEqual(self.run_in(session, busy + "\nimport os; os._exit(3)")["cpu_ms"], 400)
+
+    def test_processor_time_of_each_run_is_limited(self):
+        session = self.open(state=True, limits={"cpu_ms": 800})
+        half = "import time\nend = time.process_time() + .5\nwhile time.process_time() < end: pass"
+        for _ in range(3):
+            done = self.run_in(session, half)
+            self.assertEqual((done["reason"], done["state_lost"]), ("exited", False), done)
+        for code in ("while 1: pass", "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while 1: pass'])"):
+            done = self.run_in(session, code, limits={"cpu_ms": 400})
+            self.assertEqual((done["reason"], done["exit_code"], done["signal"], done["state_lost"]), ("timeout", 124, None, True), done)
+            self.assertGreaterEqual(done["cpu_ms"], 400)
+            self.assertLess(done["cpu_ms"], 800)
+
+    def test_what_holds_for_the_interpreter_is_no_runs_limit(self):
+        session = self.open(state=True, limits={"memory_bytes": 128 << 20, "pids": 20})
+        for name in ("memory_bytes", "pids", "disk_bytes", "file_bytes"):
+            answer = self.server.json("POST", session + "/run", {"code": "1", "limits": {name: 9 << 20 if name == "memory_bytes" else 1}})
+            self.refused(400, "bad-request", answer)
+            self.assertIn(f"limits.{name}: ", answer[1]["error"]["message"])
+        done = self.run_in(session, "import os\nif os.fork() == 0: os._exit(0)\nos.wait()[1]", limits={"memory_bytes": 128 << 20, "pids": 20})
+        self.assertEqual((done["stdout"], done["state_lost"]), ("0\n", False))
+        self.assertNotEqual(self.run_in(session, "len(b'x' * (200 << 20))")["exit_code"], 0)
+
+    def test_state_is_lost_whenever_it_is_gone(self):
+        session = self.open(state=True)
+        done = self.run_in(session, "while 1: pass", limits={"wall_ms": 300})
+        self.assertEqual((done["reason"], done["state_lost"]), ("timeout", True), "of what this run had made itself")
+        self.run_in(session, "import os, threading; threading.Timer(.1, lambda: os._exit(1)).start()")
+        self.wait_until(lambda: not any("driver.py" in fact(pid, "cmdline") for pid in self.server.children()), "it does not end")
+        done = self.run_in(session, "'os' in globals()")
+        self.assertEqual((done["stdout"], done["reason"], done["state_lost"]), ("False\n", "exited", True), "it ended between two runs")
+        self.assertFalse(self.run_in(session, "1")["state_lost"])
 
     def test_it_streams(self):
         session = self.open(state=True)
@@ -86,6 +130,44 @@ class Sessions(ServeCase):
         self.assertEqual({f["name"]: f["size"] for f in files}, {"main.py": len(code), "in/a.bin": 256, "out": 256})
         self.assertEqual(self.server.json("DELETE", session + "/files/out")[0], 200)
         self.refused(404, "not-found", self.server.json("GET", session + "/files/out"))
+
+    def test_a_full_folder_is_no_word_of_ours(self):
+        session = self.open(limits={"disk_bytes": 256 << 10})
+        fill = "import os, sys\nfd = os.open('big', os.O_CREAT | os.O_WRONLY)\ntry:\n    while True: os.write(fd, b'x' * 4096)\nexcept OSError: sys.exit(1)"
+        done = self.run_in(session, fill)
+        self.assertEqual((done["exit_code"], done["stderr"]), (1, ""), done)
+        done = self.run_in(session, "import sys; open('/tmp/x', 'w').close(); sys.exit('mine')")
+        self.assertEqual((done["exit_code"], done["stderr"]), (1, "mine\n"), done)
+
+    def test_names_that_are_no_text(self):
+        session = self.open()
+        for method in ("PUT", "GET", "DELETE"):
+            self.refused(400, "bad-file-name", self.server.json(method, session + "/files/q%ff", raw=b"x" if method == "PUT" else None))
+        self.assertEqual(self.server.json("GET", session + "/files")[1], {"files": [], "cut": False})
+        done = self.run_in(session, "open(b'q\\xff', 'w').close(); open('t', 'w').close()", **{"return": ["files"]})
+        self.assertEqual(([f["name"] for f in done["files"]], done["files_cut"]), (["t"], True))
+        files = self.server.json("GET", session + "/files")[1]
+        self.assertEqual((sorted(f["name"] for f in files["files"]), files["cut"]), (["main.py", "t"], True))
+
+    def test_a_nul_in_a_path_cuts_no_name(self):
+        session = self.open()
+        for name in ("q%00b", "%00", "q%2f%00"):
+            self.refused(400, "bad-file-name", self.server.json("PUT", f"{session}/files/{name}", raw="x"))
+        self.assertEqual(self.server.json("GET", session + "/files")[1]["files"], [])
+        for path in ("/healthz%00foo", "/healthz%00", session + "%00/files"):
+            self.refused(404, "not-found", self.server.json("GET", path))
+
+    def test_a_file_is_replaced_when_the_new_one_is_whole(self):
+        session = self.open(limits={"disk_bytes": 256 << 10})
+        self.assertEqual(self.server.json("PUT", session + "/files/f", raw="old")[0], 200)
+        self.refused(413, "disk-full", self.server.json("PUT", session + "/files/f", raw="x" * 500000))
+        self.assertEqual(self.server.send("GET", session + "/files/f")[2], b"old")
+        answer = self.server.json("POST", session + "/run", {"files": [{"name": "f", "content": "y" * 500000}, {"name": "m.py", "content": ""}], "entry": "m.py"})
+        self.refused(413, "disk-full", answer)
+        self.assertEqual(self.server.send("GET", session + "/files/f")[2], b"old")
+        self.assertEqual(self.server.json("PUT", session + "/files/f", raw="new")[0], 200)
+        self.assertEqual(self.run_in(session, "print(open('f').read()); open('f', 'a').write('er')")["stdout"], "new\n")
+        self.assertEqual(self.server.send("GET", session + "/files/f")[2], b"newer")
 
     def test_planted_files_lead_nowhere(self):
         session = self.open()
@@ -130,6 +212,21 @@ class Sessions(ServeCase):
             self.assertEqual(self.server.json("DELETE", "/v1/sessions/" + name)[0], 200)
         self.refused(404, "not-found", self.server.json("POST", f"/v1/sessions/{mine[0]}/run", {"code": "1"}))
         self.wait_until(self.server.is_at_rest, "a process is left")
+
+    def test_a_body_that_may_be_left_out(self):
+        status, answer = self.server.json("POST", "/v1/sessions")
+        self.assertEqual((status, answer["state"]), (201, False))
+        session = "/v1/sessions/" + answer["id"]
+        self.addCleanup(self.server.send, "DELETE", session)
+        self.assertEqual(self.server.json("POST", session + "/reset")[0], 200)
+        self.assertEqual(self.server.json("POST", session + "/reset", {})[0], 200)
+        self.refused(400, "unknown-field", self.server.json("POST", session + "/reset", {"x": 1}))
+        self.refused(400, "bad-json", self.server.json("POST", session + "/reset", raw="{"))
+        self.refused(415, "unsupported-type", self.server.json("POST", "/v1/sessions", {}, {"Content-Type": "text/plain"}))
+        for path in ("/v1/run", session + "/run"):
+            answer = self.server.json("POST", path, raw="")
+            self.refused(400, "bad-json", answer)
+            self.assertEqual(answer[1]["error"]["message"], "the body is empty; it must be a JSON object")
 
     def test_wrong_bodies(self):
         self.refused(422, "no-state", self.server.json("POST", "/v1/sessions", {"language": "bash", "state": True}))

@@ -74,9 +74,14 @@ class Piston(ServeCase):
                      {"language": "python", "version": "*", "files": files, "run_timeout": "1"}):
             self.refused_like_piston(self.execute(**body))
         self.refused_like_piston(self.server.json("POST", "/api/v2/execute", raw="{"))
+        self.assertEqual(self.execute(language="cobol", version="1.x", files=files), (400, {"message": "cobol-1.x runtime is unknown"}))
+        self.assertEqual(self.execute(language="python", version="2", files=files), (400, {"message": "python-2 runtime is unknown"}))
+        self.assertIn("at least", self.execute(language="python", version="3", files=files, run_memory_limit=1)[1]["message"])
 
 
 class Snekbox(ServeCase):
+    options = ("--wall-time", "3s", "--output", "20K")
+
     def eval(self, **body):
         return self.server.json("POST", "/eval", body)
 
@@ -99,6 +104,12 @@ class Snekbox(ServeCase):
     def test_what_is_killed(self):
         self.assertEqual(self.eval(input="import os; os.kill(os.getpid(), 9)")[1]["returncode"], 137)
         self.assertEqual(self.eval(input="import os; os.write(1, b'\\xff')")[1]["stdout"], "Unicode decoding error")
+
+    def test_limits_end_it_as_nsjail_does(self):
+        """By SIGKILL, and for its output by SIGTERM."""
+        self.assertEqual(self.eval(input="print('so far', flush=True)\nimport time; time.sleep(60)")[1], {"stdout": "so far\n", "returncode": 137, "files": []})
+        answer = self.eval(input="while True: print('x' * 100)")[1]
+        self.assertEqual((answer["returncode"], len(answer["stdout"])), (143, 20 << 10))
 
     def test_wrong_bodies(self):
         for body in ({}, {"input": 1}, {"args": "x"}, {"input": "1", "files": [{"path": "a"}, 1]}, {"input": "1", "files": [{"path": "a", "content": "!"}]}):

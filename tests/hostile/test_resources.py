@@ -71,12 +71,31 @@ class Resources(Attack):
         for prompt in BOTH:
             done = self.python(
                 "import resource as r\n"
-                "for name in ('AS', 'NPROC', 'FSIZE', 'CORE'): print(*r.getrlimit(getattr(r, 'RLIMIT_' + name)))\n"
+                "for name in ('DATA', 'AS', 'NPROC', 'FSIZE', 'CORE'): print(*r.getrlimit(getattr(r, 'RLIMIT_' + name)))\n"
                 "try: r.setrlimit(r.RLIMIT_FSIZE, (1 << 30, 1 << 30))\n"
                 "except ValueError: print('refused')\n", prompt=prompt,
                 options=("--memory", "1G", "--pids", "60", "--file-size", "1M", "--allow-read", WORK))
-            self.assertEqual(done.stdout.split(), [str(1 << 30)] * 2 + ["61"] * 2 + [str(1 << 20)] * 2 + ["0", "0", "refused"],
+            self.assertEqual(done.stdout.split(), [str(1 << 30)] * 2 + [str(2 << 30)] * 2 + ["61"] * 2 + [str(1 << 20)] * 2 + ["0", "0", "refused"],
                              f"{prompt} {done.stderr}")
+
+    @unittest.skipIf(os.geteuid() == 0, "root's runs have cgroups")
+    def test_c12_memory_that_no_limit_of_data_counts(self):
+        """Shared, or made read-only once it is full: the address space ends."""
+        for made, spare in (("mmap.mmap(-1, 64 << 20)", 1 << 30),
+                            ("read_only(mmap.mmap(-1, 64 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))", 1 << 30),
+                            ("mmap.mmap(-1, 64 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)", 0)):
+            done = self.python("import ctypes, mmap\n"
+                               "libc = ctypes.CDLL(None)\n"
+                               "def read_only(m):\n"
+                               "    at = ctypes.addressof(ctypes.c_char.from_buffer(m))\n"
+                               "    if libc.mprotect(ctypes.c_void_p(at), ctypes.c_size_t(64 << 20), 1): raise OSError('mprotect')\n"
+                               "    return m\n"
+                               "x = []\n"
+                               "try:\n"
+                               f"    while len(x) < 100: x.append({made})\n"
+                               f"except (OSError, MemoryError): print(0 < len(x) * 64 << 20 <= (256 << 20) + {spare})\n", prompt="never",
+                               options=("--memory", "256M", "--allow-read", WORK))
+            self.assertEqual(done.stdout, "True\n", made + done.stderr)
 
     def test_c12_sparse_and_large_files(self):
         for prompt in BOTH:

@@ -110,6 +110,38 @@ static void want_of_memory_is_counted(void **state)
 	cgroup_done(&cg);
 }
 
+/* A process tells which group it is in; its peak is forgotten, and so only what comes later is seen. */
+static void meter_of_a_process_is_found(void **state)
+{
+	struct cgroup_meter meter, of_group;
+	struct cgroup_usage before, after, group;
+	pid_t pid;
+
+	(void)state;
+	assert_false(cgroup_meter_find(getpid(), &meter));
+	assert_int_equal(meter.fds[0], -EBADF);
+	make(&(struct cgroup_limits){.memory_bytes = 32 << 20, .pids = 50});
+	assert_int_equal(WTERMSIG(end_of(child(hog))), SIGKILL);
+	pid = child(NULL);
+	assert_true(cgroup_meter_find(pid, &meter));
+	cgroup_meter_open(&cg, &of_group);
+	cgroup_meter_read(&meter, &before);
+	cgroup_meter_read(&of_group, &group);
+	assert_true(before.peak_bytes > 16 << 20 && before.peak_bytes == group.peak_bytes);
+	assert_true(before.cpu_us > 0 && before.cpu_us <= group.cpu_us);
+	cgroup_meter_forget_peak(&meter);
+	cgroup_meter_read(&meter, &after);
+	assert_true(after.peak_bytes <= before.peak_bytes);
+	if (cg.version == 1)
+		assert_true(after.peak_bytes < 16 << 20);
+	cgroup_meter_done(&meter);
+	cgroup_meter_done(&of_group);
+	assert_int_equal(cgroup_kill(&cg), 0);
+	(void)end_of(pid);
+	assert_int_equal(cgroup_remove(&cg, 5000), 0);
+	cgroup_done(&cg);
+}
+
 static void fork_until_refused(void)
 {
 	int n = 0;
@@ -386,6 +418,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(killed_group_is_empty_and_goes),
 		cmocka_unit_test(want_of_memory_is_counted),
+		cmocka_unit_test(meter_of_a_process_is_found),
 		cmocka_unit_test(refused_forks_are_counted),
 		cmocka_unit_test(group_without_an_owner_is_swept),
 		cmocka_unit_test(keeper_removes_when_let_go),
