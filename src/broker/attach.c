@@ -43,7 +43,9 @@ struct attach {
 	pthread_cond_t arrived;
 	pthread_t thread; /* started with the first job */
 	bool running, stopping;
-	bool idle, review_due;
+	bool idle, review_due, reviewing;
+	void (*on_reviewed)(void *data);
+	void *reviewed_data;
 };
 
 /* How long a mount that was in the way of a rename stays off: programs rename in storms. */
@@ -392,9 +394,13 @@ static void *work(void *data)
 
 		if (a->review_due) {
 			a->review_due = false;
+			a->reviewing = true;
 			pthread_mutex_unlock(&a->lock);
 			attach_review(a);
 			pthread_mutex_lock(&a->lock);
+			a->reviewing = false;
+			if (!a->review_due && a->on_reviewed)
+				a->on_reviewed(a->reviewed_data);
 			continue;
 		}
 		if (!job) {
@@ -432,6 +438,24 @@ void attach_review_later(struct attach *a)
 	pthread_mutex_unlock(&a->lock);
 	if (!later)
 		attach_review(a);
+}
+
+bool attach_is_reviewed(struct attach *a)
+{
+	bool done;
+
+	pthread_mutex_lock(&a->lock);
+	done = !a->review_due && !a->reviewing;
+	pthread_mutex_unlock(&a->lock);
+	return done;
+}
+
+void attach_on_reviewed(struct attach *a, void (*call)(void *data), void *data)
+{
+	pthread_mutex_lock(&a->lock);
+	a->on_reviewed = call;
+	a->reviewed_data = data;
+	pthread_mutex_unlock(&a->lock);
 }
 
 /* Under the lock. A thread that cannot be made only means that folders stay on FUSE. */

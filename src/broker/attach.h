@@ -67,6 +67,12 @@ void attach_review(struct attach *a);
  * change of mounts may wait for a call of the app, and that call for an answer. */
 void attach_review_later(struct attach *a);
 
+/** Is no review to come or under way that attach_review_later() was asked for? */
+bool attach_is_reviewed(struct attach *a);
+
+/** From now on @call(@data), quickly, after each of those, unless another is due already. */
+void attach_on_reviewed(struct attach *a, void (*call)(void *data), void *data);
+
 /** Is @path below an attached mount, and which? @ret_root may be NULL. */
 enum attach_state attach_find(struct attach *a, const char *path, char ret_root[PATH_MAX]);
 /** Could a mount of ours refuse a call that writes at @path, which is read-only or one the app works

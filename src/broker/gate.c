@@ -340,7 +340,7 @@ void gate_free(struct gate *g)
 	free(g);
 }
 
-void gate_poll_store(struct gate *g)
+void gate_poll_store(struct gate *g, bool anew)
 {
 	int64_t version = g->config.decider.store
 				  ? consent_store_version(g->config.decider.store)
@@ -348,11 +348,16 @@ void gate_poll_store(struct gate *g)
 	bool changed;
 
 	pthread_mutex_lock(&g->lock);
-	changed = version != g->store_version;
+	changed = anew || version != g->store_version;
 	g->store_version = version;
 	pthread_mutex_unlock(&g->lock);
 	if (changed && g->config.on_change)
 		g->config.on_change(g->config.data, NULL);
+	if (anew) {
+		pthread_mutex_lock(&g->hosts_lock);
+		g->hosts_version = -1;
+		pthread_mutex_unlock(&g->hosts_lock);
+	}
 	if (changed)
 		gate_poll_hosts(g);
 }

@@ -42,8 +42,9 @@ void gate_stop(struct gate *gate);
 /** Free a stopped gate that no thread can come to any more; a broker, which ends, never does. */
 void gate_free(struct gate *gate);
 
-/** Look whether another process changed the store; call when its files changed. */
-void gate_poll_store(struct gate *gate);
+/** Look whether another process changed the store; call when its files changed. @anew: nothing that was
+ * read of it holds any longer. */
+void gate_poll_store(struct gate *gate, bool anew);
 
 void gate_get_counts(struct gate *gate, struct gate_counts *ret);
 

@@ -17,6 +17,7 @@
 #include "cli/network.h"
 #include "cli/places.h"
 #include "cli/result.h"
+#include "cli/store_watch.h"
 #include "cli/run_options.h"
 #include "cli/view.h"
 #include "consent/host_rules.h"
@@ -26,7 +27,6 @@
 #include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
@@ -35,6 +35,7 @@
 struct broker {
 	int helper_fd; /* the socket to the builder, which becomes the attach helper */
 	struct handoff handoff;
+	struct store_watch watch;
 	struct run_options options;
 	struct places places;
 	struct consent_store *store;
@@ -138,14 +139,22 @@ static void on_used(void *data, const char *folder)
 	attach_consider_later(((struct broker *)data)->attach, folder);
 }
 
+/* The mounts follow the store. */
+static void on_reviewed(void *data)
+{
+	store_watch_settled(&((struct broker *)data)->watch);
+}
+
 static void on_store_files(void *data)
 {
 	struct broker *b = data;
-	char events[4096];
+	bool written;
 
-	while (read(b->handoff.fds[HANDOFF_WATCH], events, sizeof(events)) > 0)
-		;
-	gate_poll_store(b->gate);
+	if (!store_watch_take(&b->watch, &written))
+		return;
+	gate_poll_store(b->gate, b->store && consent_store_recheck(b->store, written));
+	if (attach_is_reviewed(b->attach))
+		on_reviewed(b);
 }
 
 /* Rules of the command line are the user's word for this run. */
@@ -179,14 +188,6 @@ static int open_store(struct broker *b, struct appsilo_error *err)
 	if (!b->session)
 		return error_set(err, -ENOMEM, "run");
 	return consent_store_open(b->places.data_dir, STORE_READ, &b->store, err);
-}
-
-static void watch_store(struct broker *b)
-{
-	if (inotify_add_watch(b->handoff.fds[HANDOFF_WATCH], b->places.data_dir,
-			      IN_ATTRIB | IN_CREATE | IN_MOVED_TO) < 0)
-		log_warning("cannot watch %s; changes made elsewhere show at the next question",
-			    b->places.data_dir);
 }
 
 static void on_network_death(void *data)
@@ -265,6 +266,7 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 		       &b->attach);
 	if (r < 0)
 		return error_set(err, r, "run: attach helper");
+	attach_on_reviewed(b->attach, on_reviewed, b);
 	gate.recorder = b->recorder;
 	gate.attempts = b->attempts;
 	r = gate_new(&gate, &b->gate, err);
@@ -557,7 +559,7 @@ int main(int argc, char **argv)
 	fd_raise_limit(); /* fewer only means fewer open nodes */
 	if (prepare(&b, argc, argv, &exit_code, &err) < 0)
 		return fail(&b, &err, exit_code);
-	watch_store(&b);
+	store_watch_start(&b.watch, b.handoff.fds[HANDOFF_WATCH], b.places.data_dir);
 	setup_monitor(&b);
 	r = monitor_init(&b.monitor);
 	if (r < 0)

@@ -188,8 +188,10 @@ static int grant_one(struct consent_store *store, const struct request *q, const
 	return r;
 }
 
-static int told(const struct places *places, const struct request *q)
+static int told(const struct places *places, struct consent_store *store, const struct request *q)
 {
+	if (!q->dry_run)
+		command_settle(places, store);
 	if (q->family)
 		command_warn_family(places, q->family);
 	return EXIT_OK;
@@ -210,7 +212,7 @@ static int run_grant(int argc, char **argv, struct appsilo_error *err)
 	if (command_store(q.dry_run ? STORE_READ : STORE_CREATE, &places, &store, err) < 0)
 		return EXIT_FAILED;
 	if (q.hosts.n > 0)
-		return grant_hosts_put(store, &q.hosts, err) < 0 ? EXIT_FAILED : told(&places, &q);
+		return grant_hosts_put(store, &q.hosts, err) < 0 ? EXIT_FAILED : told(&places, store, &q);
 	/* All paths are checked before the first is granted: nothing is half done. */
 	for (int pass = 0; pass < 2; pass++) {
 		for (int i = 1; i <= words; i++) {
@@ -232,7 +234,7 @@ static int run_grant(int argc, char **argv, struct appsilo_error *err)
 	}
 	if (q.json)
 		printf("\n]\n");
-	return told(&places, &q);
+	return told(&places, store, &q);
 }
 
 struct counting {
@@ -313,7 +315,9 @@ static int run_revoke(int argc, char **argv, struct appsilo_error *err)
 	}
 	if (q.json && paths)
 		printf("\n]\n");
-	else if (!q.json && total > 0 && !q.dry_run)
+	if (total > 0 && !q.dry_run)
+		command_settle(&places, store);
+	if (!q.json && total > 0 && !q.dry_run)
 		command_tell_running();
 	if (total == 0) {
 		error_say(err, -ENOENT, "revoke: there is no such rule; see appsilo consents");

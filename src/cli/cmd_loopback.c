@@ -129,6 +129,7 @@ static int run_loopback(int argc, char **argv, struct appsilo_error *err)
 	struct places places;
 	char host[32], shown[256];
 	uint64_t port = 0;
+	int code;
 	int words = command_options(argc, argv, loopback_options, take, &l, err);
 	const char *verb = words > 0 ? argv[1] : "";
 	bool adds = words == 3 && strcmp(verb, "add") == 0;
@@ -152,7 +153,10 @@ static int run_loopback(int argc, char **argv, struct appsilo_error *err)
 	snprintf(host, sizeof(host), NAME ":%u", (unsigned int)port);
 	if (adds)
 		command_warn_family(&places, argv[2]);
-	return adds ? add(store, argv[2], host, err) : take_out(store, argv[2], host, err);
+	code = adds ? add(store, argv[2], host, err) : take_out(store, argv[2], host, err);
+	if (code == EXIT_OK)
+		command_settle(&places, store);
+	return code;
 }
 
 const struct command command_loopback = {

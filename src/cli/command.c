@@ -4,9 +4,12 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "consent/seen.h"
 #include "manifest/identity.h"
 #include "package/installed.h"
 #include <string.h>
+
+#define SETTLE_MS 2000
 
 const struct command *const commands[] = {
 	&command_run,	   &command_python, &command_serve, &command_mcp, &command_grant,  &command_revoke,
@@ -89,6 +92,12 @@ int command_path(const char *given, char ret[PATH_MAX], struct appsilo_error *er
 	if (!*given)
 		return error_say(err, -EINVAL, "an empty PATH names nothing; write . for the current directory");
 	return r < 0 ? error_set(err, r, "%s", text_show(given, shown, sizeof(shown))) : 0;
+}
+
+void command_settle(const struct places *places, struct consent_store *store)
+{
+	if (!seen_wait(places->data_dir, consent_store_announced(store), SETTLE_MS))
+		log_warning("a running app has not taken notice yet; it will");
 }
 
 void command_tell_running(void)

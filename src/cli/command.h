@@ -68,6 +68,10 @@ int command_store(enum store_mode mode, struct places *ret_places, struct consen
 /** An absolute path for a rule: links resolved as far as it exists. 0; -errno with the line. */
 int command_path(const char *given, char ret[PATH_MAX], struct appsilo_error *err) must_check;
 
+/** After decisions were changed: wait until the apps that run know it; one that does not in time is
+ * warned about. */
+void command_settle(const struct places *places, struct consent_store *store);
+
 /** After decisions were taken back: what that means for apps that run. */
 void command_tell_running(void);
 

@@ -2,6 +2,7 @@
 #include "consent/store_internal.h"
 
 #include "base/fd.h"
+#include "consent/seen.h"
 #include "consent/words.h"
 #include <fcntl.h>
 #include <string.h>
@@ -102,6 +103,10 @@ int store_ensure_open(struct consent_store *store, bool create)
 	fd = open(store->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (fresh ? O_CREAT : 0), 0600);
 	if (fd < 0 && (create || (errno != EROFS && errno != EACCES)))
 		return errno == ELOOP ? -EUCLEAN : -errno;
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		store->dev = st.st_dev;
+		store->ino = st.st_ino;
+	}
 	close_keep_errno(fd);
 	r = open_database(store, fd < 0 ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
 	if (r == 0)
@@ -156,7 +161,7 @@ int consent_store_open(const char *dir, enum store_mode mode, struct consent_sto
 		return error_set(err, -ENOMEM, "consent store");
 	store->levels_version = store->version = -1;
 	pthread_mutex_init(&store->lock, NULL);
-	if (snprintf(store->file, sizeof(store->file), "%s/consent.db", dir) >= PATH_MAX)
+	if (snprintf(store->file, sizeof(store->file), "%s/" STORE_FILE, dir) >= PATH_MAX)
 		return error_set(err, -ENAMETOOLONG, "consent store: %s", dir);
 	if (mode == STORE_CREATE)
 		r = make_directory(dir);
@@ -221,6 +226,27 @@ static int visit_rows(sqlite3_stmt *s, consent_rule_fn visit, void *data)
 static void bind_bytes(sqlite3_stmt *s, int index, const char *bytes)
 {
 	sqlite3_bind_blob(s, index, bytes, (int)strlen(bytes), SQLITE_STATIC);
+}
+
+bool consent_store_recheck(struct consent_store *store, bool written)
+{
+	struct stat st;
+	bool same;
+
+	store_hold(store);
+	if (!store->db)
+		return true; /* there may be one by now */
+	same = !written && lstat(store->file, &st) == 0 && S_ISREG(st.st_mode) && is_ours(&st) &&
+	       st.st_dev == store->dev && st.st_ino == store->ino;
+	if (!same)
+		close_database(store);
+	return !same;
+}
+
+int64_t consent_store_announced(struct consent_store *store)
+{
+	store_hold(store);
+	return store->announced;
 }
 
 void consent_store_shut(struct consent_store *store)
@@ -378,8 +404,9 @@ int consent_store_below(struct consent_store *store, const char *family, const c
 
 /* Wake the brokers that watch the directory: a commit in WAL mode shows itself to others
  * only by shared memory, after the last write that a watch could see. */
-void store_announce(const struct consent_store *store)
+void store_announce(struct consent_store *store)
 {
+	store->announced = seen_now(); /* before: a broker may look at once */
 	(void)utimensat(AT_FDCWD, store->file, NULL, 0); /* late news at worst */
 }
 

@@ -14,6 +14,9 @@ struct consent_store;
 
 /* Rules about hosts: consent/store_hosts.h. */
 
+/* Below the data directory. */
+#define STORE_FILE "consent.db"
+
 enum store_mode {
 	STORE_READ,   /* a store that does not exist yet is an empty one; nothing is made */
 	STORE_CREATE, /* make directory and file when missing */
@@ -27,6 +30,16 @@ enum store_mode {
 int consent_store_open(const char *dir, enum store_mode mode, struct consent_store **ret,
 		       struct appsilo_error *err) must_check;
 void consent_store_close(struct consent_store *store);
+
+/**
+ * Something has happened to the file. If it is another, or gone, or no more ours alone, or @written
+ * past us, what was read of it holds no longer: it is opened and checked again with the next call.
+ * Returns whether that is so.
+ */
+bool consent_store_recheck(struct consent_store *store, bool written);
+
+/** When brokers were last told of a change by this process, for seen_wait(); 0: never. */
+int64_t consent_store_announced(struct consent_store *store);
 
 /** Put the file away for good while other threads may still ask: from now on every call but
  * consent_store_close() fails with -ESHUTDOWN. */

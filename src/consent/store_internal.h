@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #define STORE_VERSION 1	      /* of one that has rules about files only */
 #define STORE_VERSION_HOSTS 2 /* and of one that has had a rule about a host */
@@ -33,6 +34,9 @@ struct consent_store {
 	char file[PATH_MAX];
 	pthread_mutex_t lock; /* guards everything below */
 	sqlite3 *db;	      /* owned; NULL while the store does not exist */
+	dev_t dev;	      /* of the file that db is */
+	ino_t ino;
+	int64_t announced;    /* seen_now() at our last change; 0: none */
 	bool shut;	      /* by consent_store_shut() */
 	sqlite3_stmt *statements[N_QUERIES];
 	struct levels levels; /* true for levels_version, levels_family and our own writes */
@@ -95,7 +99,7 @@ int store_insert_host(struct consent_store *store, const struct consent_host_rul
 int store_delete(struct consent_store *store, sqlite3_stmt *statement, int r, int *ret_count) must_check;
 
 /** Wake the brokers that watch the store. */
-void store_announce(const struct consent_store *store);
+void store_announce(struct consent_store *store);
 
 /** Delete rules about hosts, all of them where @host is NULL. Under the lock, in the caller's
  * transaction if there is one. Returns 0; -errno. */

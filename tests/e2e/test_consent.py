@@ -1,13 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions: how many, merged, interrupted, widened, revoked while running; the records."""
+import contextlib
 import json
 import os
+import shutil
+import subprocess
 import sys
 import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import APPSILO, HOME, PLACE, Case, main, read, write  # noqa: E402
+
+
+TRY_AT_EACH_LINE = """
+import sys
+def may(path):
+    for how in ("r+", "r"):
+        try:
+            open(path, how).close()
+            return "write" if how == "r+" else "read"
+        except PermissionError: pass
+    return "no"
+for line in sys.stdin: print(*[may(p) for p in sys.argv[1:]], flush=True)
+"""
 
 
 class Questions(Case):
@@ -129,6 +145,54 @@ class Questions(Case):
         self.tool("revoke", "-p", rules[0]["package"], HOME + "/data")
         out = app.communicate("\n", timeout=20)[0]
         self.assertEqual(out.split(), ["revoked", "hello"])
+
+    @contextlib.contextmanager
+    def at_each_line(self, tries):
+        """An app that tries, at each line it is given, and says what came of it. Yields how to tell it."""
+        app = subprocess.Popen([APPSILO, "run", "--quiet", "--prompt", "exec:false", "--", "python3", "-c", TRY_AT_EACH_LINE, *tries],
+                               cwd=HOME + "/work", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+        def tell():
+            app.stdin.write("\n")
+            app.stdin.flush()
+            return app.stdout.readline().split()
+        try:
+            yield tell
+        finally:
+            app.communicate()
+
+    def test_what_was_changed_holds_when_the_command_returns(self):
+        """Of what is attached and what is not, by folders and by files, widened and taken back."""
+        family, data = self.family("python3", "-c", ""), HOME + "/data"
+        write(data + "/other", "x")
+        self.addCleanup(os.unlink, data + "/other")
+        with self.at_each_line([data + "/test.txt", data + "/other"]) as tell:
+            self.assertEqual(tell(), ["no", "no"])
+            for _ in range(20):
+                self.tool("grant", "-p", family, "--write", data)
+                self.assertEqual(tell(), ["write", "write"])
+                self.tool("grant", "-p", family, "--file", "--deny", data + "/other")
+                self.assertEqual(tell(), ["write", "no"])
+                self.tool("revoke", "-p", family, data)
+                self.assertEqual(tell(), ["no", "no"])
+                self.tool("grant", "-p", family, "--file", "--read", data + "/test.txt")
+                self.assertEqual(tell(), ["read", "no"])
+                self.tool("reset", "-p", family)
+                self.assertEqual(tell(), ["no", "no"])
+
+    def test_a_store_that_is_damaged_meanwhile_allows_nothing(self):
+        family, data = self.family("python3", "-c", ""), HOME + "/data"
+        store = HOME + "/.local/share/appsilo/consent.db"
+        for damage in (lambda: os.chmod(store, 0o666), lambda: write(store, "x" * 8192), lambda: os.truncate(store, 100),
+                       lambda: os.unlink(store), lambda: os.rename(write(store + "2", "no store"), store)):
+            for rule in (("--write", data), ("--file", "--write", data + "/test.txt")):
+                shutil.rmtree(HOME + "/.local", ignore_errors=True)
+                self.tool("grant", "-p", family, *rule)
+                with self.at_each_line([data + "/test.txt"]) as tell:
+                    self.assertEqual(tell(), ["write"])
+                    damage()
+                    self.wait_until(lambda tell=tell: tell() == ["no"], "it goes on allowing")
+                    self.assertEqual(tell(), ["no"])
 
     def test_scope_once_and_session_write_no_rule(self):
         for scope in ("once", "session"):

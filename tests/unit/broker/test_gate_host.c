@@ -314,9 +314,9 @@ static void rules_of_others_count_at_once_and_revoking_too(void **state)
 	assert_int_equal(consent_store_open(w->dir, STORE_READ, &other, NULL), 0);
 	assert_int_equal(consent_store_put_host(other, &rule, NULL), 0);
 	assert_int_equal(verdict(w, "example.org", "1.1.1.1", 443), CONSENT_ALLOW);
-	gate_poll_store(w->gate);
+	gate_poll_store(w->gate, false);
 	assert_int_equal(w->changes, 1);
-	gate_poll_store(w->gate); /* not about hosts */
+	gate_poll_store(w->gate, false); /* not about hosts */
 	assert_int_equal(w->changes, 1);
 	rule.host = "localhost:5432";
 	assert_int_equal(verdict(w, NULL, "127.0.0.1", 5432), CONSENT_DENY);
