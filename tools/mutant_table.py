@@ -12,6 +12,7 @@ CARRIED = "test_carried_sockets.py:"
 NETWORK_CONSENT = "test_network_consent.py:"
 BROKER, SERVER_MODE, LIMITS = "test_broker.py:", "test_server_mode.py:", "test_limits.py:"
 SERVE, SESSIONS, WARM = "test_serve.py:", "test_serve_sessions.py:", "test_serve_warm.py:"
+READ_FOLDER = "test_read_folder.py:"
 NO_LINKS = "K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);"
 
 MUTANTS = [
@@ -61,8 +62,16 @@ MUTANTS = [
     ("a folder with a denied file may be renamed", "P8 P9",
      [("src/broker/fs/change.c", "gate_protected_below(op->bfs->gate, path, CONSENT_WRITE);", "false;")], PATHS + "test_p8_denied_file", "user"),
     ("a folder with a denied file is attached whole", "P8",
-     [("src/broker/attach.c", "d.verdict == CONSENT_ALLOW && !decide_protected_below(a->decider, path, CONSENT_WRITE)", "d.verdict == CONSENT_ALLOW")],
+     [("src/broker/attach_rules.c", "whole && own && !decide_protected_below(rules->decider, path, CONSENT_WRITE)", "whole && own")],
      PATHS + "test_p8_denied_file", "user"),
+    ("what may be done to a folder alone may be done to all in it", "P8", [("src/broker/attach_rules.c", "if (whole && own && ", "if (own && ")],
+     READ_FOLDER + "test_rights_of_a_folder_alone", "user"),
+    ("calls that are carried out are not judged", "P5",
+     [("src/broker/notify.c", "\t\tverdict = gate_decide(n->gate, &request);\n", "\t\tverdict = CONSENT_ALLOW;\n")], READ_FOLDER + "test_what_is_denied", "user"),
+    ("the limit of a file's size is not the helper's", "N11", [("src/broker/perform_make.c", "if (call->size > call->size_max)", "if (0)")],
+     READ_FOLDER + "test_a_limit", "user"),
+    ("a store that is replaced while an app runs is not looked at", "U16", [("src/consent/store.c", "\tif (!same)\n\t\tclose_database(store);", "\tsame = true;")],
+     "test_consent.py:test_a_store_that_is_damaged", "user"),
     ("server mode mounts a folder with a denied file", "P8",
      [("src/cli/view.c", "return holds_entry(view, path, VIEW_DENY) ||", "return")], PATHS + "test_p8_denied_file", "user"),
     ("the never list can be overruled", "C6 U13",
@@ -163,7 +172,7 @@ MUTANTS = [
      BROKER + "test_every_thread", "user"),
     ("the network's process has no filter", "N9", [("src/isolation/seal.c", "if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, filter) < 0)", "if (0 && filter->len)")],
      NETWORK + "test_the_process", "user"),
-    ("the helper keeps its capabilities", "N9", [("src/broker/helper.c", "if (keep_mount_rights() < 0)", "if (0 && keep_mount_rights() < 0)")],
+    ("the helper keeps its capabilities", "N9", [("src/broker/helper.c", "if (keep_mount_rights(config->idmap_fd >= 0) < 0)", "if (0 && keep_mount_rights(true) < 0)")],
      BROKER + "test_helper_keeps", "user"),
     ("a unix socket that listens is let go on", "N15",
      [("src/carry/carry.c", "\t\tlisten_by_init(c, call, backlog);", "\t\t(void)listen_by_init;\n\t\tlet_go_on(c, call->id);")],
