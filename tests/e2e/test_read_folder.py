@@ -118,10 +118,13 @@ class ReadFolder(Case):
         family = self.family("python3", "-c", "")
         self.tool("grant", "-p", family, "--read", HERE)
         self.tool("grant", "-p", family, "--file", "--write", HERE + "/sub")
-        said = self.inside("s = '" + HERE + "/sub'\n"
+        said = self.inside("import time\ns = '" + HERE + "/sub'\n"
+                           "for _ in range(200):\n"  # until it is attached, if ever
+                           "    if os.listdir(s) and s in open('/proc/self/mountinfo').read(): break\n"
+                           "    time.sleep(0.005)\n"
                            "print(os.listdir(s), t(lambda: os.chmod(s, 0o711)), t(lambda: put(s + '/secret')), t(lambda: put(s + '/new')))\n"
                            "print(t(lambda: os.unlink(s + '/secret')), t(lambda: os.mkdir(s + '/d')), t(lambda: os.rename(s + '/secret', s + '/e')))\n",
-                           options=(), cwd=HERE)
+                           options=("--allow-read", HOME + "/work"), cwd=HOME + "/work")
         self.assertEqual(said, "['secret'] ok EACCES EACCES\nEACCES EACCES EACCES\n")
         self.assertEqual(read(HERE + "/sub/secret"), "secret")
 
