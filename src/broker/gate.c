@@ -183,6 +183,15 @@ static void give_up(struct gate *g)
 			    "granted; see appsilo why");
 }
 
+/* Once: a prompter that is not there is not there for the next question either. */
+static void complain(struct gate *g, const char *problem)
+{
+	if (strcmp(problem, g->complaint) == 0)
+		return;
+	snprintf(g->complaint, sizeof(g->complaint), "%s", problem);
+	log_warning("%s; denied, not remembered", problem);
+}
+
 static enum consent_verdict put_question(struct gate *g, struct gate_question *q)
 {
 	struct prompt_question question = {
@@ -216,7 +225,7 @@ static enum consent_verdict put_question(struct gate *g, struct gate_question *q
 	g->prompter->ask(g->prompter, &question, g->cancel_fd, &answer);
 	if (answer.failed) {
 		if (!g->config.quiet && answer.problem[0])
-			log_warning("%s; denied, not remembered", answer.problem);
+			complain(g, answer.problem);
 		return CONSENT_DENY;
 	}
 	if (answer.deny_all) {

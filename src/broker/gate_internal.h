@@ -40,6 +40,7 @@ struct gate {
 	struct gate_config config;
 	struct prompter *prompter; /* owned; made and used by the prompt thread only */
 	bool no_prompter;
+	char complaint[ERROR_LINE_MAX]; /* the prompt thread's: about the prompter, the last one */
 	pthread_t thread; /* started with the first question */
 	bool running;	  /* under lock */
 	int cancel_fd;	      /* eventfd: the question shown is not needed any more */

@@ -111,7 +111,9 @@ static void write_file_choices(FILE *f, const struct style *s, const struct prom
 	const char *strong = q->siblings >= 2 ? s->strong : "";
 
 	fprintf(f, "  y  yes, always, %s\n",
-		q->request.target == CONSENT_FOLDER ? "and all in it" : "this file");
+		q->request.target == CONSENT_FOLDER	       ? "and all in it"
+		: strcmp(q->request.operation, "mkdir") == 0 ? "this folder itself"
+							       : "this file");
 	if (q->offer_folder)
 		fprintf(f, "  f  yes, always, %sall in this folder%s\n", strong, *strong ? s->off : "");
 	if (q->offer_folder && q->folder_has_git)
