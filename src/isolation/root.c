@@ -260,6 +260,7 @@ static int add_placeholders(int root_fd, const struct plan *plan, struct appsilo
 {
 	cleanup_close int dir_fd = -EBADF;
 	const char *folder = NULL;
+	struct statfs fs = {0};
 	size_t length = 0;
 
 	for (size_t i = 0; i < plan->n_placeholders; i++) {
@@ -275,9 +276,10 @@ static int add_placeholders(int root_fd, const struct plan *plan, struct appsilo
 			dir_fd = tree_make(root_fd, parent, WAY_MODE, 0);
 			folder = p->path;
 			length = n;
-			r = dir_fd < 0 ? dir_fd : 0;
+			r = dir_fd < 0 ? dir_fd : fstatfs(dir_fd, &fs) < 0 ? -errno : 0;
 		}
-		if (r == 0)
+		/* Not through the brokered view: on the host, which has it anyway. */
+		if (r == 0 && fs.f_type == TMPFS_MAGIC)
 			r = make_placeholder(dir_fd, p, slash + 1);
 		if (r < 0)
 			return error_set(err, r, "root: placeholder %s", p->path);
@@ -292,6 +294,7 @@ static int add_brokered_place(const struct builder *b, const char *path, struct 
 		k_openat2(b->plan->fuse_fd, path + 1, O_PATH | O_CLOEXEC | O_NOFOLLOW,
 			  K_RESOLVE_NO_SYMLINKS | K_RESOLVE_BENEATH);
 	cleanup_close int tree_fd = -EBADF;
+	struct k_statx st;
 	int r;
 
 	if (source_fd < 0)
@@ -299,10 +302,13 @@ static int add_brokered_place(const struct builder *b, const char *path, struct 
 	tree_fd = tree_clone(source_fd, "");
 	if (tree_fd < 0)
 		return error_set(err, tree_fd, "root: clone brokered %s", path);
+	/* The type is known without asking the broker again. */
+	if (k_statx(tree_fd, "", K_AT_EMPTY_PATH | K_AT_STATX_DONT_SYNC, K_STATX_TYPE, &st) < 0)
+		return error_set(err, -errno, "root: brokered %s", path);
 	if (is_top_level(path))
-		r = tree_place_at(tree_fd, b->root_fd, path + 1, 0755, 0);
+		r = tree_place_at(tree_fd, b->root_fd, path + 1, 0755, !S_ISDIR(st.mode));
 	else
-		r = tree_place(tree_fd, b->root_fd, path, 0755, 0);
+		r = tree_place(tree_fd, b->root_fd, path, 0755, !S_ISDIR(st.mode));
 	return r < 0 ? error_set(err, r, "root: mount brokered %s", path) : 0;
 }
 

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of the host's files the app sees, at which paths, in both modes."""
+import os
+import shutil
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import HOME, Case, main, read, write  # noqa: E402
+
+VIRTUAL = ("/tmp", "/var/tmp", "/dev/shm")
+
+
+class Virtualized(Case):
+    """What is named below a virtualized place shows up there, and nothing else of the host's."""
+
+    def place(self, where):
+        made = tempfile.mkdtemp(prefix="appsilo-view-", dir=where)
+        self.addCleanup(shutil.rmtree, made)
+        os.chmod(made, 0o755)
+        return made
+
+    def script(self, path, text="echo ran"):
+        write(path, "#!/bin/sh\n" + text + "\n")
+        os.chmod(path, 0o755)
+        return path
+
+    def test_scripts_are_asked_for(self):
+        for where in VIRTUAL:
+            place = self.place(where)
+            script = self.script(place + "/a/s.sh")
+            self.script(place + "/a/other.sh")
+            write(place + "/a/s.py", "print('ran')")
+            for words in (["sh", script], [script], ["python3", place + "/a/s.py"]):
+                self.answers()
+                done = self.run_app(*words)
+                self.assertNotIn(done.returncode, (0, 125), f"{words} {done.stderr}")
+                self.assertNotIn("ran", done.stdout)
+                self.tool("reset", "--all")
+                self.answers({"path": place})
+                done = self.run_app(*words)
+                self.assertEqual(done.stdout, "ran\n", f"{words} {done.stderr}")
+            # Several of one folder, and only these.
+            done = self.run_app("sh", "-c", f"cat $1 $2; ls {place}/a; cat {place}/a/other.sh", "sh", script,
+                                place + "/a/s.py")
+            self.assertEqual(done.stdout, read(script) + "print('ran')" + "s.py\ns.sh\n", done.stderr)
+            self.tool("reset", "--all")
+
+    def test_links_are_links(self):
+        for where in VIRTUAL:
+            place = self.place(where)
+            self.script(place + "/real/s.sh")
+            os.symlink("real", place + "/folder")
+            os.symlink("../folder/s.sh", place + "/real/link.sh")
+            os.symlink(HOME + "/work/own.sh", place + "/out.sh")
+            self.script(HOME + "/work/own.sh")
+            self.answers({"path": place}, {"path": HOME + "/work"})
+            for name in ("folder/s.sh", "real/link.sh", "folder/link.sh", "out.sh"):
+                done = self.run_app("sh", "-c", f"readlink {place}/{name}; sh {place}/{name}", "sh", f"{place}/{name}")
+                self.assertIn("ran\n", done.stdout, f"{name} {done.stderr}")
+            done = self.run_app("sh", "link.sh", cwd=place + "/real")
+            self.assertEqual(done.stdout, "ran\n", done.stderr)
+            self.assertTrue(os.path.islink(place + "/real/link.sh"))
+
+    def test_grants(self):
+        for where in VIRTUAL:
+            place = self.place(where)
+            one, two = write(place + "/deep/one", "1"), write(place + "/deep/two", "2")
+            write(place + "/deep/three", "3")
+            os.makedirs(place + "/folder")
+            os.symlink("deep/one", place + "/link")
+            options = ("--allow-write", one, "--allow-read", two, "--allow-write", place + "/folder")
+            for prompt in (None, "never"):
+                done = self.run_app(
+                    "sh", "-c", f"cd {place}; cat deep/one deep/two; echo new >deep/one; echo made >folder/new\n"
+                    "cat deep/one folder/new; echo no >deep/two; cat deep/three",
+                    options=options, prompt=prompt)
+                self.assertEqual(done.stdout, "12new\nmade\n", f"{prompt} {done.stderr}")
+                self.assertEqual((read(one), read(two), read(place + "/folder/new")), ("new\n", "2", "made\n"))
+                write(one, "1")
+                os.unlink(place + "/folder/new")
+                done = self.run_app("cat", place + "/later", options=("--allow-read", place + "/later"), prompt=prompt)
+                self.one_line(done, 125, place + "/later")
+            done = self.run_app("cat", place + "/link", options=("--allow-read", place + "/link"))
+            self.assertEqual(done.stdout, "1", done.stderr)
+            self.assertEqual(sorted(os.listdir(place)), ["deep", "folder", "link"])
+
+    def test_the_current_directory(self):
+        for where in VIRTUAL:
+            place = self.place(where)
+            write(place + "/work/file", "text")
+            write(place + "/beside", "text")
+            self.answers({"path": place, "target": "folder"})
+            done = self.run_app("sh", "-c", f"cat file; echo x >new; ls {place}", cwd=place + "/work")
+            self.assertEqual((done.stdout, done.stderr), ("textwork\n", ""))
+            self.assertEqual(read(place + "/work/new"), "x\n")
+
+
+main()
