@@ -305,6 +305,10 @@ int prepare_rules(struct prepared *p, struct appsilo_error *err)
 		/* What is denied need not exist yet: it must not be made either. */
 		if (r == 0 && rule->kind != RUN_DENY)
 			return error_set(err, -ENOENT, "run: cannot grant %s", shown);
+		if (r >= 0 && rule->kind != RUN_DENY && places_is_made(path))
+			return error_say(err, -EINVAL,
+					 "run: cannot grant %s: a sandbox has its own /proc, /sys and /dev; "
+					 "leave it out", shown);
 		if (r >= 0)
 			r = view_add(&p->view, path, kind);
 		if (r < 0)

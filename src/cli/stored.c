@@ -77,8 +77,10 @@ static int add_record(struct prepared *p, const char *record, struct appsilo_err
 		kind = VIEW_DENY;
 		break;
 	}
-	/* A grant on what is gone grants nothing; a denial holds for when it comes back. */
-	if ((kind == VIEW_READ || kind == VIEW_WRITE) && stat(path, &st) < 0)
+	/* A grant on what is gone, or what a sandbox makes, grants nothing; a denial holds for when
+	 * it comes back. */
+	if ((kind == VIEW_READ || kind == VIEW_WRITE) &&
+	    (places_is_made(path) || stat(path, &st) < 0))
 		return 0;
 	/* Of a folder without what is in it there is no more to give than its names. */
 	if (alone && S_ISDIR(st.st_mode))

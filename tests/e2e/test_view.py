@@ -95,5 +95,15 @@ class Virtualized(Case):
             self.assertEqual((done.stdout, done.stderr), ("textwork\n", ""))
             self.assertEqual(read(place + "/work/new"), "x\n")
 
+    def test_what_a_sandbox_makes_for_itself_is_not_granted(self):
+        for path in ("/proc", "/proc/cpuinfo", "/sys", "/dev", "/dev/null", "/dev/shm"):
+            self.one_line(self.tool("grant", "--all-packages", path, check=False), 1, f"{path}:", "its own")
+            for kind in ("read", "write", "list"):
+                for prompt in (None, "never"):
+                    done = self.run_app("true", options=("--allow-" + kind, path), prompt=prompt)
+                    self.one_line(done, 125, path + ":", "its own")
+            self.tool("grant", "--all-packages", "--deny", path)
+        self.assertEqual(self.run_app("true", prompt="never").returncode, 0)
+
 
 main()
