@@ -68,7 +68,7 @@ MUTANTS = [
     ("the never list can be overruled", "C6 U13",
      [("src/consent/decide.c", "never != CONSENT_ASK, ret);", "false, ret);")], PATHS + "test_c6_store", "user"),
     ("appsilo's own state is like any place", "C6",
-     [("src/consent/never.c", "if (path_is_under(path, places->data_dir)) {", "if (0) {"),
+     [("src/consent/never.c", "if (path_is_under(path, places->data_dir))", "if (0)"),
       ("src/consent/never.c", "if (path_is_under(places->data_dir, folder))", "if (0)")], PATHS + "test_c6_store", "user"),
     ("HOME is taken as written", "C6 P10",
      [("src/cli/places.c", "if (places_resolve(home, ret->home) < 0)", 'if (path_clean("/", home, ret->home, sizeof(ret->home)) < 0)')],

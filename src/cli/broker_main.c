@@ -519,6 +519,7 @@ static int prepare(struct broker *b, int argc, char **argv, int *ret_exit_code,
 		.places = {.home = b->places.home,
 			   .data_dir = b->places.data_dir,
 			   .profile = b->handoff.facts[HANDOFF_HOME],
+			   .cwd = b->handoff.facts[HANDOFF_CWD],
 			   .package = *b->handoff.facts[HANDOFF_PACKAGE]
 					      ? b->handoff.facts[HANDOFF_PACKAGE]
 					      : NULL},

@@ -314,6 +314,8 @@ static int plan_view(struct prepared *p, struct appsilo_error *err)
 	if (r == 0)
 		r = broker_private(p);
 	if (r == 0)
+		r = plan_add_made_cwd(&p->plan, p->cwd);
+	if (r == 0)
 		r = plan_add_mount(&p->plan, p->home, PLAN_WRITE);
 	if (r == 0)
 		r = prepare_root_run(p, err);

@@ -50,7 +50,7 @@ static int server_view(struct prepared *p, struct appsilo_error *err)
 		r = view_add(&p->view, p->cwd, VIEW_CWD);
 	if (r == 0)
 		r = view_plan(&p->view, &p->plan, err);
-	return r;
+	return r == 0 ? plan_add_made_cwd(&p->plan, p->cwd) : r;
 }
 
 static void monitor_setup(const struct prepared *p, const struct limits *limits, struct monitor *m)

@@ -93,6 +93,14 @@ int plan_add_placeholder(struct plan *plan, const char *path, mode_t mode, const
 	return 0;
 }
 
+int plan_add_made_cwd(struct plan *plan, const char *path)
+{
+	/* Of processes there are only the sandbox's own. */
+	if (!view_is_virtual(path) || view_is_private(path) || path_is_under(path, "/proc"))
+		return 0;
+	return plan_add_placeholder(plan, path, S_IFDIR | 0111, NULL);
+}
+
 /* Parents before children; on one path deny, then write, then read. */
 static int by_path(const void *a, const void *b)
 {

@@ -54,10 +54,13 @@ int view_add(struct view *view, const char *path, enum view_kind kind) must_chec
  */
 int view_plan(struct view *view, struct plan *plan, struct appsilo_error *err) must_check;
 
+/** Let current directory @path exist, with nothing in it, where the sandbox makes the place up
+ * (/sys/kernel, /etc/ssh). Returns 0; -ENOMEM. */
+int plan_add_made_cwd(struct plan *plan, const char *path) must_check;
+
 /** Append to the plan. The path is copied. Return 0; -ENOMEM. */
 int plan_add_mount(struct plan *plan, const char *path, enum plan_mount_kind kind) must_check;
 int plan_add_placeholder(struct plan *plan, const char *path, mode_t mode,
 			 const char *target) must_check;
-
 
 #endif

@@ -105,5 +105,21 @@ class Virtualized(Case):
             self.tool("grant", "--all-packages", "--deny", path)
         self.assertEqual(self.run_app("true", prompt="never").returncode, 0)
 
+    def test_it_starts_in_a_directory_that_it_cannot_have(self):
+        """Refused, never listed, or not in the sandbox: it is there, and nothing can be done in it."""
+        secret = os.path.dirname(write(HOME + "/.ssh/keys/id", "SECRET"))
+        self.addCleanup(shutil.rmtree, HOME + "/.ssh")
+        os.makedirs(HOME + "/.local/share/appsilo/profiles/Other_x")
+        for cwd in (HOME + "/work", os.path.dirname(secret), secret, HOME + "/.local/share/appsilo/profiles/Other_x",
+                    "/sys", "/sys/kernel"):
+            for prompt in (None, "never"):
+                done = self.run_app("sh", "-c", "pwd; ls; cat id", cwd=cwd, prompt=prompt)
+                self.assertEqual(done.stdout, cwd + "\n", f"{prompt} {done.stderr}")
+                self.assertIn("cannot open directory '.': Permission denied", done.stderr)
+                self.assertNotEqual(done.returncode, 125)
+                done = self.run_app("sh", "-c", f"touch here; ls -d {secret}/* {HOME}/.ssh/*", cwd=cwd, prompt=prompt)
+                self.assertEqual(done.stdout, "", prompt)
+                self.assertFalse(os.path.exists(cwd + "/here"))
+
 
 main()
