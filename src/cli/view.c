@@ -129,12 +129,21 @@ static const struct view_entry *ruling(const struct view *view, size_t limit, co
 	return best;
 }
 
+/* Is it there because of @e, to whatever end? */
+static bool shows(const struct view_entry *e)
+{
+	return e->kind != VIEW_DENY && e->kind != VIEW_DENY_WRITE && !e->refused;
+}
+
 static bool holds_entry(const struct view *view, const char *folder, enum view_kind kind)
 {
-	for (size_t i = 0; i < view->n; i++)
-		if (view->entries[i].kind == kind && strcmp(view->entries[i].path, folder) != 0 &&
-		    path_is_under(view->entries[i].path, folder))
+	for (size_t i = 0; i < view->n; i++) {
+		const struct view_entry *e = &view->entries[i];
+
+		if (e->kind == kind && !e->refused && strcmp(e->path, folder) != 0 &&
+		    path_is_under(e->path, folder))
 			return true;
+	}
 	return false;
 }
 
@@ -284,7 +293,7 @@ static int plan_entries(struct view *view, struct plan *plan)
 		const struct view_entry *e = &view->entries[i];
 		const struct view_entry *above = ruling(view, i, e->path);
 
-		if (e->kind == VIEW_DENY || e->kind == VIEW_DENY_WRITE || e->kind == VIEW_LIST)
+		if (!shows(e) || e->kind == VIEW_LIST)
 			continue;
 		if (e->kind == VIEW_CWD) {
 			if (!above || above->kind == VIEW_DENY)
@@ -293,10 +302,6 @@ static int plan_entries(struct view *view, struct plan *plan)
 		}
 		if (above && (above->kind == e->kind || above->kind == VIEW_WRITE))
 			continue; /* already there with as much */
-		if (above && above->kind == VIEW_DENY && strcmp(above->path, e->path) == 0)
-			continue;
-		if (is_forbidden(view, e->path, false))
-			continue;
 		r = expand(view, plan, e->path,
 			   e->kind == VIEW_WRITE && !is_forbidden(view, e->path, true));
 	}
@@ -315,9 +320,7 @@ static bool is_needed(const struct way *way, const char *path)
 	if (path_is_under(way->home, path))
 		return true;
 	for (size_t i = 0; i < way->view->n; i++)
-		if (way->view->entries[i].kind != VIEW_DENY &&
-		    way->view->entries[i].kind != VIEW_DENY_WRITE &&
-		    path_is_under(way->view->entries[i].path, path))
+		if (shows(&way->view->entries[i]) && path_is_under(way->view->entries[i].path, path))
 			return true;
 	return false;
 }
@@ -371,14 +374,14 @@ static int show_names(struct way *way)
 	for (size_t i = 0; r == 0 && i < view->n; i++) {
 		const char *path = view->entries[i].path;
 
-		if (view->entries[i].kind != VIEW_LIST || is_forbidden(view, path, false))
+		if (view->entries[i].kind != VIEW_LIST || view->entries[i].refused)
 			continue;
 		if (strcmp(path, "/") != 0)
 			r = plan_add_placeholder(way->plan, path, S_IFDIR | 0555, NULL);
 	}
 	for (size_t i = 0; r == 0 && i < view->n; i++)
-		if (view->entries[i].kind == VIEW_LIST && !is_granted(view, view->entries[i].path) &&
-		    !is_forbidden(view, view->entries[i].path, false))
+		if (view->entries[i].kind == VIEW_LIST && !view->entries[i].refused &&
+		    !is_granted(view, view->entries[i].path))
 			r = each_name(view->entries[i].path, hide_sibling, way);
 	return r;
 }
@@ -390,11 +393,17 @@ int view_plan(struct view *view, struct plan *plan, struct appsilo_error *err)
 	int r;
 
 	qsort(view->entries, view->n, sizeof(*view->entries), by_path);
+	for (size_t i = 0; i < view->n; i++) {
+		struct view_entry *e = &view->entries[i];
+
+		e->refused = (e->kind == VIEW_READ || e->kind == VIEW_WRITE || e->kind == VIEW_LIST) &&
+			     is_forbidden(view, e->path, false);
+	}
 	r = show_names(&way);
 	if (r == 0)
 		r = hide_neighbours(&way, plan->home, done);
 	for (size_t i = 0; r == 0 && i < view->n; i++)
-		if (view->entries[i].kind != VIEW_DENY && view->entries[i].kind != VIEW_DENY_WRITE)
+		if (shows(&view->entries[i]))
 			r = hide_neighbours(&way, view->entries[i].path, done);
 	if (r == 0)
 		r = plan_entries(view, plan);

@@ -24,6 +24,7 @@ struct view_entry {
 	char *path; /* absolute, links resolved; owned */
 	enum view_kind kind;
 	bool override; /* opens a place of the never list */
+	bool refused; /* set by view_plan(): a denial or the never list wins over it */
 };
 
 /* Is @path, or may anything below it be, forbidden whatever was granted? */

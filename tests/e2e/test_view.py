@@ -122,4 +122,19 @@ class Virtualized(Case):
                 self.assertFalse(os.path.exists(cwd + "/here"))
 
 
+class ServerMode(Case):
+    """--prompt never: what was not granted is there, and refused."""
+
+    def test_allowed_and_denied_is_denied(self):
+        folder = os.path.dirname(write(HOME + "/work/t/f", "text"))
+        os.makedirs(folder + "/sub", exist_ok=True)
+        self.tool("grant", "--all-packages", "--deny", folder)
+        for options in ((), ("--allow-read", folder), ("--allow-write", folder), ("--allow-list", folder),
+                        ("--allow-read", folder, "--allow-write", folder + "/sub")):
+            for cwd in (HOME + "/work", "/"):
+                done = self.run_app("sh", "-c", f"cat {folder}/f; ls {folder}", options=options, prompt="never", cwd=cwd)
+                self.assertEqual((done.stdout, done.stderr.count("Permission denied")), ("", 2),
+                                 f"{options} {cwd} {done.stderr}")
+
+
 main()
