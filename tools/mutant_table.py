@@ -10,7 +10,7 @@ DESCRIPTORS, PROMPTS, RESOURCES = "test_descriptors.py:", "test_prompts.py:", "t
 HOSTS, NETWORK, NAME_SERVERS = "test_hosts.py:", "test_network.py:", "test_name_servers.py:"
 CARRIED = "test_carried_sockets.py:"
 NETWORK_CONSENT = "test_network_consent.py:"
-BROKER, SERVER_MODE, LIMITS = "test_broker.py:", "test_server_mode.py:", "test_limits.py:"
+BROKER, SERVER_MODE, LIMITS, VIEW = "test_broker.py:", "test_server_mode.py:", "test_limits.py:", "test_view.py:"
 SERVE, SESSIONS, WARM = "test_serve.py:", "test_serve_sessions.py:", "test_serve_warm.py:"
 NO_LINKS = "K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);"
 
@@ -88,6 +88,8 @@ MUTANTS = [
     ("attributes of refused files are shown", "P11",
      [("src/broker/fs/lookup.c", ".st_size = S_ISLNK(st->st_mode) ? st->st_size : 0,", ".st_size = st->st_size,")], NAMES + "test_p11_nothing", "user"),
     ("listing asks nobody", "P11", [("src/broker/fs/dir.c", "op_need(op, op->node, NULL, CONSENT_READ);", "")], NAMES + "test_p11_nothing", "user"),
+    ("what the sandbox makes up belongs to the app", "P11",
+     [("src/isolation/root.c", ".attr_set = SAFE | K_MOUNT_ATTR_IDMAP,", ".attr_set = SAFE,")], VIEW + "test_what_is_refused", "user"),
     ("hidden names are shown", "P11",
      [("src/broker/fs/lookup.c", "(bfs->hidden && verdict != CONSENT_ALLOW && !S_ISDIR(st.st_mode))", "false")], NAMES + "test_p11_hidden", "user"),
     ("keys are like any file", "P11 U13",

@@ -268,23 +268,6 @@ static int expand(struct view *view, struct plan *plan, const char *path, bool w
 	return r < 0 ? r : each_name(path, expand_name, &x);
 }
 
-/* Is @folder above the profile, the package or something granted? */
-static bool is_way(const struct view *view, const struct plan *plan, const char *folder)
-{
-	return path_is_under(plan->home, folder) ||
-	       (plan->package.path && path_is_under(plan->package.path, folder)) ||
-	       holds_entry(view, folder, VIEW_READ) || holds_entry(view, folder, VIEW_WRITE) ||
-	       holds_entry(view, folder, VIEW_LIST);
-}
-
-/* The current directory without a grant: nothing can be done in it, but it is passed through
- * on the way to what can be reached. */
-static int plan_cwd(const struct view *view, struct plan *plan, const char *path)
-{
-	return plan_add_placeholder(plan, path, S_IFDIR | (is_way(view, plan, path) ? 0111 : 0),
-				    NULL);
-}
-
 static int plan_entries(struct view *view, struct plan *plan)
 {
 	int r = 0;
@@ -297,7 +280,7 @@ static int plan_entries(struct view *view, struct plan *plan)
 			continue;
 		if (e->kind == VIEW_CWD) {
 			if (!above || above->kind == VIEW_DENY)
-				r = plan_cwd(view, plan, e->path);
+				r = plan_add_placeholder(plan, e->path, S_IFDIR | 0111, NULL);
 			continue;
 		}
 		if (above && (above->kind == e->kind || above->kind == VIEW_WRITE))
@@ -344,6 +327,14 @@ static bool is_granted(const struct view *view, const char *path)
 	const struct view_entry *e = ruling(view, view->n, path);
 
 	return e && e->kind != VIEW_DENY;
+}
+
+/* The current directory without a grant is there, with names that cannot be opened. */
+static int hide_cwd(struct way *way, const struct view_entry *e)
+{
+	return e->kind == VIEW_CWD && !is_granted(way->view, e->path)
+		       ? each_name(e->path, hide_sibling, way)
+		       : 0;
 }
 
 /* Existing neighbours on the way to @path become names that cannot be opened. */
@@ -403,7 +394,7 @@ int view_plan(struct view *view, struct plan *plan, struct appsilo_error *err)
 	if (r == 0)
 		r = hide_neighbours(&way, plan->home, done);
 	for (size_t i = 0; r == 0 && i < view->n; i++)
-		if (shows(&view->entries[i]))
+		if (shows(&view->entries[i]) && (r = hide_cwd(&way, &view->entries[i])) == 0)
 			r = hide_neighbours(&way, view->entries[i].path, done);
 	if (r == 0)
 		r = plan_entries(view, plan);

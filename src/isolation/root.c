@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A read-only tmpfs carries what we make up: the root itself, /etc, /dev, the way to grants.
+ * A tmpfs that nobody can change carries what we make up: the root itself, /etc, /dev, the way to grants.
  * A second, sized one carries the private writable places. Destinations are only ever reached from the held root
  * descriptor, component by component, without following links; sources are resolved in
  * the old root, which the app never had a hand in.
@@ -12,6 +12,7 @@
 #include "isolation/control.h"
 #include "isolation/dev.h"
 #include "isolation/etc.h"
+#include "isolation/idmap.h"
 #include "isolation/kernel.h"
 #include "isolation/tree.h"
 #include <inttypes.h>
@@ -43,6 +44,7 @@ struct builder {
 	int root_fd;
 	int private_fd; /* the private places' tmpfs, parked */
 	int package_fd; /* the package, parked there; -EBADF without one */
+	int nobody_fd;	/* idmap_nobody(); negative: not to be had */
 };
 
 static void builder_done(struct builder *b)
@@ -50,6 +52,7 @@ static void builder_done(struct builder *b)
 	close_keep_errno(b->root_fd);
 	close_keep_errno(b->private_fd);
 	close_keep_errno(b->package_fd);
+	close_keep_errno(b->nobody_fd);
 }
 
 /* Private and writable: name in the private tmpfs, place in the view. */
@@ -428,13 +431,36 @@ static int add_user_places(const struct builder *b, struct root_built *ret,
 	return r;
 }
 
-/* Read-only while it is still ours alone; then the old root is stacked below the new one. */
-static int pivot(int root_fd, struct appsilo_error *err)
+/* What we made up is nobody's: a copy of the finished tree whose root shows no owner. To change
+ * it is refused with EACCES, as what is denied is to be; a read-only mount would say EROFS. */
+static int disown(struct builder *b)
+{
+	struct k_mount_attr nobodys = {.attr_set = SAFE | K_MOUNT_ATTR_IDMAP,
+				       .userns_fd = (uint64_t)b->nobody_fd};
+	cleanup_close int tree_fd = b->nobody_fd < 0 ? b->nobody_fd : tree_clone(b->root_fd, "");
+	int r;
+
+	if (tree_fd < 0)
+		return tree_fd;
+	if (k_mount_setattr(tree_fd, "", K_AT_EMPTY_PATH, &nobodys) < 0)
+		return -errno;
+	r = tree_move(tree_fd, b->root_fd);
+	if (r < 0)
+		return r;
+	close(b->root_fd);
+	b->root_fd = TAKE_FD(tree_fd);
+	return 0;
+}
+
+/* Not to be changed, while it is still ours alone; then the old root is stacked below the new one. */
+static int pivot(struct builder *b, struct appsilo_error *err)
 {
 	struct k_mount_attr read_only = {.attr_set = SAFE | K_MOUNT_ATTR_RDONLY};
+	int root_fd;
 
-	if (k_mount_setattr(root_fd, "", K_AT_EMPTY_PATH, &read_only) < 0)
+	if (disown(b) < 0 && k_mount_setattr(b->root_fd, "", K_AT_EMPTY_PATH, &read_only) < 0)
 		return error_set(err, -errno, "root: make it read-only");
+	root_fd = b->root_fd;
 	if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		return error_set(err, -errno, "root: pivot");
 	/* The current directory names the old root; from here on it is this thread's own. */
@@ -493,8 +519,11 @@ int root_enter(struct plan *plan, struct root_built *ret, struct appsilo_error *
 {
 	cleanup(builder_done) struct builder b = {
 		.plan = plan, .root_fd = -EBADF, .private_fd = -EBADF, .package_fd = -EBADF};
-	int r = new_root(&b, err);
+	int r;
 
+	/* Where what is refused is not made up but brokered, it would gain little. */
+	b.nobody_fd = plan->nest || plan->fuse_fd >= 0 ? -EBADF : idmap_nobody();
+	r = new_root(&b, err);
 	if (r == 0)
 		r = add_common_places(&b, err);
 	if (r == 0)
@@ -507,5 +536,5 @@ int root_enter(struct plan *plan, struct root_built *ret, struct appsilo_error *
 		r = add_user_places(&b, ret, err);
 	if (r == 0)
 		r = make_canary(&b, &ret->canary_fd, err);
-	return r < 0 ? r : pivot(b.root_fd, err);
+	return r < 0 ? r : pivot(&b, err);
 }

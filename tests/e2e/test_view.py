@@ -136,5 +136,48 @@ class ServerMode(Case):
                 self.assertEqual((done.stdout, done.stderr.count("Permission denied")), ("", 2),
                                  f"{options} {cwd} {done.stderr}")
 
+    def test_what_is_refused_says_so(self):
+        """EACCES, which Python calls a PermissionError, whatever is tried; nothing changes."""
+        write(HOME + "/refused/file", "text")
+        write(HOME + "/.bashrc", "text")
+        self.addCleanup(os.unlink, HOME + "/.bashrc")
+        self.addCleanup(shutil.rmtree, HOME + "/refused")
+        code = ("import os, errno\n"
+                f"home, top = {HOME!r}, '/' + {HOME!r}.split('/')[1]\n"
+                "def tried(what, do):\n"
+                "    try: do()\n"
+                "    except OSError as e: print(what, errno.errorcode[e.errno])\n"
+                "    else: print(what, 'done')\n"
+                "for f in (home + '/.bashrc', home + '/refused/file'):\n"
+                "    for how in ('r', 'w', 'a', 'r+'): tried('open ' + how, lambda: open(f, how))\n"
+                "for f in (home + '/.bashrc',):\n"
+                "    tried('unlink', lambda: os.unlink(f)); tried('rename', lambda: os.rename(f, f + '2'))\n"
+                "    tried('truncate', lambda: os.truncate(f, 0)); tried('utime', lambda: os.utime(f))\n"
+                "for d in ('/', top, home, home + '/refused'):\n"
+                "    tried('create', lambda: open(d + '/new', 'w')); tried('mkdir', lambda: os.mkdir(d + '/new'))\n"
+                "    tried('symlink', lambda: os.symlink('x', d + '/new')); tried('utime', lambda: os.utime(d))\n"
+                "    tried('fifo', lambda: os.mkfifo(d + '/new'))\n"
+                "for d in (top, home, home + '/refused'):\n"
+                "    tried('list', lambda: os.listdir(d)); tried('rename', lambda: os.rename(d, d + '2'))\n"
+                "for d in ('/', top, home, home + '/refused', home + '/.bashrc'):\n"
+                "    for change in (lambda: os.chmod(d, 0o777), lambda: os.chown(d, os.getuid(), -1),\n"
+                "                   lambda: os.setxattr(d, 'user.x', b'1')):\n"
+                "        try: change()\n"
+                "        except OSError: pass\n"
+                "        else: print('changed', d)\n")
+        for cwd in (HOME + "/work", HOME, "/"):
+            done = self.python(code, prompt="never", cwd=cwd)
+            self.assertEqual([line for line in done.stdout.splitlines() if not line.endswith(" EACCES")], [],
+                             f"{cwd} {done.stderr}")
+            self.assertGreater(done.stdout.count("EACCES"), 30, done.stderr)
+
+    def test_names_of_a_refused_current_directory(self):
+        """As with a broker: they are there, of their type, and cannot be opened."""
+        write(HOME + "/work/file", "text")
+        os.makedirs(HOME + "/work/folder", exist_ok=True)
+        done = self.run_app("sh", "-c", "[ -f file ] && [ -d folder ] && [ ! -e none ] && echo so; cat file; ls folder; ls",
+                            prompt="never")
+        self.assertEqual((done.stdout, done.stderr.count("Permission denied")), ("so\n", 3), done.stderr)
+
 
 main()
