@@ -91,19 +91,17 @@ static int add_brokered(struct plan *plan, const char *path)
 	return 0;
 }
 
-/* Every top-level folder of the host that the sandbox does not make up. */
+/* Everything in the host's root that the sandbox does not make up. */
 static int broker_name(void *data, int dir_fd, const char *name, unsigned char type)
 {
 	struct plan *plan = data;
 	char path[PATH_MAX], target[PATH_MAX];
 	ssize_t n;
 
-	if (name[0] == '.' || path_join("/", name, path, sizeof(path)) < 0 || view_is_virtual(path))
+	if (path_join("/", name, path, sizeof(path)) < 0 || view_is_virtual(path))
 		return 0;
-	if (type == DT_DIR)
-		return add_brokered(plan, path);
 	if (type != DT_LNK)
-		return 0;
+		return add_brokered(plan, path);
 	n = readlinkat(dir_fd, name, target, sizeof(target) - 1);
 	if (n < 0)
 		return 0;

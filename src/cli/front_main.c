@@ -48,6 +48,7 @@ static int server_view(struct prepared *p, struct appsilo_error *err)
 		r = prepare_rules(p, err);
 	if (r == 0 && view_needs_place(p->cwd))
 		r = view_add(&p->view, p->cwd, VIEW_CWD);
+	p->view.hidden = p->options.metadata_hidden;
 	if (r == 0)
 		r = view_plan(&p->view, &p->plan, err);
 	return r == 0 ? plan_add_made_cwd(&p->plan, p->cwd) : r;

@@ -249,6 +249,8 @@ static int expand_name(void *data, const char *folder, int dir_fd, const char *n
 	if (x->view->is_protected && x->view->is_protected(x->view->data, path, false, false))
 		return 0; /* never-listed names do not exist */
 	forbidden = is_forbidden(x->view, path, false);
+	if (forbidden && x->view->hidden)
+		return 0;
 	if (forbidden || type == DT_LNK)
 		return add_name(x->plan, folder, dir_fd, name, type);
 	/* Forbidden for writing only: show it read-only. */
@@ -332,7 +334,7 @@ static bool is_granted(const struct view *view, const char *path)
 /* The current directory without a grant is there, with names that cannot be opened. */
 static int hide_cwd(struct way *way, const struct view_entry *e)
 {
-	return e->kind == VIEW_CWD && !is_granted(way->view, e->path)
+	return e->kind == VIEW_CWD && !way->view->hidden && !is_granted(way->view, e->path)
 		       ? each_name(e->path, hide_sibling, way)
 		       : 0;
 }
@@ -341,7 +343,7 @@ static int hide_cwd(struct way *way, const struct view_entry *e)
 static int hide_neighbours(struct way *way, const char *path, char done[PATH_MAX])
 {
 	char folder[PATH_MAX];
-	size_t n = strlen(path);
+	size_t n = way->view->hidden ? 0 : strlen(path);
 	int r = 0;
 
 	while (r == 0 && (n = path_parent_length(path, n)) > 0) {
@@ -356,7 +358,6 @@ static int hide_neighbours(struct way *way, const char *path, char done[PATH_MAX
 	return r;
 }
 
-/* Before anything else makes the folder: the first one sets its mode. */
 static int show_names(struct way *way)
 {
 	const struct view *view = way->view;
@@ -391,6 +392,8 @@ int view_plan(struct view *view, struct plan *plan, struct appsilo_error *err)
 			     is_forbidden(view, e->path, false);
 	}
 	r = show_names(&way);
+	if (r == 0)
+		r = hide_neighbours(&way, "/var/tmp", done);
 	if (r == 0)
 		r = hide_neighbours(&way, plan->home, done);
 	for (size_t i = 0; r == 0 && i < view->n; i++)

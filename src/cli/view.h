@@ -33,6 +33,7 @@ typedef bool (*view_protected_fn)(void *data, const char *path, bool write, bool
 struct view {
 	struct view_entry *entries; /* owned */
 	size_t n, allocated;
+	bool hidden; /* names that were not granted are not shown */
 	view_protected_fn is_protected; /* NULL: nothing is */
 	void *data;
 };

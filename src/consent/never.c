@@ -93,10 +93,16 @@ static bool list_is_below(const char *home, const char *folder, const char *cons
 	return false;
 }
 
+/* The sandbox has a private one, below a folder that is the host's: with all of that in its place
+ * it would be covered by the host's. */
+#define PRIVATE_PLACE "/var/tmp"
+
 bool never_below(const struct never_places *places, const char *folder, enum consent_access access)
 {
 	if (places->profile && path_is_under(folder, places->profile))
 		return false;
+	if (path_is_under(PRIVATE_PLACE, folder) && strcmp(folder, PRIVATE_PLACE) != 0)
+		return true;
 	if (path_is_under(places->data_dir, folder))
 		return true;
 	return list_is_below(places->home, folder, secret) ||

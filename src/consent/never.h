@@ -28,7 +28,8 @@ struct never_places {
 enum consent_verdict never_judge(const struct never_places *places, const char *path,
 				 enum consent_access access);
 
-/** Could anything strictly below @folder, existing or not, be refused by the list? */
+/** Could anything strictly below @folder, existing or not, be refused by the list, or be another
+ * place in the sandbox than on the host? */
 bool never_below(const struct never_places *places, const char *folder, enum consent_access access);
 
 #endif

@@ -205,7 +205,7 @@ static int add_private(const struct builder *b, struct appsilo_error *err)
 		if (r == 0)
 			r = tree_fd = tree_clone(b->private_fd, name);
 		if (r >= 0)
-			r = tree_place(tree_fd, b->root_fd, private_places[i].path, 0755, 0);
+			r = tree_place(tree_fd, b->root_fd, private_places[i].path, WAY_MODE, 0);
 		/* Below a brokered folder only what the host has can be covered. */
 		if (r < 0 && r != -EROFS)
 			return error_set(err, r, "root: mount %s", private_places[i].path);
@@ -245,14 +245,29 @@ static int add_mount(const struct plan *plan, int root_fd, const struct plan_mou
 	return r < 0 ? error_set(err, r, "grant: mount %s", m->path) : 0;
 }
 
+/* One that is there, as the way to something, is also what else it is to be. */
+static int make_folder(int dir_fd, const char *name, mode_t mode)
+{
+	struct stat st, folder;
+
+	if (mkdirat(dir_fd, name, mode) == 0)
+		return 0;
+	if (errno != EEXIST || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fstat(dir_fd, &folder) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode) || st.st_dev != folder.st_dev || (st.st_mode | mode) == st.st_mode)
+		return 0;
+	return fchmodat(dir_fd, name, (st.st_mode | mode) & 07777, 0) < 0 ? -errno : 0;
+}
+
 static int make_placeholder(int dir_fd, const struct plan_placeholder *p, const char *name)
 {
 	int r;
 
+	if (!p->target && S_ISDIR(p->mode))
+		return make_folder(dir_fd, name, p->mode & 07777);
 	if (p->target)
 		r = symlinkat(p->target, dir_fd, name);
-	else if (S_ISDIR(p->mode))
-		r = mkdirat(dir_fd, name, p->mode & 07777);
 	else
 		r = mknodat(dir_fd, name, S_IFREG | (p->mode & 07777), 0);
 	return r < 0 && errno != EEXIST ? -errno : 0;

@@ -121,6 +121,58 @@ class Virtualized(Case):
                 self.assertEqual(done.stdout, "", prompt)
                 self.assertFalse(os.path.exists(cwd + "/here"))
 
+    def test_private_stays_private_below_a_granted_folder(self):
+        host = tempfile.mkdtemp(prefix="appsilo-view-", dir="/var/tmp")
+        self.addCleanup(os.rmdir, host)
+        for prompt in (None, "never"):
+            done = self.run_app("sh", "-c", "ls -d /var/log; ls /var | grep ^log; touch /var/tmp/own; ls /var/tmp",
+                                options=("--allow-read", "/var"), prompt=prompt)
+            self.assertEqual(done.stdout, "/var/log\nlog\nown\n", f"{prompt} {done.stderr}")
+        self.answers({"path": "/var", "target": "folder"})
+        done = self.run_app("sh", "-c", "ls /var >/dev/null && ls /var/log >/dev/null; touch /var/tmp/own; ls /var/tmp")
+        self.assertEqual(done.stdout, "own\n", done.stderr)
+
+
+class TopLevel(Case):
+    """What lies in the host's root, and in folders that the sandbox makes a part of."""
+
+    def plain_file(self):
+        if os.geteuid() == 0:
+            self.addCleanup(os.unlink, write("/appsilo-view-test", "text"))
+            return "/appsilo-view-test"
+        found = [entry.path for entry in os.scandir("/") if entry.is_file(follow_symlinks=False)]
+        return found[0] if found else self.skipTest("no file in /")
+
+    def test_files_in_the_root(self):
+        path = self.plain_file()
+        look = ("sh", "-c", f"[ -f {path} ] && [ -d /var/log ] && echo there; cat {path}; echo x >{path}; ls /var/log")
+        for prompt in (None, "never"):
+            done = self.run_app(*look, prompt=prompt)
+            self.assertEqual((done.stdout, done.stderr.count("ermission denied")), ("there\n", 3), f"{prompt} {done.stderr}")
+        self.assertIn(path, [q[1] for q in self.asked()])
+        self.tool("reset", "--all")
+        self.answers({"path": path, "for": "read"})
+        for prompt, options in ((None, ()), (None, ("--allow-read", path)), ("never", ("--allow-read", path))):
+            done = self.run_app("cat", path, prompt=prompt, options=options)
+            self.assertEqual((done.stdout, done.returncode), (read(path), 0), f"{prompt} {done.stderr}")
+
+    def test_hidden_names(self):
+        write(HOME + "/.bashrc", "text")
+        self.addCleanup(os.unlink, HOME + "/.bashrc")
+        granted = os.path.dirname(write(HOME + "/work/granted/file", "text"))
+        write(granted + "/deny/file", "text")
+        hidden = (HOME + "/.bashrc", HOME + "/data", HOME + "/data/test.txt", "/mnt", "/var/log", granted + "/deny")
+        options = ("--metadata", "hidden", "--allow-read", granted, "--deny", granted + "/deny")
+        done = self.python("import os\n"
+                           f"print([p for p in {hidden!r} if os.path.lexists(p)], open('granted/file').read(),\n"
+                           f"      sorted(set(os.listdir('/')) & {{'srv', 'mnt', 'home', 'opt'}} - {{{HOME.split('/')[1]!r}}}))\n"
+                           f"for p in {hidden[:2]!r}:\n"
+                           "    try: open(p + '/x', 'w')\n"
+                           "    except OSError as e: print(type(e).__name__)\n"
+                           f"try: os.mkdir({HOME!r} + '/data')\n"
+                           "except PermissionError: print('denied')\n", options=options, prompt="never")
+        self.assertEqual(done.stdout, "[] text []\nFileNotFoundError\nFileNotFoundError\ndenied\n", done.stderr)
+
 
 class ServerMode(Case):
     """--prompt never: what was not granted is there, and refused."""
