@@ -89,6 +89,8 @@ static struct prompter *make_prompter(void *data)
 	const char *how = b->options.prompt;
 	int tty_fd;
 
+	if (!run_asks(&b->options))
+		return NULL;
 	if (how && strncmp(how, "exec:", 5) == 0)
 		return prompter_exec_new(how + 5, attach_spawn, b->attach, PROMPT_TIMEOUT_MS);
 	if (how && strncmp(how, "agent:", 6) == 0)
@@ -230,7 +232,7 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 		.real = b->handoff.facts[HANDOFF_REAL],
 		.signer = *b->handoff.facts[HANDOFF_SIGNER] ? b->handoff.facts[HANDOFF_SIGNER] : NULL,
 		.make_prompter = make_prompter,
-		.quiet = b->options.quiet,
+		.quiet = b->options.quiet || !run_asks(&b->options),
 		.on_change = on_change,
 		.on_host_change = on_host_change,
 		.on_answered = on_answered,
@@ -293,7 +295,7 @@ static enum consent_verdict judge_cwd(struct broker *b)
 	if (b->attempts)
 		request.operation = "stat";
 	verdict = gate_decide(b->gate, &request);
-	return b->attempts && verdict == CONSENT_ASK ? CONSENT_DENY : verdict;
+	return (b->attempts || !run_asks(&b->options)) && verdict == CONSENT_ASK ? CONSENT_DENY : verdict;
 }
 
 /* A program that may write where it works makes many calls that write: reporting each would
@@ -511,6 +513,9 @@ static int prepare(struct broker *b, int argc, char **argv, int *ret_exit_code,
 		r = handoff_receive(b->helper_fd, &b->handoff, ret_exit_code, err);
 	if (r == 0)
 		r = run_options_parse(b->handoff.words, true, &b->options, err);
+	/* A package may forbid what the words say. */
+	if (r == 0 && *b->handoff.facts[HANDOFF_PROMPT])
+		b->options.prompt = b->handoff.facts[HANDOFF_PROMPT];
 	if (r == 0 && b->options.result)
 		r = b->result_fd = result_open(b->options.result, err);
 	if (r < 0)

@@ -442,7 +442,8 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 	struct handoff h = {.fds = {[0 ... HANDOFF_FDS - 1] = -EBADF},
 			    .facts = {p->identity.family, p->identity.app, p->identity.real, p->cwd,
 				      p->home, p->package.active ? p->package.package.path : "",
-				      signer ? signer : "", window},
+				      signer ? signer : "", window,
+				      p->options.prompt ? p->options.prompt : ""},
 			    .words = p->package.active ? p->package.words : argv + 2};
 	static struct environment env; /* large */
 	const char *prompt = p->options.prompt;

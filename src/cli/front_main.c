@@ -31,12 +31,24 @@
 
 #define STACK_BYTES (56 * 1024)
 
+/* Found out when init has begun: a broker that asks nobody is to be there. */
+#define NEEDS_BROKER (-ERESTART)
+#define BROKER_VARIABLE "APPSILO_BROKER"
+
 static int complain(struct appsilo_error *err, int exit_code)
 {
 	if (err->code == -ENOSYS)
 		error_advise_doctor(err);
 	log_error("%s", err->line);
 	return exit_code;
+}
+
+/* Where there is none, what is on the way to something refused cannot be changed. */
+static bool can_have_broker(const struct prepared *p)
+{
+	const char *wanted = getenv(BROKER_VARIABLE);
+
+	return !p->once && !(wanted && strcmp(wanted, "never") == 0) && access("/dev/fuse", R_OK | W_OK) == 0;
 }
 
 static int server_view(struct prepared *p, struct appsilo_error *err)
@@ -48,6 +60,8 @@ static int server_view(struct prepared *p, struct appsilo_error *err)
 		r = prepare_rules(p, err);
 	if (r == 0 && view_needs_place(p->cwd))
 		r = view_add(&p->view, p->cwd, VIEW_CWD);
+	if (r == 0 && can_have_broker(p) && view_needs_broker(&p->view))
+		return NEEDS_BROKER;
 	p->view.hidden = p->options.metadata_hidden;
 	if (r == 0)
 		r = view_plan(&p->view, &p->plan, err);
@@ -143,6 +157,15 @@ static int tell_complete(int control_fd, int net_fd)
 	return fd_send(control_fd, "", 1, &net_fd, net_fd >= 0);
 }
 
+/* It waits for a word that will not come, in memory that is ours. */
+static void end_init(pid_t init_pid)
+{
+	if (init_pid <= 0)
+		return;
+	kill(init_pid, SIGKILL);
+	(void)waitpid(init_pid, NULL, 0);
+}
+
 static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor_outcome *ret,
 		     int *ret_exit_code, struct appsilo_error *err)
 {
@@ -186,15 +209,31 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 	judge->init_pid = init_pid;
 	if (r == 0 && p->package.active)
 		r = let_package_go(p, m->control_fd, err);
-	if (r < 0 && r != -EPIPE)
+	if (r < 0 && r != -EPIPE) {
+		end_init(init_pid);
+		(void)sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
 		return r;
+	}
 	monitor_run(m, ret);
 	(void)waitpid(init_pid, NULL, WNOHANG); /* what is left of it ends without us */
 	return 0;
 }
 
+/* From the beginning, in fresh memory; what was begun ends with its descriptors. */
+static int start_again(char **argv, struct appsilo_error *err)
+{
+	char path[PATH_MAX];
+	int r = programs_self(path, err);
+
+	if (r < 0)
+		return r;
+	if (setenv(BROKER_VARIABLE, "always", 1) == 0)
+		execv(path, argv);
+	return error_set(err, -errno, "run: start again with a broker");
+}
+
 /* Server mode: no broker process stays in the path. */
-static int run_server_mode(struct prepared *p)
+static int run_server_mode(struct prepared *p, char **argv)
 {
 	struct appsilo_error err = {0};
 	struct monitor_outcome outcome = {0};
@@ -202,14 +241,17 @@ static int run_server_mode(struct prepared *p)
 	static struct net_judge judge = {.fd = -EBADF, .bytes_fd = -EBADF}; /* its thread may outlive us */
 	cleanup_close int result_fd = -EBADF;
 	char run_id[RUNS_ID_MAX];
-	int exit_code = 125;
+	int r, exit_code = 125;
 
 	if (p->options.result) {
 		result_fd = result_open(p->options.result, &err);
 		if (result_fd < 0)
 			return complain(&err, 125);
 	}
-	if (run_alone(p, &judge, &outcome, &exit_code, &err) < 0)
+	r = run_alone(p, &judge, &outcome, &exit_code, &err);
+	if (r == NEEDS_BROKER)
+		r = start_again(argv, &err);
+	if (r < 0)
 		return complain(&err, exit_code);
 	if (outcome.text[0])
 		log_error("%s", outcome.text);
@@ -300,6 +342,7 @@ static int run_asking(struct prepared *p, char **argv)
 static int run(char **argv, bool python)
 {
 	static struct prepared p; /* large; zeroed */
+	const char *broker = getenv(BROKER_VARIABLE);
 	struct appsilo_error err = {0};
 	int r;
 
@@ -312,11 +355,11 @@ static int run(char **argv, bool python)
 		return complain(&err, r);
 	} else if (strcmp(argv[1], "once") == 0) {
 		p.once = true;
-		r = run_server_mode(&p);
-	} else if (run_needs_broker(&p.options)) {
+		r = run_server_mode(&p, argv);
+	} else if (run_needs_broker(&p.options) || (broker && strcmp(broker, "always") == 0)) {
 		r = run_asking(&p, argv);
 	} else {
-		r = run_server_mode(&p);
+		r = run_server_mode(&p, argv);
 	}
 	_exit(r); /* the kernel frees memory faster than we could */
 }

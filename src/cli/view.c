@@ -104,9 +104,9 @@ int plan_add_made_cwd(struct plan *plan, const char *path)
 /* Parents before children; on one path deny, then write, then read. */
 static int by_path(const void *a, const void *b)
 {
-	static const int rank[] = {[VIEW_DENY] = 0, [VIEW_DENY_WRITE] = 1,
-				   [VIEW_WRITE] = 2, [VIEW_READ] = 3, [VIEW_LIST] = 4,
-				   [VIEW_CWD] = 5};
+	static const int rank[] = {[VIEW_DENY] = 0, [VIEW_DENY_ALONE] = 1, [VIEW_DENY_WRITE] = 2,
+				   [VIEW_WRITE] = 3, [VIEW_READ] = 4, [VIEW_LIST] = 5,
+				   [VIEW_CWD] = 6};
 	const struct view_entry *x = a, *y = b;
 	int r = strcmp(x->path, y->path);
 
@@ -121,7 +121,7 @@ static const struct view_entry *ruling(const struct view *view, size_t limit, co
 	for (size_t i = 0; i < limit; i++) {
 		const struct view_entry *e = &view->entries[i];
 
-		if (e->kind != VIEW_CWD && e->kind != VIEW_LIST && e->kind != VIEW_DENY_WRITE &&
+		if ((e->kind == VIEW_DENY || e->kind == VIEW_WRITE || e->kind == VIEW_READ) &&
 		    path_is_under(path, e->path) &&
 		    (!best || strlen(e->path) > strlen(best->path)))
 			best = e;
@@ -132,7 +132,16 @@ static const struct view_entry *ruling(const struct view *view, size_t limit, co
 /* Is it there because of @e, to whatever end? */
 static bool shows(const struct view_entry *e)
 {
-	return e->kind != VIEW_DENY && e->kind != VIEW_DENY_WRITE && !e->refused;
+	return e->kind != VIEW_DENY && e->kind != VIEW_DENY_ALONE && e->kind != VIEW_DENY_WRITE &&
+	       !e->refused;
+}
+
+static bool is_denied_alone(const struct view *view, const char *path)
+{
+	for (size_t i = 0; i < view->n; i++)
+		if (view->entries[i].kind == VIEW_DENY_ALONE && strcmp(view->entries[i].path, path) == 0)
+			return true;
+	return false;
 }
 
 static bool holds_entry(const struct view *view, const char *folder, enum view_kind kind)
@@ -177,11 +186,22 @@ static bool is_forbidden(const struct view *view, const char *path, bool write)
 	return view->is_protected && view->is_protected(view->data, path, write, false);
 }
 
+/* Below @path, or, of its own names alone, in it. */
 static bool has_forbidden_below(const struct view *view, const char *path, bool write)
 {
 	return holds_entry(view, path, VIEW_DENY) ||
+	       holds_entry(view, path, VIEW_DENY_ALONE) || is_denied_alone(view, path) ||
 	       (write && holds_entry(view, path, VIEW_DENY_WRITE)) ||
 	       (view->is_protected && view->is_protected(view->data, path, write, true));
+}
+
+bool view_needs_broker(const struct view *view)
+{
+	for (size_t i = 0; i < view->n; i++)
+		if (view->entries[i].kind == VIEW_WRITE && !is_forbidden(view, view->entries[i].path, true) &&
+		    has_forbidden_below(view, view->entries[i].path, true))
+			return true;
+	return false;
 }
 
 static int add_name(struct plan *plan, const char *folder, int dir_fd, const char *name,
@@ -262,11 +282,13 @@ static int expand_name(void *data, const char *folder, int dir_fd, const char *n
 static int expand(struct view *view, struct plan *plan, const char *path, bool write)
 {
 	struct expansion x = {view, plan, write};
+	mode_t mode;
 	int r;
 
 	if (strcmp(path, "/") != 0 && !has_forbidden_below(view, path, write))
 		return plan_add_mount(plan, path, write ? PLAN_WRITE : PLAN_READ);
-	r = strcmp(path, "/") == 0 ? 0 : plan_add_placeholder(plan, path, S_IFDIR | 0755, NULL);
+	mode = is_denied_alone(view, path) ? 0111 : 0755;
+	r = strcmp(path, "/") == 0 ? 0 : plan_add_placeholder(plan, path, S_IFDIR | mode, NULL);
 	return r < 0 ? r : each_name(path, expand_name, &x);
 }
 
@@ -390,6 +412,7 @@ int view_plan(struct view *view, struct plan *plan, struct appsilo_error *err)
 
 		e->refused = (e->kind == VIEW_READ || e->kind == VIEW_WRITE || e->kind == VIEW_LIST) &&
 			     is_forbidden(view, e->path, false);
+		e->refused = e->refused || (e->kind == VIEW_LIST && is_denied_alone(view, e->path));
 	}
 	r = show_names(&way);
 	if (r == 0)

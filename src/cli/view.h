@@ -15,6 +15,7 @@ enum view_kind {
 	VIEW_READ,
 	VIEW_WRITE,
 	VIEW_DENY,
+	VIEW_DENY_ALONE, /* a folder, but not what is in it */
 	VIEW_DENY_WRITE, /* may still be read, if something allows that */
 	VIEW_LIST, /* its names can be listed, nothing else */
 	VIEW_CWD, /* exists, but nothing can be done in it */
@@ -55,6 +56,12 @@ int view_add(struct view *view, const char *path, enum view_kind kind) must_chec
  * Returns 0; -errno with the line.
  */
 int view_plan(struct view *view, struct plan *plan, struct appsilo_error *err) must_check;
+
+/**
+ * Is something refused below a place that may be changed? Plain mounts can only keep what is refused
+ * by taking the folders on the way to it away from being changed, names that are not there yet too.
+ */
+bool view_needs_broker(const struct view *view);
 
 /** Let current directory @path exist, with nothing in it, where the sandbox makes the place up
  * (/sys/kernel, /etc/ssh). Returns 0; -ENOMEM. */

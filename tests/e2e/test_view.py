@@ -6,7 +6,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import HOME, Case, main, read, write  # noqa: E402
+from common import APPSILO, HOME, Case, main, read, write  # noqa: E402
+from screen import Terminal  # noqa: E402
 
 VIRTUAL = ("/tmp", "/var/tmp", "/dev/shm")
 
@@ -230,6 +231,69 @@ class ServerMode(Case):
         done = self.run_app("sh", "-c", "[ -f file ] && [ -d folder ] && [ ! -e none ] && echo so; cat file; ls folder; ls",
                             prompt="never")
         self.assertEqual((done.stdout, done.stderr.count("Permission denied")), ("so\n", 3), done.stderr)
+
+    def test_the_most_specific_path_wins(self):
+        """What is refused below a place that may be changed takes nothing else away."""
+        family = self.family("sh", "-c", "")
+        deny, missing = HOME + "/work/t/a/deny", HOME + "/work/t/missing"
+
+        def stored(*rules):
+            for words in rules:
+                self.tool("grant", "-p", family, *words)
+            return ()
+
+        # All at once: the kinds of rules, as words and from the store.
+        top = HOME + "/work/t"
+        for rules in (lambda: ("--allow-write", top, "--deny", deny, "--deny", missing),
+                      lambda: stored(("--write", top), ("--deny", deny), ("--deny", missing)),
+                      lambda: stored(("--write", top)) + ("--deny", deny, "--deny", missing)):
+            shutil.rmtree(top, ignore_errors=True)
+            write(deny, "SECRET")
+            write(top + "/a/gone", "x")
+            done = self.run_app(
+                "sh", "-c", f"cd {top}; echo x >new; echo y >a/new; rm a/gone; mkdir a/folder; mv new moved; ls . a; "
+                "cat a/deny; echo x >a/deny; rm a/deny; mv a b; mv moved a/deny; echo x >missing; mkdir missing; cat a/new",
+                options=rules(), prompt="never")
+            self.assertEqual(done.stdout, ".:\na\nmoved\n\na:\ndeny\nfolder\nnew\ny\n", done.stderr)
+            self.assertEqual(done.stderr.count("ermission denied"), 7, done.stderr)
+            self.assertEqual((read(deny), sorted(os.listdir(top)), sorted(os.listdir(top + "/a"))),
+                             ("SECRET", ["a", "moved"], ["deny", "folder", "new"]))
+            self.tool("reset", "--all")
+
+    def test_the_home_may_be_changed_but_for_what_never_may(self):
+        done = self.run_app("sh", "-c", f"cd {HOME}; touch new && rm new && echo made; echo x >.npmrc; mkdir .ssh; echo x >.bashrc",
+                            options=("--allow-write", HOME), prompt="never", cwd=HOME)
+        self.assertEqual((done.stdout, done.stderr.count("ermission denied")), ("made\n", 3), done.stderr)
+        self.assertFalse({".npmrc", ".ssh", ".bashrc", "new"} & set(os.listdir(HOME)))
+
+    def test_nobody_is_asked(self):
+        """Whatever carries it out: a terminal is no reason to ask."""
+        top = os.path.dirname(write(HOME + "/work/t/deny", "SECRET"))
+        app = Terminal(APPSILO, "run", "--prompt", "never", "--allow-write", top, "--deny", top + "/deny", "--",
+                       "sh", "-c", f"cat {top}/deny {HOME}/data/test.txt; touch {top}/made; echo en''ded", cwd=HOME + "/work")
+        app.wait_shown("ended")
+        app.end()
+        self.assertNotIn("Allow", app.text())
+        self.assertTrue(os.path.exists(top + "/made"))
+
+    def test_a_folder_denied_for_reading_below_a_readable_one(self):
+        top = os.path.dirname(write(HOME + "/work/t/file", "text"))
+        write(top + "/a/b/deep", "deep")
+        write(top + "/a/other", "SECRET")
+        done = self.run_app("sh", "-c", f"ls {top}; cat {top}/file {top}/a/b/deep; cat {top}/a/other; ls {top}/a", prompt="never",
+                            options=("--allow-read", top, "--deny", top + "/a", "--allow-read", top + "/a/b"))
+        self.assertEqual((done.stdout, done.stderr.count("Permission denied")), ("a\nfile\ntextdeep", 2), done.stderr)
+
+    def test_a_folder_denied_alone(self):
+        """Its names are not to be listed; what is in it is as around it."""
+        top = os.path.dirname(write(HOME + "/work/t/file", "text"))
+        write(top + "/a/b/deep", "deep")
+        self.tool("grant", "--all-packages", "--deny", "--file", top + "/a")
+        for access in ("--allow-read", "--allow-write"):
+            done = self.run_app("sh", "-c", f"ls {top} {top}/a/b; cat {top}/a/b/deep; ls {top}/a", prompt="never",
+                                options=(access, top))
+            self.assertEqual((done.stdout, done.stderr.count("Permission denied")),
+                             (f"{top}:\na\nfile\n\n{top}/a/b:\ndeep\ndeep", 1), f"{access} {done.stderr}")
 
 
 main()
