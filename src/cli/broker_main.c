@@ -52,7 +52,7 @@ struct broker {
 	int result_fd;
 	struct terminal_hooks hooks;
 	struct attach_start start[CONTROL_ATTACH_MAX];
-	size_t n_start;
+	size_t n_start, n_shown;
 	bool wait_for_cwd; /* init waits for our word */
 	bool report;	   /* calls of the app that write are reported */
 };
@@ -346,6 +346,19 @@ static size_t open_ports(struct broker *b, uint16_t ret[NET_LOOPBACK_MAX])
 	return net_policy_loopback(b->network, ret, NET_LOOPBACK_MAX);
 }
 
+/* What is allowed below a private place, and by it hidden, shows up in it. */
+static int show_allowed(void *data, const struct consent_rule *rule)
+{
+	struct control_message m = {.kind = CONTROL_BROKER};
+	struct broker *b = data;
+
+	if (rule->verdict != CONSENT_ALLOW || b->n_shown == CONTROL_ATTACH_MAX)
+		return 0;
+	b->n_shown++;
+	snprintf(m.text, sizeof(m.text), "%s", rule->path);
+	return fd_send(b->monitor.control_fd, &m, sizeof(m), NULL, 0);
+}
+
 /* An asking app first asks for the current directory; with "No" it starts there all the
  * same. Init goes on when there is nothing to ask. */
 static int tell_init(struct broker *b, struct appsilo_error *err)
@@ -356,6 +369,10 @@ static int tell_init(struct broker *b, struct appsilo_error *err)
 	int r = 0;
 
 	plan_start(b, cwd);
+	/* A store that cannot be read allows nothing. */
+	for (const char *const *place = view_private_places; b->store && *place; place++)
+		(void)!consent_store_below(b->store, b->handoff.facts[HANDOFF_FAMILY], *place,
+					   show_allowed, b);
 	b->wait_for_cwd = cwd == CONSENT_ASK || (cwd == CONSENT_ALLOW && b->n_start == 0);
 	for (size_t i = 0; r == 0 && i < b->n_start; i++) {
 		m.value = b->start[i].state == ATTACH_WRITE;

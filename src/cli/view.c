@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const private_places[] = {"/tmp", "/var/tmp", "/run", "/dev/shm", NULL};
+const char *const view_private_places[] = {"/tmp", "/var/tmp", "/run", "/dev/shm", NULL};
 static const char *const virtual_places[] = {"/usr",   "/bin",	  "/sbin", "/lib",  "/lib32",
 					     "/lib64", "/libx32", "/etc",  "/proc", "/sys",
 					     "/dev",   NULL};
@@ -24,7 +24,7 @@ static bool under_any(const char *path, const char *const *places)
 
 bool view_is_private(const char *path)
 {
-	return under_any(path, private_places);
+	return under_any(path, view_private_places);
 }
 
 bool view_is_virtual(const char *path)
@@ -34,8 +34,8 @@ bool view_is_virtual(const char *path)
 
 bool view_needs_place(const char *path)
 {
-	for (size_t i = 0; private_places[i]; i++)
-		if (strcmp(path, private_places[i]) == 0)
+	for (size_t i = 0; view_private_places[i]; i++)
+		if (strcmp(path, view_private_places[i]) == 0)
 			return false;
 	return strcmp(path, "/") != 0 && (!view_is_virtual(path) || view_is_private(path));
 }

@@ -41,7 +41,9 @@ struct view {
 
 /** True for places the sandbox makes up: never taken from the host by themselves. */
 bool view_is_virtual(const char *path);
-/** True for the private writable places (/tmp, /var/tmp, /run, /dev/shm). */
+/** The private writable places (/tmp, /var/tmp, /run, /dev/shm), NULL-ended. */
+extern const char *const view_private_places[];
+/** True for them and what lies below. */
 bool view_is_private(const char *path);
 
 /** True when a directory at @path is not in the view by itself: the user's own places, and

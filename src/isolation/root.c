@@ -396,18 +396,24 @@ static int attach(const struct builder *b, const char *path, bool writable)
 /* The broker knows by now what its rules allow. What cannot be attached stays brokered. */
 static int add_attachments(const struct builder *b, struct root_built *ret)
 {
+	struct appsilo_error ignored; /* of a place that is no more */
 	struct control_message m;
 	int fds[FD_PASS_MAX];
 
-	for (int n = 0;; n++) {
+	for (int n = 0;;) {
 		if (fd_receive(b->plan->control_fd, &m, sizeof(m), 0, fds) != sizeof(m))
 			return -EPIPE;
 		if (m.kind == CONTROL_BUILD)
 			break;
+		if (m.kind == CONTROL_BROKER) {
+			(void)!add_brokered_place(b, m.text, &ignored);
+			continue;
+		}
 		if (m.kind != CONTROL_ATTACH || n >= CONTROL_ATTACH_MAX)
 			return -EPROTO;
 		if (attach(b, m.text, m.value) == 0)
 			ret->attached |= 1u << n;
+		n++;
 	}
 	ret->go = m.value & CONTROL_BUILD_GO;
 	ret->report = m.value & CONTROL_BUILD_REPORT;

@@ -86,6 +86,24 @@ class Virtualized(Case):
             self.assertEqual(done.stdout, "1", done.stderr)
             self.assertEqual(sorted(os.listdir(place)), ["deep", "folder", "link"])
 
+    def test_stored_grants(self):
+        for where in VIRTUAL:
+            place = self.place(where)
+            one = write(place + "/deep/one", "1")
+            write(place + "/folder/file", "2")
+            write(place + "/gone/file", "3")
+            write(place + "/other", "4")
+            for words in (["--write", one], ["--read", place + "/folder"], ["--read", place + "/gone"], ["--deny", place + "/other"]):
+                self.tool("grant", "--all-packages", *words)
+            shutil.rmtree(place + "/gone")
+            for prompt in (None, "never"):
+                done = self.run_app("sh", "-c", f"cd {place}; cat deep/one folder/file other; echo new >deep/one; touch folder/new; ls folder",
+                                    prompt=prompt)
+                self.assertEqual(done.stdout, "12file\n", f"{prompt} {done.stderr}")
+                self.assertEqual(read(one), "new\n")
+                write(one, "1")
+            self.tool("reset", "--all")
+
     def test_the_current_directory(self):
         for where in VIRTUAL:
             place = self.place(where)
