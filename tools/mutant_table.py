@@ -90,6 +90,8 @@ MUTANTS = [
     ("listing asks nobody", "P11", [("src/broker/fs/dir.c", "op_need(op, op->node, NULL, CONSENT_READ);", "")], NAMES + "test_p11_nothing", "user"),
     ("what the sandbox makes up belongs to the app", "P11",
      [("src/isolation/root.c", ".attr_set = SAFE | K_MOUNT_ATTR_IDMAP,", ".attr_set = SAFE,")], VIEW + "test_what_is_refused", "user"),
+    ("the broker of a run without prompts asks", "U12",
+     [("src/cli/broker_main.c", "\tif (!run_asks(&b->options))\n\t\treturn NULL;\n", "")], VIEW + "test_nobody_is_asked", "user"),
     ("hidden names are shown", "P11",
      [("src/broker/fs/lookup.c", "(bfs->hidden && verdict != CONSENT_ALLOW && !S_ISDIR(st.st_mode))", "false")], NAMES + "test_p11_hidden", "user"),
     ("keys are like any file", "P11 U13",

@@ -370,7 +370,7 @@ static int start_init(struct prepared *p, struct handoff *h, struct appsilo_erro
 static int start_network(struct prepared *p, struct handoff *h, struct net_program *ret_later,
 			 struct appsilo_error *err)
 {
-	bool wanted = network_wanted(&p->options);
+	bool wanted = network_wanted(&p->options) || p->host_granted;
 	int r = 0;
 
 	if (wanted || (network_asks(&p->options) && p->plan.change_ids))

@@ -34,6 +34,9 @@
 /* Found out when init has begun: a broker that asks nobody is to be there. */
 #define NEEDS_BROKER (-ERESTART)
 #define BROKER_VARIABLE "APPSILO_BROKER"
+#define BROKER_NEVER "never"
+#define BROKER_ALWAYS "always"
+#define BROKER_HOSTS "hosts" /* always, and a stored rule opens a host */
 
 static int complain(struct appsilo_error *err, int exit_code)
 {
@@ -43,12 +46,17 @@ static int complain(struct appsilo_error *err, int exit_code)
 	return exit_code;
 }
 
+static bool broker_is(const char *word)
+{
+	const char *value = getenv(BROKER_VARIABLE);
+
+	return value && strcmp(value, word) == 0;
+}
+
 /* Where there is none, what is on the way to something refused cannot be changed. */
 static bool can_have_broker(const struct prepared *p)
 {
-	const char *wanted = getenv(BROKER_VARIABLE);
-
-	return !p->once && !(wanted && strcmp(wanted, "never") == 0) && access("/dev/fuse", R_OK | W_OK) == 0;
+	return !p->once && !broker_is(BROKER_NEVER) && access("/dev/fuse", R_OK | W_OK) == 0;
 }
 
 static int server_view(struct prepared *p, struct appsilo_error *err)
@@ -220,14 +228,14 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 }
 
 /* From the beginning, in fresh memory; what was begun ends with its descriptors. */
-static int start_again(char **argv, struct appsilo_error *err)
+static int start_again(const struct prepared *p, char **argv, struct appsilo_error *err)
 {
 	char path[PATH_MAX];
 	int r = programs_self(path, err);
 
 	if (r < 0)
 		return r;
-	if (setenv(BROKER_VARIABLE, "always", 1) == 0)
+	if (setenv(BROKER_VARIABLE, p->host_granted ? BROKER_HOSTS : BROKER_ALWAYS, 1) == 0)
 		execv(path, argv);
 	return error_set(err, -errno, "run: start again with a broker");
 }
@@ -250,7 +258,7 @@ static int run_server_mode(struct prepared *p, char **argv)
 	}
 	r = run_alone(p, &judge, &outcome, &exit_code, &err);
 	if (r == NEEDS_BROKER)
-		r = start_again(argv, &err);
+		r = start_again(p, argv, &err);
 	if (r < 0)
 		return complain(&err, exit_code);
 	if (outcome.text[0])
@@ -342,12 +350,13 @@ static int run_asking(struct prepared *p, char **argv)
 static int run(char **argv, bool python)
 {
 	static struct prepared p; /* large; zeroed */
-	const char *broker = getenv(BROKER_VARIABLE);
 	struct appsilo_error err = {0};
 	int r;
 
 	pages_populate(&p, sizeof(p));
 	pages_populate_stack(STACK_BYTES);
+	p.host_granted = broker_is(BROKER_HOSTS);
+	p.again = p.host_granted || broker_is(BROKER_ALWAYS);
 	if (prepare_options(argv + 2, python, &p, &err) < 0) {
 		r = complain(&err, 125);
 	} else if (p.options.help) {
@@ -356,7 +365,7 @@ static int run(char **argv, bool python)
 	} else if (strcmp(argv[1], "once") == 0) {
 		p.once = true;
 		r = run_server_mode(&p, argv);
-	} else if (run_needs_broker(&p.options) || (broker && strcmp(broker, "always") == 0)) {
+	} else if (run_needs_broker(&p.options) || p.again) {
 		r = run_asking(&p, argv);
 	} else {
 		r = run_server_mode(&p, argv);

@@ -158,7 +158,8 @@ static int use_package(struct prepared *p, char *const *words, struct appsilo_er
 		r = package_start_command(&p->package, &p->options, err);
 	if (r < 0 || package_start_asks(&p->package))
 		return r;
-	if (p->options.prompt && strcmp(p->options.prompt, "never") != 0 && !p->options.quiet)
+	if (p->options.prompt && strcmp(p->options.prompt, "never") != 0 && !p->options.quiet &&
+	    !p->again)
 		log_warning("%s does not declare " CAPABILITY_PROMPT ", so it never asks; "
 			    "--prompt is ignored", p->package.package.identity.family);
 	p->options.prompt = "never";

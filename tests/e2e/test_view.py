@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which of the host's files the app sees, at which paths, in both modes."""
+import json
 import os
 import shutil
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import APPSILO, HOME, Case, main, read, write  # noqa: E402
+from common import APPSILO, HOME, PLACE, Case, main, read, write  # noqa: E402
 from screen import Terminal  # noqa: E402
 
 VIRTUAL = ("/tmp", "/var/tmp", "/dev/shm")
@@ -293,6 +294,18 @@ class ServerMode(Case):
         app.end()
         self.assertNotIn("Allow", app.text())
         self.assertTrue(os.path.exists(top + "/made"))
+
+    def test_it_begins_once_for_who_looks(self):
+        """One result, one warning, one exit code; nothing of the first beginning is left."""
+        top = os.path.dirname(write(HOME + "/work/t/deny", "SECRET"))
+        words = ("--allow-write", top, "--deny", top + "/deny", "--result", PLACE + "/result.json")
+        done = self.run_app("sh", "-c", f"cat {top}/deny; exit 7", prompt="never",
+                            options=(*words, "--cpus", "1", "--memory", "1G", "--time", "9s", "--pids", "50"))
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertLessEqual(done.stderr.count("warning"), 1, done.stderr)
+        result = json.loads(read(PLACE + "/result.json"))
+        self.assertEqual((result["exit_code"], result["reason"], result["asked"]), (7, "exited", 0))
+        self.assertIn(top + "/deny", self.tool("why").stdout)
 
     def test_a_folder_denied_for_reading_below_a_readable_one(self):
         top = os.path.dirname(write(HOME + "/work/t/file", "text"))
