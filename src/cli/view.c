@@ -338,8 +338,11 @@ static int hide_sibling(void *data, const char *folder, int dir_fd, const char *
 	struct way *way = data;
 	char path[PATH_MAX];
 
-	if (path_join(folder, name, path, sizeof(path)) < 0 || view_is_virtual(path) ||
-	    strcmp(path, "/var") == 0 || is_needed(way, path))
+	if (path_join(folder, name, path, sizeof(path)) < 0 || strcmp(path, "/var") == 0 ||
+	    is_needed(way, path))
+		return 0;
+	/* Of a private place only what is named shows up, with what is in it. */
+	if (view_is_virtual(path) && !view_is_private(folder))
 		return 0;
 	if (way->view->is_protected && way->view->is_protected(way->view->data, path, false, false))
 		return 0;

@@ -245,11 +245,17 @@ class ServerMode(Case):
 
     def test_names_of_a_refused_current_directory(self):
         """As with a broker: they are there, of their type, and cannot be opened."""
-        write(HOME + "/work/file", "text")
-        os.makedirs(HOME + "/work/folder", exist_ok=True)
-        done = self.run_app("sh", "-c", "[ -f file ] && [ -d folder ] && [ ! -e none ] && echo so; cat file; ls folder; ls",
-                            prompt="never")
-        self.assertEqual((done.stdout, done.stderr.count("Permission denied")), ("so\n", 3), done.stderr)
+        private = tempfile.mkdtemp(prefix="appsilo-view-", dir="/tmp")
+        self.addCleanup(shutil.rmtree, private)
+        os.chmod(private, 0o755)
+        for cwd in (HOME + "/work/names", private):
+            write(cwd + "/file", "text")
+            os.makedirs(cwd + "/folder", exist_ok=True)
+            done = self.run_app("sh", "-c", "[ -f file ] && [ -d folder ] && [ ! -e none ] && echo so; cat file; ls folder; ls",
+                                prompt="never", cwd=cwd)
+            self.assertEqual((done.stdout, done.stderr.count("Permission denied")), ("so\n", 3), f"{cwd} {done.stderr}")
+            done = self.run_app("ls", prompt="never", cwd=cwd, options=("--allow-list", cwd))
+            self.assertEqual(done.stdout, "file\nfolder\n", f"{cwd} {done.stderr}")
 
     def test_the_most_specific_path_wins(self):
         """What is refused below a place that may be changed takes nothing else away."""
