@@ -542,8 +542,7 @@ int root_enter(struct plan *plan, struct root_built *ret, struct appsilo_error *
 		.plan = plan, .root_fd = -EBADF, .private_fd = -EBADF, .package_fd = -EBADF};
 	int r;
 
-	/* Where what is refused is not made up but brokered, it would gain little. */
-	b.nobody_fd = plan->nest || plan->fuse_fd >= 0 ? -EBADF : idmap_nobody();
+	b.nobody_fd = plan->nest ? -EBADF : idmap_nobody();
 	r = new_root(&b, err);
 	if (r == 0)
 		r = add_common_places(&b, err);

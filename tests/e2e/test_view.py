@@ -237,8 +237,8 @@ class ServerMode(Case):
                 "        try: change()\n"
                 "        except OSError: pass\n"
                 "        else: print('changed', d)\n")
-        for cwd in (HOME + "/work", HOME, "/"):
-            done = self.python(code, prompt="never", cwd=cwd)
+        for cwd, prompt in ((HOME + "/work", "never"), (HOME, "never"), ("/", "never"), (HOME + "/work", None)):
+            done = self.python(code, prompt=prompt, cwd=cwd)
             self.assertEqual([line for line in done.stdout.splitlines() if not line.endswith(" EACCES")], [],
                              f"{cwd} {done.stderr}")
             self.assertGreater(done.stdout.count("EACCES"), 30, done.stderr)
