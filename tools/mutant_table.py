@@ -10,7 +10,7 @@ DESCRIPTORS, PROMPTS, RESOURCES = "test_descriptors.py:", "test_prompts.py:", "t
 HOSTS, NETWORK, NAME_SERVERS = "test_hosts.py:", "test_network.py:", "test_name_servers.py:"
 CARRIED = "test_carried_sockets.py:"
 NETWORK_CONSENT = "test_network_consent.py:"
-BROKER, SERVER_MODE, LIMITS = "test_broker.py:", "test_server_mode.py:", "test_limits.py:"
+BROKER, SERVER_MODE, LIMITS, VIEW = "test_broker.py:", "test_server_mode.py:", "test_limits.py:", "test_view.py:"
 SERVE, SESSIONS, WARM = "test_serve.py:", "test_serve_sessions.py:", "test_serve_warm.py:"
 READ_FOLDER = "test_read_folder.py:"
 NO_LINKS = "K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);"
@@ -83,7 +83,7 @@ MUTANTS = [
      [("src/cli/stored.c", "if (never_is_own(&p->places, path, access) || (below && path_is_under(p->places.data_dir, path)))", "if (0)")],
      PATHS + "test_c6_store", "user"),
     ("appsilo's own state is like any place", "C6",
-     [("src/consent/never.c", "if (path_is_under(path, places->data_dir)) {", "if (0) {"),
+     [("src/consent/never.c", "if (path_is_under(path, places->data_dir))", "if (0)"),
       ("src/consent/never.c", "if (path_is_under(places->data_dir, folder))", "if (0)")], PATHS + "test_c6_store", "user"),
     ("HOME is taken as written", "C6 P10",
      [("src/cli/places.c", "if (places_resolve(home, ret->home) < 0)", 'if (path_clean("/", home, ret->home, sizeof(ret->home)) < 0)')],
@@ -103,6 +103,10 @@ MUTANTS = [
     ("attributes of refused files are shown", "P11",
      [("src/broker/fs/lookup.c", ".st_size = S_ISLNK(st->st_mode) ? st->st_size : 0,", ".st_size = st->st_size,")], NAMES + "test_p11_nothing", "user"),
     ("listing asks nobody", "P11", [("src/broker/fs/dir.c", "op_need(op, op->node, NULL, CONSENT_READ);", "")], NAMES + "test_p11_nothing", "user"),
+    ("what the sandbox makes up belongs to the app", "P11",
+     [("src/isolation/root.c", ".attr_set = SAFE | K_MOUNT_ATTR_IDMAP,", ".attr_set = SAFE,")], VIEW + "test_what_is_refused", "user"),
+    ("the broker of a run without prompts asks", "U12",
+     [("src/cli/broker_main.c", "\tif (!run_asks(&b->options))\n\t\treturn NULL;\n", "")], VIEW + "test_nobody_is_asked", "user"),
     ("hidden names are shown", "P11",
      [("src/broker/fs/lookup.c", "(bfs->hidden && verdict != CONSENT_ALLOW && !S_ISDIR(st.st_mode))", "false")], NAMES + "test_p11_hidden", "user"),
     ("keys are like any file", "P11 U13",
@@ -249,7 +253,7 @@ MUTANTS = [
       ("src/consent/prompter_tty.c", "\tcase 'Y':\n", "\tcase 'Y':\n\tcase '\\r':\n\tcase '\\n':\n")], PROMPTS + "test_u7", "user"),
     ("a yes to reading is a yes to writing", "U7", [("src/consent/prompter_tty.c", "\t\t\t\t      .target = target,\n\t\t\t\t      .access = q->request.access};",
       "\t\t\t\t      .target = target,\n\t\t\t\t      .access = CONSENT_WRITE};")], PROMPTS + "test_u7", "user"),
-    ("a dead prompter allows", "U8", [("src/broker/gate.c", '"%s; denied, not remembered", answer.problem);\n\t\treturn CONSENT_DENY;', '"%s; denied, not remembered", answer.problem);\n\t\treturn CONSENT_ALLOW;')],
+    ("a dead prompter allows", "U8", [("src/broker/gate.c", "\t\t\tcomplain(g, answer.problem);\n\t\treturn CONSENT_DENY;", "\t\t\tcomplain(g, answer.problem);\n\t\treturn CONSENT_ALLOW;")],
      PROMPTS + "test_u8_prompter", "user"),
     ("an answer to another question counts", "U8", [("src/consent/prompt_json.c", "if (!json_is_integer(id) || json_integer_value(id) != q->id)", "if (0 && id)")], PROMPTS + "test_u8_prompter", "user"),
     ("doubled members count", "U8", [("src/consent/prompt_json.c", "JSON_REJECT_DUPLICATES", "0")], PROMPTS + "test_u8_prompter", "user"),

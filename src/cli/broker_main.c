@@ -53,7 +53,7 @@ struct broker {
 	int result_fd;
 	struct terminal_hooks hooks;
 	struct attach_start start[CONTROL_ATTACH_MAX];
-	size_t n_start;
+	size_t n_start, n_shown;
 	bool wait_for_cwd; /* init waits for our word */
 	bool report;	   /* calls of the app that write are reported */
 };
@@ -97,6 +97,8 @@ static struct prompter *make_prompter(void *data)
 	const char *how = b->options.prompt;
 	int tty_fd;
 
+	if (!run_asks(&b->options))
+		return NULL;
 	if (how && strncmp(how, "exec:", 5) == 0)
 		return prompter_exec_new(how + 5, attach_spawn, b->attach, PROMPT_TIMEOUT_MS);
 	if (how && strncmp(how, "agent:", 6) == 0)
@@ -139,12 +141,6 @@ static void on_used(void *data, const char *folder)
 	attach_consider_later(((struct broker *)data)->attach, folder);
 }
 
-/* The mounts follow the store. */
-static void on_reviewed(void *data)
-{
-	store_watch_settled(&((struct broker *)data)->watch);
-}
-
 static void on_store_files(void *data)
 {
 	struct broker *b = data;
@@ -154,7 +150,7 @@ static void on_store_files(void *data)
 		return;
 	gate_poll_store(b->gate, b->store && consent_store_recheck(b->store, written));
 	if (attach_is_reviewed(b->attach))
-		on_reviewed(b);
+		store_watch_settled(&b->watch);
 }
 
 /* Rules of the command line are the user's word for this run. */
@@ -238,7 +234,7 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 		.real = b->handoff.facts[HANDOFF_REAL],
 		.signer = *b->handoff.facts[HANDOFF_SIGNER] ? b->handoff.facts[HANDOFF_SIGNER] : NULL,
 		.make_prompter = make_prompter,
-		.quiet = b->options.quiet,
+		.quiet = b->options.quiet || !run_asks(&b->options),
 		.on_change = on_change,
 		.on_host_change = on_host_change,
 		.on_answered = on_answered,
@@ -266,7 +262,7 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 		       &b->attach);
 	if (r < 0)
 		return error_set(err, r, "run: attach helper");
-	attach_on_reviewed(b->attach, on_reviewed, b);
+	attach_on_reviewed(b->attach, store_watch_settled, &b->watch);
 	gate.recorder = b->recorder;
 	gate.attempts = b->attempts;
 	r = gate_new(&gate, &b->gate, err);
@@ -302,7 +298,7 @@ static enum consent_verdict judge_cwd(struct broker *b)
 	if (b->attempts)
 		request.operation = "stat";
 	verdict = gate_decide(b->gate, &request);
-	return b->attempts && verdict == CONSENT_ASK ? CONSENT_DENY : verdict;
+	return (b->attempts || !run_asks(&b->options)) && verdict == CONSENT_ASK ? CONSENT_DENY : verdict;
 }
 
 /* A program that may write where it works makes many calls that write: reporting each would
@@ -353,6 +349,19 @@ static size_t open_ports(struct broker *b, uint16_t ret[NET_LOOPBACK_MAX])
 	return net_policy_loopback(b->network, ret, NET_LOOPBACK_MAX);
 }
 
+/* What is allowed below a private place, and by it hidden, shows up in it. */
+static int show_allowed(void *data, const struct consent_rule *rule)
+{
+	struct control_message m = {.kind = CONTROL_BROKER};
+	struct broker *b = data;
+
+	if (rule->verdict != CONSENT_ALLOW || b->n_shown == CONTROL_ATTACH_MAX)
+		return 0;
+	b->n_shown++;
+	snprintf(m.text, sizeof(m.text), "%s", rule->path);
+	return fd_send(b->monitor.control_fd, &m, sizeof(m), NULL, 0);
+}
+
 /* An asking app first asks for the current directory; with "No" it starts there all the
  * same. Init goes on when there is nothing to ask. */
 static int tell_init(struct broker *b, struct appsilo_error *err)
@@ -363,6 +372,10 @@ static int tell_init(struct broker *b, struct appsilo_error *err)
 	int r = 0;
 
 	plan_start(b, cwd);
+	/* A store that cannot be read allows nothing. */
+	for (const char *const *place = view_private_places; b->store && *place; place++)
+		(void)!consent_store_below(b->store, b->handoff.facts[HANDOFF_FAMILY], *place,
+					   show_allowed, b);
 	b->wait_for_cwd = cwd == CONSENT_ASK || (cwd == CONSENT_ALLOW && b->n_start == 0);
 	for (size_t i = 0; r == 0 && i < b->n_start; i++) {
 		m.value = b->start[i].state == ATTACH_WRITE;
@@ -522,12 +535,16 @@ static int prepare(struct broker *b, int argc, char **argv, int *ret_exit_code,
 		r = handoff_receive(b->helper_fd, &b->handoff, ret_exit_code, err);
 	if (r == 0)
 		r = run_options_parse(b->handoff.words, true, &b->options, err);
+	/* A package may forbid what the words say. */
+	if (r == 0 && *b->handoff.facts[HANDOFF_PROMPT])
+		b->options.prompt = b->handoff.facts[HANDOFF_PROMPT];
 	if (r < 0)
 		return r;
 	b->decider = (struct decider){
 		.places = {.home = b->places.home,
 			   .data_dir = b->places.data_dir,
 			   .profile = b->handoff.facts[HANDOFF_HOME],
+			   .cwd = b->handoff.facts[HANDOFF_CWD],
 			   .package = *b->handoff.facts[HANDOFF_PACKAGE]
 					      ? b->handoff.facts[HANDOFF_PACKAGE]
 					      : NULL},

@@ -27,6 +27,7 @@
 
 #define BUILDER_STACK_BYTES (1024 * 1024)
 #define GUARD_BYTES 4096
+#define LINKS_MAX 40
 
 static int enter_outer(const struct prepared *p, struct appsilo_error *err)
 {
@@ -102,19 +103,17 @@ static int add_brokered(struct plan *plan, const char *path)
 	return 0;
 }
 
-/* Every top-level folder of the host that the sandbox does not make up. */
+/* Everything in the host's root that the sandbox does not make up. */
 static int broker_name(void *data, int dir_fd, const char *name, unsigned char type)
 {
 	struct plan *plan = data;
 	char path[PATH_MAX], target[PATH_MAX];
 	ssize_t n;
 
-	if (name[0] == '.' || path_join("/", name, path, sizeof(path)) < 0 || view_is_virtual(path))
+	if (path_join("/", name, path, sizeof(path)) < 0 || view_is_virtual(path))
 		return 0;
-	if (type == DT_DIR)
-		return add_brokered(plan, path);
 	if (type != DT_LNK)
-		return 0;
+		return add_brokered(plan, path);
 	n = readlinkat(dir_fd, name, target, sizeof(target) - 1);
 	if (n < 0)
 		return 0;
@@ -122,21 +121,61 @@ static int broker_name(void *data, int dir_fd, const char *name, unsigned char t
 	return plan_add_placeholder(plan, path, 0, target);
 }
 
+/* The first link on the way of @path, if there is one, and where it leads. */
+static bool first_link(const char *path, char ret[PATH_MAX], char ret_target[PATH_MAX])
+{
+	ssize_t length = -1;
+
+	for (size_t n = 0; path[n] && length < 0;) {
+		n += 1 + strcspn(path + n + 1, "/");
+		snprintf(ret, PATH_MAX, "%.*s", (int)n, path);
+		length = readlink(ret, ret_target, PATH_MAX - 1);
+	}
+	if (length >= 0)
+		ret_target[length] = '\0';
+	return length >= 0;
+}
+
+/* What @given, below a private place, names; the links on the way to it as they are. */
+static int broker_below_private(struct plan *plan, const char *given)
+{
+	char path[PATH_MAX], link[PATH_MAX], target[PATH_MAX], rest[PATH_MAX];
+	int r;
+
+	snprintf(path, sizeof(path), "%s", given);
+	for (int i = 0; i < LINKS_MAX && view_is_private(path); i++) {
+		if (!first_link(path, link, target))
+			return add_brokered(plan, path);
+		r = plan_add_placeholder(plan, link, 0, target);
+		if (r < 0)
+			return r;
+		snprintf(rest, sizeof(rest), "%s", path + strlen(link));
+		link[path_parent_length(link, strlen(link))] = '\0';
+		if (strlen(target) + strlen(rest) >= sizeof(target))
+			return 0;
+		if (path_clean(link, strcat(target, rest), path, sizeof(path)) < 0)
+			return 0;
+	}
+	return 0;
+}
+
 /* A current directory, rule or argument below a private place shows up there, and only it. */
 static int broker_private(struct prepared *p)
 {
 	char path[PATH_MAX];
-	int r = 0;
+	int r = broker_below_private(&p->plan, p->cwd);
 
-	if (view_is_private(p->cwd))
-		r = add_brokered(&p->plan, p->cwd);
 	for (size_t i = 0; r == 0 && i < p->view.n; i++)
-		if (view_is_private(p->view.entries[i].path))
-			r = add_brokered(&p->plan, p->view.entries[i].path);
+		r = broker_below_private(&p->plan, p->view.entries[i].path);
+	/* Also by the name that was given. */
+	for (size_t i = 0; r == 0 && i < p->options.n_rules; i++)
+		if (path_clean("/", p->options.rules[i].path, path, sizeof(path)) == 0 &&
+		    *p->options.rules[i].path == '/')
+			r = broker_below_private(&p->plan, path);
 	for (char *const *word = p->plan.argv; r == 0 && *word; word++)
 		if (path_clean(p->cwd, *word, path, sizeof(path)) == 0 && view_is_private(path) &&
-		    !path_is_under(path, p->cwd) && access(path, F_OK) == 0)
-			r = add_brokered(&p->plan, path);
+		    access(path, F_OK) == 0)
+			r = broker_below_private(&p->plan, path);
 	return r;
 }
 
@@ -288,6 +327,8 @@ static int plan_view(struct prepared *p, struct appsilo_error *err)
 	if (r == 0)
 		r = broker_private(p);
 	if (r == 0)
+		r = plan_add_made_cwd(&p->plan, p->cwd);
+	if (r == 0)
 		r = plan_add_mount(&p->plan, p->home, PLAN_WRITE);
 	if (r == 0)
 		r = prepare_root_run(p, err);
@@ -344,7 +385,7 @@ static int start_init(struct prepared *p, struct handoff *h, struct appsilo_erro
 static int start_network(struct prepared *p, struct handoff *h, struct net_program *ret_later,
 			 struct appsilo_error *err)
 {
-	bool wanted = network_wanted(&p->options);
+	bool wanted = network_wanted(&p->options) || p->host_granted;
 	int r = 0;
 
 	if (wanted || (network_asks(&p->options) && p->plan.change_ids))
@@ -416,7 +457,8 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 	struct handoff h = {.fds = {[0 ... HANDOFF_FDS - 1] = -EBADF},
 			    .facts = {p->identity.family, p->identity.app, p->identity.real, p->cwd,
 				      p->home, p->package.active ? p->package.package.path : "",
-				      signer ? signer : "", window},
+				      signer ? signer : "", window,
+				      p->options.prompt ? p->options.prompt : ""},
 			    .words = p->package.active ? p->package.words : argv + 2};
 	static struct environment env; /* large */
 	const char *prompt = p->options.prompt;

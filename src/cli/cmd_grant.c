@@ -224,6 +224,11 @@ static int run_grant(int argc, char **argv, struct appsilo_error *err)
 					      "grant: %s does not exist; only --deny may name what is "
 					      "not there",
 					      text_show(path, shown, sizeof(shown)));
+			if (r == 0 && pass == 0 && !q.deny && places_is_made(path))
+				r = error_say(err, -EINVAL,
+					      "grant: %s: a sandbox has its own /proc, /sys and /dev; "
+					      "nothing can be granted there",
+					      text_show(path, shown, sizeof(shown)));
 			if (r == 0 && pass == 0)
 				r = check_never(&places, path, &q, err);
 			if (r == 0 && pass == 1)

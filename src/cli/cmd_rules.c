@@ -2,8 +2,8 @@
 /*
  * rules: what server mode needs of the store, for the front, which links no SQLite.
  * One record a rule, ended by NUL: a letter (r, w: allow; R: deny all; W: deny writing;
- * o, p: never-list override for reading, writing), '=' for an allowance of just this and nothing
- * below, and the path; or h, H: allow, deny, and a host. Ends with the record ".", or with one of '!' and what went wrong, which the front says
+ * o, p: never-list override for reading, writing), '=' for just this and nothing below, and
+ * the path; or h, H: allow, deny, and a host. Ends with the record ".", or with one of '!' and what went wrong, which the front says
  * as its own line.
  */
 #include "cli/command.h"
@@ -17,7 +17,7 @@ static const struct option_row rules_options[] = {{0, NULL, NULL, NULL}};
 static int print_rule(void *data, const struct consent_rule *rule)
 {
 	bool write = rule->access == CONSENT_WRITE;
-	bool alone = rule->verdict == CONSENT_ALLOW && rule->target == CONSENT_FILE;
+	bool alone = rule->target == CONSENT_FILE;
 	char letter = write ? 'w' : 'r';
 
 	if (rule->verdict == CONSENT_DENY)

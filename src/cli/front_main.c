@@ -32,6 +32,13 @@
 
 #define STACK_BYTES (56 * 1024)
 
+/* Found out when init has begun: a broker that asks nobody is to be there. */
+#define NEEDS_BROKER (-ERESTART)
+#define BROKER_VARIABLE "APPSILO_BROKER"
+#define BROKER_NEVER "never"
+#define BROKER_ALWAYS "always"
+#define BROKER_HOSTS "hosts" /* always, and a stored rule opens a host */
+
 static int complain(struct appsilo_error *err, int exit_code)
 {
 	if (err->code == -ENOSYS)
@@ -48,6 +55,19 @@ static int fail(const struct prepared *p, struct appsilo_error *err, int exit_co
 	return exit_code;
 }
 
+static bool broker_is(const char *word)
+{
+	const char *value = getenv(BROKER_VARIABLE);
+
+	return value && strcmp(value, word) == 0;
+}
+
+/* Where there is none, what is on the way to something refused cannot be changed. */
+static bool can_have_broker(const struct prepared *p)
+{
+	return !p->once && !broker_is(BROKER_NEVER) && access("/dev/fuse", R_OK | W_OK) == 0;
+}
+
 static int server_view(struct prepared *p, struct appsilo_error *err)
 {
 	struct protection protection;
@@ -57,9 +77,12 @@ static int server_view(struct prepared *p, struct appsilo_error *err)
 		r = prepare_rules(p, err);
 	if (r == 0 && view_needs_place(p->cwd))
 		r = view_add(&p->view, p->cwd, VIEW_CWD);
+	if (r == 0 && can_have_broker(p) && view_needs_broker(&p->view))
+		return NEEDS_BROKER;
+	p->view.hidden = p->options.metadata_hidden;
 	if (r == 0)
 		r = view_plan(&p->view, &p->plan, err);
-	return r;
+	return r == 0 ? plan_add_made_cwd(&p->plan, p->cwd) : r;
 }
 
 static void monitor_setup(const struct prepared *p, const struct limits *limits, struct monitor *m)
@@ -151,6 +174,15 @@ static int tell_complete(int control_fd, int net_fd)
 	return fd_send(control_fd, "", 1, &net_fd, net_fd >= 0);
 }
 
+/* It waits for a word that will not come, in memory that is ours. */
+static void end_init(pid_t init_pid)
+{
+	if (init_pid <= 0)
+		return;
+	kill(init_pid, SIGKILL);
+	(void)waitpid(init_pid, NULL, 0);
+}
+
 static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor_outcome *ret,
 		     int *ret_exit_code, struct appsilo_error *err)
 {
@@ -194,15 +226,31 @@ static int run_alone(struct prepared *p, struct net_judge *judge, struct monitor
 	judge->init_pid = init_pid;
 	if (r == 0 && p->package.active)
 		r = let_package_go(p, m->control_fd, err);
-	if (r < 0 && r != -EPIPE)
+	if (r < 0 && r != -EPIPE) {
+		end_init(init_pid);
+		(void)sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
 		return r;
+	}
 	monitor_run(m, ret);
 	(void)waitpid(init_pid, NULL, WNOHANG); /* what is left of it ends without us */
 	return 0;
 }
 
+/* From the beginning, in fresh memory; what was begun ends with its descriptors. */
+static int start_again(const struct prepared *p, char **argv, struct appsilo_error *err)
+{
+	char path[PATH_MAX];
+	int r = programs_self(path, err);
+
+	if (r < 0)
+		return r;
+	if (setenv(BROKER_VARIABLE, p->host_granted ? BROKER_HOSTS : BROKER_ALWAYS, 1) == 0)
+		execv(path, argv);
+	return error_set(err, -errno, "run: start again with a broker");
+}
+
 /* Server mode: no broker process stays in the path. */
-static int run_server_mode(struct prepared *p)
+static int run_server_mode(struct prepared *p, char **argv)
 {
 	struct appsilo_error err = {0};
 	struct monitor_outcome outcome = {0};
@@ -210,9 +258,12 @@ static int run_server_mode(struct prepared *p)
 	static struct net_judge judge = {.fd = -EBADF, .bytes_fd = -EBADF}; /* its thread may outlive us */
 	char run_id[RUNS_ID_MAX];
 	int64_t began_ms = clock_realtime_ms();
-	int exit_code = 125;
+	int r, exit_code = 125;
 
-	if (run_alone(p, &judge, &outcome, &exit_code, &err) < 0)
+	r = run_alone(p, &judge, &outcome, &exit_code, &err);
+	if (r == NEEDS_BROKER)
+		r = start_again(p, argv, &err);
+	if (r < 0)
 		return fail(p, &err, exit_code);
 	if (outcome.text[0])
 		log_error("%s", outcome.text);
@@ -308,6 +359,8 @@ static int run(char **argv, bool python)
 
 	pages_populate(&p, sizeof(p));
 	pages_populate_stack(STACK_BYTES);
+	p.host_granted = broker_is(BROKER_HOSTS);
+	p.again = p.host_granted || broker_is(BROKER_ALWAYS);
 	if (prepare_options(argv + 2, python, &p, &err) < 0) {
 		r = fail(&p, &err, 125);
 	} else if (p.options.help) {
@@ -315,11 +368,11 @@ static int run(char **argv, bool python)
 		return complain(&err, r);
 	} else if (strcmp(argv[1], "once") == 0) {
 		p.once = true;
-		r = run_server_mode(&p);
-	} else if (run_needs_broker(&p.options)) {
+		r = run_server_mode(&p, argv);
+	} else if (run_needs_broker(&p.options) || p.again) {
 		r = run_asking(&p, argv);
 	} else {
-		r = run_server_mode(&p);
+		r = run_server_mode(&p, argv);
 	}
 	_exit(r); /* the kernel frees memory faster than we could */
 }

@@ -36,6 +36,7 @@ enum handoff_fact {
 	HANDOFF_PACKAGE, /* its folder; "" without one */
 	HANDOFF_SIGNER,	 /* of the package; "" without one */
 	HANDOFF_WINDOW,	 /* the program that is the prompt window; "" where there can be none */
+	HANDOFF_PROMPT,	 /* which prompter, as --prompt has it; "" where none was named */
 	HANDOFF_FACTS,
 };
 

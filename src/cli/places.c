@@ -76,6 +76,12 @@ int places_resolve(const char *given, char ret[PATH_MAX])
 	return r == 1 ? -ELOOP : r;
 }
 
+bool places_is_made(const char *path)
+{
+	return path_is_under(path, "/proc") || path_is_under(path, "/sys") ||
+	       (path_is_under(path, "/dev") && strncmp(path, "/dev/shm/", 9) != 0);
+}
+
 static int set_home(struct places *ret, struct appsilo_error *err)
 {
 	const char *home = getenv("HOME");

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include <limits.h>
+#include <stdbool.h>
 
 struct places {
 	char home[PATH_MAX];	 /* the user's home, without links: rules are by real path */
@@ -21,6 +22,12 @@ int places_find(struct places *ret, struct appsilo_error *err) must_check;
  * Returns 1 when it exists; 0 when it does not yet; -ELOOP; -ENAMETOOLONG; -errno.
  */
 int places_resolve(const char *given, char ret[PATH_MAX]) must_check;
+
+/**
+ * True for what a sandbox makes for itself, /proc, /sys and /dev (but not what lies below
+ * /dev/shm): nothing of the host's can be granted there. @path is resolved.
+ */
+bool places_is_made(const char *path);
 
 /** Where the profile directory of @family is, or would be. Returns 0; -ENAMETOOLONG. */
 int places_profile_path(const struct places *places, const char *family, char ret[PATH_MAX]) must_check;

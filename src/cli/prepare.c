@@ -160,7 +160,8 @@ static int use_package(struct prepared *p, char *const *words, struct appsilo_er
 		r = package_start_command(&p->package, &p->options, err);
 	if (r < 0 || package_start_asks(&p->package))
 		return r;
-	if (p->options.prompt && strcmp(p->options.prompt, "never") != 0 && !p->options.quiet)
+	if (p->options.prompt && strcmp(p->options.prompt, "never") != 0 && !p->options.quiet &&
+	    !p->again)
 		log_warning("%s does not declare " CAPABILITY_PROMPT ", so it never asks; "
 			    "--prompt is ignored", p->package.package.identity.family);
 	p->options.prompt = "never";
@@ -329,6 +330,10 @@ int prepare_rules(struct prepared *p, struct appsilo_error *err)
 		if (r == 0 && rule->kind != RUN_DENY)
 			return error_say(err, -ENOENT, "run: %s %s does not exist; only --deny may name what is not "
 					 "there", option_name((int)rule->kind), shown);
+		if (r >= 0 && rule->kind != RUN_DENY && places_is_made(path))
+			return error_say(err, -EINVAL,
+					 "run: cannot grant %s: a sandbox has its own /proc, /sys and /dev; "
+					 "leave it out", shown);
 		if (r >= 0)
 			r = view_add(&p->view, path, kind);
 		if (r < 0)

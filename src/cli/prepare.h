@@ -30,6 +30,7 @@ struct prepared {
 	char home[PATH_MAX]; /* profile directory */
 	char system_path[PATH_MAX];
 	bool once;   /* `appsilo once`: nothing is kept of this run, or known from others */
+	bool again;  /* it has been begun before, and its notes were written */
 	bool zygote; /* nothing of the user's: no profile; plan.h, nest */
 	char **python_argv; /* `appsilo python`: python3 and its arguments; owned */
 	int idmap_fd;  /* root runs; -EBADF otherwise */

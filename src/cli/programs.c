@@ -10,13 +10,11 @@
 
 extern char **environ;
 
-int programs_find(const char *name, char ret[PATH_MAX], struct appsilo_error *err)
+int programs_self(char ret[PATH_MAX], struct appsilo_error *err)
 {
 	cleanup_close int proc_fd = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct statfs fs;
 	ssize_t n;
-	char *slash;
-	bool front = strcmp(name, "appsilo") == 0;
 
 	/* A fake /proc would name another program to execute (CVE-2025-52881). */
 	if (proc_fd < 0 || fstatfs(proc_fd, &fs) < 0)
@@ -27,6 +25,17 @@ int programs_find(const char *name, char ret[PATH_MAX], struct appsilo_error *er
 	if (n < 0)
 		return error_set(err, -errno, "/proc/self/exe");
 	ret[n] = '\0';
+	return 0;
+}
+
+int programs_find(const char *name, char ret[PATH_MAX], struct appsilo_error *err)
+{
+	bool front = strcmp(name, "appsilo") == 0;
+	char *slash;
+	int r = programs_self(ret, err);
+
+	if (r < 0)
+		return r;
 	slash = strrchr(ret, '/');
 	*slash = '\0';
 	if (strcmp(ret, APPSILO_BINDIR) == 0)

@@ -6,6 +6,9 @@
 #include "base/error.h"
 #include <limits.h>
 
+/** Path of this program. 0; -errno with the line. */
+int programs_self(char ret[PATH_MAX], struct appsilo_error *err) must_check;
+
 /** Path of helper program @name: beside us in a build tree, else in libexecdir. 0; -errno. */
 int programs_find(const char *name, char ret[PATH_MAX], struct appsilo_error *err) must_check;
 

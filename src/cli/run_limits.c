@@ -5,8 +5,9 @@
 #include <string.h>
 
 /* A limit of pids by rlimit is as good: the kernel counts them by user namespace. */
-static void warn(const struct run_options *o, const struct cgroup *cg)
+static void warn(const struct prepared *p, const struct cgroup *cg)
 {
+	const struct run_options *o = &p->options;
 	bool memory = o->memory_bytes && !(cg->what & CGROUP_MEMORY);
 	bool time = o->cpu_time_ms && !(cg->what & CGROUP_CPU_TIME);
 	bool cpus = o->cpu_milli && !(cg->what & CGROUP_CPU);
@@ -15,7 +16,7 @@ static void warn(const struct run_options *o, const struct cgroup *cg)
 			   : time	  ? "--time holds for each process by itself"
 					  : "";
 
-	if (o->quiet || (!memory && !time && !cpus))
+	if (o->quiet || p->again || (!memory && !time && !cpus))
 		return;
 	log_warning("%s%s%s: no cgroup (%s); see appsilo doctor", each, *each && cpus ? ", " : "",
 		    cpus ? "--cpus does not hold" : "",
@@ -47,7 +48,7 @@ int limits_start(struct prepared *p, struct limits *ret, struct appsilo_error *e
 	r = cgroup_obtain(&wanted, o->cpu_time_ms ? CGROUP_CPU_TIME : 0, &ret->cgroup, err);
 	if (r < 0)
 		return r;
-	warn(o, &ret->cgroup);
+	warn(p, &ret->cgroup);
 	if (ret->cgroup.n == 0)
 		return 0;
 	cgroup_meter_open(&ret->cgroup, &ret->meter);

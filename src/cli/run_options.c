@@ -318,9 +318,14 @@ static int apply(const struct option_row *row, const char *value, struct run_opt
 	return -EINVAL;
 }
 
+bool run_asks(const struct run_options *o)
+{
+	return !o->prompt || strcmp(o->prompt, "never") != 0;
+}
+
 bool run_needs_broker(const struct run_options *o)
 {
-	return o->profile || !o->prompt || strcmp(o->prompt, "never") != 0;
+	return o->profile || run_asks(o);
 }
 
 int run_options_parse(char *const *words, bool lenient, struct run_options *ret,

@@ -96,6 +96,9 @@ struct run_options {
 int run_options_parse(char *const *words, bool lenient, struct run_options *ret,
 		      struct appsilo_error *err) must_check;
 
+/** Is there to be somebody to ask? */
+bool run_asks(const struct run_options *options);
+
 /** Is there somebody to ask, or are calls to be recorded? Else it is server mode. */
 bool run_needs_broker(const struct run_options *options);
 

@@ -19,6 +19,7 @@ static const char *access_word(enum view_kind kind)
 	case VIEW_LIST:
 		return "list";
 	case VIEW_DENY:
+	case VIEW_DENY_ALONE:
 	case VIEW_DENY_WRITE:
 		return "denied";
 	case VIEW_CWD:

@@ -57,7 +57,9 @@ bool store_watch_take(struct store_watch *w, bool *ret_written)
 	return about;
 }
 
-void store_watch_settled(struct store_watch *w)
+void store_watch_settled(void *watch)
 {
+	struct store_watch *w = watch;
+
 	seen_hold(w->seen_fd, atomic_load(&w->looked));
 }

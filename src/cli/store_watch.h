@@ -22,7 +22,8 @@ void store_watch_start(struct store_watch *w, int inotify_fd, const char *data_d
  */
 bool store_watch_take(struct store_watch *w, bool *ret_written);
 
-/** Everything is as the store said when it was looked at last: see consent/seen.h. Thread-safe. */
-void store_watch_settled(struct store_watch *w);
+/** Everything is as the store said when it was looked at last: see consent/seen.h. Thread-safe.
+ * @watch  a struct store_watch */
+void store_watch_settled(void *watch);
 
 #endif

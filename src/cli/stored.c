@@ -79,11 +79,15 @@ static int add_record(struct prepared *p, const char *record, struct appsilo_err
 		kind = VIEW_DENY;
 		break;
 	}
-	/* A grant on what is gone grants nothing; a denial holds for when it comes back. */
-	if ((kind == VIEW_READ || kind == VIEW_WRITE) && stat(path, &st) < 0)
+	/* A grant on what is gone, or what a sandbox makes, grants nothing; a denial holds for when
+	 * it comes back. */
+	if ((kind == VIEW_READ || kind == VIEW_WRITE) &&
+	    (places_is_made(path) || stat(path, &st) < 0))
 		return 0;
+	if (alone && kind == VIEW_DENY && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		kind = VIEW_DENY_ALONE;
 	/* Of a folder without what is in it there is no more to give than its names. */
-	if (alone && S_ISDIR(st.st_mode))
+	else if (alone && S_ISDIR(st.st_mode))
 		kind = VIEW_LIST;
 	r = view_add(&p->view, path, kind);
 	if (r < 0)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const private_places[] = {"/tmp", "/var/tmp", "/run", "/dev/shm", NULL};
+const char *const view_private_places[] = {"/tmp", "/var/tmp", "/run", "/dev/shm", NULL};
 static const char *const virtual_places[] = {"/usr",   "/bin",	  "/sbin", "/lib",  "/lib32",
 					     "/lib64", "/libx32", "/etc",  "/proc", "/sys",
 					     "/dev",   NULL};
@@ -24,7 +24,7 @@ static bool under_any(const char *path, const char *const *places)
 
 bool view_is_private(const char *path)
 {
-	return under_any(path, private_places);
+	return under_any(path, view_private_places);
 }
 
 bool view_is_virtual(const char *path)
@@ -34,8 +34,8 @@ bool view_is_virtual(const char *path)
 
 bool view_needs_place(const char *path)
 {
-	for (size_t i = 0; private_places[i]; i++)
-		if (strcmp(path, private_places[i]) == 0)
+	for (size_t i = 0; view_private_places[i]; i++)
+		if (strcmp(path, view_private_places[i]) == 0)
 			return false;
 	return strcmp(path, "/") != 0 && (!view_is_virtual(path) || view_is_private(path));
 }
@@ -93,12 +93,20 @@ int plan_add_placeholder(struct plan *plan, const char *path, mode_t mode, const
 	return 0;
 }
 
+int plan_add_made_cwd(struct plan *plan, const char *path)
+{
+	/* Of processes there are only the sandbox's own. */
+	if (!view_is_virtual(path) || view_is_private(path) || path_is_under(path, "/proc"))
+		return 0;
+	return plan_add_placeholder(plan, path, S_IFDIR | 0111, NULL);
+}
+
 /* Parents before children; on one path deny, then write, then read. */
 static int by_path(const void *a, const void *b)
 {
-	static const int rank[] = {[VIEW_DENY] = 0, [VIEW_DENY_WRITE] = 1,
-				   [VIEW_WRITE] = 2, [VIEW_READ] = 3, [VIEW_LIST] = 4,
-				   [VIEW_CWD] = 5};
+	static const int rank[] = {[VIEW_DENY] = 0, [VIEW_DENY_ALONE] = 1, [VIEW_DENY_WRITE] = 2,
+				   [VIEW_WRITE] = 3, [VIEW_READ] = 4, [VIEW_LIST] = 5,
+				   [VIEW_CWD] = 6};
 	const struct view_entry *x = a, *y = b;
 	int r = strcmp(x->path, y->path);
 
@@ -113,7 +121,7 @@ static const struct view_entry *ruling(const struct view *view, size_t limit, co
 	for (size_t i = 0; i < limit; i++) {
 		const struct view_entry *e = &view->entries[i];
 
-		if (e->kind != VIEW_CWD && e->kind != VIEW_LIST && e->kind != VIEW_DENY_WRITE &&
+		if ((e->kind == VIEW_DENY || e->kind == VIEW_WRITE || e->kind == VIEW_READ) &&
 		    path_is_under(path, e->path) &&
 		    (!best || strlen(e->path) > strlen(best->path)))
 			best = e;
@@ -121,12 +129,30 @@ static const struct view_entry *ruling(const struct view *view, size_t limit, co
 	return best;
 }
 
-static bool holds_entry(const struct view *view, const char *folder, enum view_kind kind)
+/* Is it there because of @e, to whatever end? */
+static bool shows(const struct view_entry *e)
+{
+	return e->kind != VIEW_DENY && e->kind != VIEW_DENY_ALONE && e->kind != VIEW_DENY_WRITE &&
+	       !e->refused;
+}
+
+static bool is_denied_alone(const struct view *view, const char *path)
 {
 	for (size_t i = 0; i < view->n; i++)
-		if (view->entries[i].kind == kind && strcmp(view->entries[i].path, folder) != 0 &&
-		    path_is_under(view->entries[i].path, folder))
+		if (view->entries[i].kind == VIEW_DENY_ALONE && strcmp(view->entries[i].path, path) == 0)
 			return true;
+	return false;
+}
+
+static bool holds_entry(const struct view *view, const char *folder, enum view_kind kind)
+{
+	for (size_t i = 0; i < view->n; i++) {
+		const struct view_entry *e = &view->entries[i];
+
+		if (e->kind == kind && !e->refused && strcmp(e->path, folder) != 0 &&
+		    path_is_under(e->path, folder))
+			return true;
+	}
 	return false;
 }
 
@@ -160,11 +186,22 @@ static bool is_forbidden(const struct view *view, const char *path, bool write)
 	return view->is_protected && view->is_protected(view->data, path, write, false);
 }
 
+/* Below @path, or, of its own names alone, in it. */
 static bool has_forbidden_below(const struct view *view, const char *path, bool write)
 {
 	return holds_entry(view, path, VIEW_DENY) ||
+	       holds_entry(view, path, VIEW_DENY_ALONE) || is_denied_alone(view, path) ||
 	       (write && holds_entry(view, path, VIEW_DENY_WRITE)) ||
 	       (view->is_protected && view->is_protected(view->data, path, write, true));
+}
+
+bool view_needs_broker(const struct view *view)
+{
+	for (size_t i = 0; i < view->n; i++)
+		if (view->entries[i].kind == VIEW_WRITE && !is_forbidden(view, view->entries[i].path, true) &&
+		    has_forbidden_below(view, view->entries[i].path, true))
+			return true;
+	return false;
 }
 
 static int add_name(struct plan *plan, const char *folder, int dir_fd, const char *name,
@@ -232,6 +269,8 @@ static int expand_name(void *data, const char *folder, int dir_fd, const char *n
 	if (x->view->is_protected && x->view->is_protected(x->view->data, path, false, false))
 		return 0; /* never-listed names do not exist */
 	forbidden = is_forbidden(x->view, path, false);
+	if (forbidden && x->view->hidden)
+		return 0;
 	if (forbidden || type == DT_LNK)
 		return add_name(x->plan, folder, dir_fd, name, type);
 	/* Forbidden for writing only: show it read-only. */
@@ -243,29 +282,14 @@ static int expand_name(void *data, const char *folder, int dir_fd, const char *n
 static int expand(struct view *view, struct plan *plan, const char *path, bool write)
 {
 	struct expansion x = {view, plan, write};
+	mode_t mode;
 	int r;
 
 	if (strcmp(path, "/") != 0 && !has_forbidden_below(view, path, write))
 		return plan_add_mount(plan, path, write ? PLAN_WRITE : PLAN_READ);
-	r = strcmp(path, "/") == 0 ? 0 : plan_add_placeholder(plan, path, S_IFDIR | 0755, NULL);
+	mode = is_denied_alone(view, path) ? 0111 : 0755;
+	r = strcmp(path, "/") == 0 ? 0 : plan_add_placeholder(plan, path, S_IFDIR | mode, NULL);
 	return r < 0 ? r : each_name(path, expand_name, &x);
-}
-
-/* Is @folder above the profile, the package or something granted? */
-static bool is_way(const struct view *view, const struct plan *plan, const char *folder)
-{
-	return path_is_under(plan->home, folder) ||
-	       (plan->package.path && path_is_under(plan->package.path, folder)) ||
-	       holds_entry(view, folder, VIEW_READ) || holds_entry(view, folder, VIEW_WRITE) ||
-	       holds_entry(view, folder, VIEW_LIST);
-}
-
-/* The current directory without a grant: nothing can be done in it, but it is passed through
- * on the way to what can be reached. */
-static int plan_cwd(const struct view *view, struct plan *plan, const char *path)
-{
-	return plan_add_placeholder(plan, path, S_IFDIR | (is_way(view, plan, path) ? 0111 : 0),
-				    NULL);
 }
 
 static int plan_entries(struct view *view, struct plan *plan)
@@ -276,19 +300,15 @@ static int plan_entries(struct view *view, struct plan *plan)
 		const struct view_entry *e = &view->entries[i];
 		const struct view_entry *above = ruling(view, i, e->path);
 
-		if (e->kind == VIEW_DENY || e->kind == VIEW_DENY_WRITE || e->kind == VIEW_LIST)
+		if (!shows(e) || e->kind == VIEW_LIST)
 			continue;
 		if (e->kind == VIEW_CWD) {
 			if (!above || above->kind == VIEW_DENY)
-				r = plan_cwd(view, plan, e->path);
+				r = plan_add_placeholder(plan, e->path, S_IFDIR | 0111, NULL);
 			continue;
 		}
 		if (above && (above->kind == e->kind || above->kind == VIEW_WRITE))
 			continue; /* already there with as much */
-		if (above && above->kind == VIEW_DENY && strcmp(above->path, e->path) == 0)
-			continue;
-		if (is_forbidden(view, e->path, false))
-			continue;
 		r = expand(view, plan, e->path,
 			   e->kind == VIEW_WRITE && !is_forbidden(view, e->path, true));
 	}
@@ -307,9 +327,7 @@ static bool is_needed(const struct way *way, const char *path)
 	if (path_is_under(way->home, path))
 		return true;
 	for (size_t i = 0; i < way->view->n; i++)
-		if (way->view->entries[i].kind != VIEW_DENY &&
-		    way->view->entries[i].kind != VIEW_DENY_WRITE &&
-		    path_is_under(way->view->entries[i].path, path))
+		if (shows(&way->view->entries[i]) && path_is_under(way->view->entries[i].path, path))
 			return true;
 	return false;
 }
@@ -320,8 +338,11 @@ static int hide_sibling(void *data, const char *folder, int dir_fd, const char *
 	struct way *way = data;
 	char path[PATH_MAX];
 
-	if (path_join(folder, name, path, sizeof(path)) < 0 || view_is_virtual(path) ||
-	    strcmp(path, "/var") == 0 || is_needed(way, path))
+	if (path_join(folder, name, path, sizeof(path)) < 0 || strcmp(path, "/var") == 0 ||
+	    is_needed(way, path))
+		return 0;
+	/* Of a private place only what is named shows up, with what is in it. */
+	if (view_is_virtual(path) && !view_is_private(folder))
 		return 0;
 	if (way->view->is_protected && way->view->is_protected(way->view->data, path, false, false))
 		return 0;
@@ -335,11 +356,19 @@ static bool is_granted(const struct view *view, const char *path)
 	return e && e->kind != VIEW_DENY;
 }
 
+/* The current directory without a grant is there, with names that cannot be opened. */
+static int hide_cwd(struct way *way, const struct view_entry *e)
+{
+	return e->kind == VIEW_CWD && !way->view->hidden && !is_granted(way->view, e->path)
+		       ? each_name(e->path, hide_sibling, way)
+		       : 0;
+}
+
 /* Existing neighbours on the way to @path become names that cannot be opened. */
 static int hide_neighbours(struct way *way, const char *path, char done[PATH_MAX])
 {
 	char folder[PATH_MAX];
-	size_t n = strlen(path);
+	size_t n = way->view->hidden ? 0 : strlen(path);
 	int r = 0;
 
 	while (r == 0 && (n = path_parent_length(path, n)) > 0) {
@@ -354,7 +383,6 @@ static int hide_neighbours(struct way *way, const char *path, char done[PATH_MAX
 	return r;
 }
 
-/* Before anything else makes the folder: the first one sets its mode. */
 static int show_names(struct way *way)
 {
 	const struct view *view = way->view;
@@ -363,14 +391,14 @@ static int show_names(struct way *way)
 	for (size_t i = 0; r == 0 && i < view->n; i++) {
 		const char *path = view->entries[i].path;
 
-		if (view->entries[i].kind != VIEW_LIST || is_forbidden(view, path, false))
+		if (view->entries[i].kind != VIEW_LIST || view->entries[i].refused)
 			continue;
 		if (strcmp(path, "/") != 0)
 			r = plan_add_placeholder(way->plan, path, S_IFDIR | 0555, NULL);
 	}
 	for (size_t i = 0; r == 0 && i < view->n; i++)
-		if (view->entries[i].kind == VIEW_LIST && !is_granted(view, view->entries[i].path) &&
-		    !is_forbidden(view, view->entries[i].path, false))
+		if (view->entries[i].kind == VIEW_LIST && !view->entries[i].refused &&
+		    !is_granted(view, view->entries[i].path))
 			r = each_name(view->entries[i].path, hide_sibling, way);
 	return r;
 }
@@ -382,11 +410,20 @@ int view_plan(struct view *view, struct plan *plan, struct appsilo_error *err)
 	int r;
 
 	qsort(view->entries, view->n, sizeof(*view->entries), by_path);
+	for (size_t i = 0; i < view->n; i++) {
+		struct view_entry *e = &view->entries[i];
+
+		e->refused = (e->kind == VIEW_READ || e->kind == VIEW_WRITE || e->kind == VIEW_LIST) &&
+			     is_forbidden(view, e->path, false);
+		e->refused = e->refused || (e->kind == VIEW_LIST && is_denied_alone(view, e->path));
+	}
 	r = show_names(&way);
+	if (r == 0)
+		r = hide_neighbours(&way, "/var/tmp", done);
 	if (r == 0)
 		r = hide_neighbours(&way, plan->home, done);
 	for (size_t i = 0; r == 0 && i < view->n; i++)
-		if (view->entries[i].kind != VIEW_DENY && view->entries[i].kind != VIEW_DENY_WRITE)
+		if (shows(&view->entries[i]) && (r = hide_cwd(&way, &view->entries[i])) == 0)
 			r = hide_neighbours(&way, view->entries[i].path, done);
 	if (r == 0)
 		r = plan_entries(view, plan);

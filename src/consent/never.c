@@ -57,6 +57,14 @@ static bool is_listed(const char *home, const char *path, const char *const *lis
 	return false;
 }
 
+/* What can be walked, not listed: see the caller's masking. */
+static bool is_way(const struct never_places *places, const char *path)
+{
+	return (places->profile && path_is_under(places->profile, path)) ||
+	       (places->package && path_is_under(places->package, path)) ||
+	       (places->cwd && path_is_under(places->cwd, path));
+}
+
 enum consent_verdict never_judge(const struct never_places *places, const char *path,
 				 enum consent_access access)
 {
@@ -64,15 +72,10 @@ enum consent_verdict never_judge(const struct never_places *places, const char *
 		return CONSENT_ALLOW;
 	if (places->package && path_is_under(path, places->package))
 		return access == CONSENT_READ ? CONSENT_ALLOW : CONSENT_DENY;
-	if (path_is_under(path, places->data_dir)) {
-		/* The way to the profile can be walked, not listed: see the caller's masking. */
-		if ((places->profile && path_is_under(places->profile, path)) ||
-		    (places->package && path_is_under(places->package, path)))
-			return CONSENT_DENY;
-		return CONSENT_ABSENT;
-	}
+	if (path_is_under(path, places->data_dir))
+		return is_way(places, path) ? CONSENT_DENY : CONSENT_ABSENT;
 	if (is_listed(places->home, path, secret))
-		return CONSENT_ABSENT;
+		return is_way(places, path) ? CONSENT_DENY : CONSENT_ABSENT;
 	if (access == CONSENT_WRITE && is_listed(places->home, path, start_up))
 		return CONSENT_DENY;
 	return CONSENT_ASK;
@@ -95,10 +98,16 @@ static bool list_is_below(const char *home, const char *folder, const char *cons
 	return false;
 }
 
+/* The sandbox has a private one, below a folder that is the host's: with all of that in its place
+ * it would be covered by the host's. */
+#define PRIVATE_PLACE "/var/tmp"
+
 bool never_below(const struct never_places *places, const char *folder, enum consent_access access)
 {
 	if (places->profile && path_is_under(folder, places->profile))
 		return false;
+	if (path_is_under(PRIVATE_PLACE, folder) && strcmp(folder, PRIVATE_PLACE) != 0)
+		return true;
 	if (path_is_under(places->data_dir, folder))
 		return true;
 	return list_is_below(places->home, folder, secret) ||

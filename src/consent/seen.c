@@ -4,11 +4,8 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <time.h>
 
-#define SEEN_FILE "seen"
 #define LOOK_NS 1000000
 
 int64_t seen_now(void)
@@ -16,20 +13,11 @@ int64_t seen_now(void)
 	return clock_ns(CLOCK_MONOTONIC) / 1000;
 }
 
-static int open_file(const char *data_dir, int flags)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	if (snprintf(path, sizeof(path), "%s/" SEEN_FILE, data_dir) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return fd < 0 ? -errno : fd;
-}
-
 int seen_open(const char *data_dir)
 {
-	return open_file(data_dir, O_RDONLY | O_CREAT);
+	int fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
 }
 
 void seen_hold(int fd, int64_t now)
@@ -45,7 +33,7 @@ void seen_hold(int fd, int64_t now)
 bool seen_wait(const char *data_dir, int64_t now, int timeout_ms)
 {
 	int64_t end = clock_monotonic_ms() + timeout_ms;
-	cleanup_close int fd = now > 0 ? open_file(data_dir, O_RDONLY) : -EBADF;
+	cleanup_close int fd = now > 0 ? seen_open(data_dir) : -EBADF;
 
 	while (fd >= 0) {
 		struct flock older = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = now};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which changes of the store the running brokers have seen. Each holds a lock in a file beside the
- * store, on the byte whose number is the moment it began to look last; so whoever has changed the
+ * Which changes of the store the running brokers have seen. Each holds a lock on the store's folder,
+ * on the "byte" whose number is the moment it began to look last; so whoever has changed the
  * store can wait until no lock is older. A broker that dies loses its lock.
  */
 #ifndef APPSILO_CONSENT_SEEN_H
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Of a broker: returns a descriptor of the file below @data_dir, which is made; -errno. */
+/** Of a broker: returns a descriptor of @data_dir; -errno. */
 int seen_open(const char *data_dir) must_check;
 
 /** Now, as the functions below want it. */

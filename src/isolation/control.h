@@ -27,6 +27,7 @@ enum control_kind {
 	CONTROL_EXITED,	   /* the app ended; usage filled; nothing of it runs any more */
 	CONTROL_LISTENED,  /* CONTROL_LISTEN was done; call, and value: 0 or -errno */
 	/* parent -> I, with a brokered view: while the root is built */
+	CONTROL_BROKER, /* show text, below a private place, in the brokered view */
 	CONTROL_ATTACH, /* show the host folder text over the view; value: 1 writable */
 	CONTROL_BUILD,	/* no more of them; value: CONTROL_BUILD_*; status: how many ports of the
 			 * host's loopback are open, uint16_t each, in text */

@@ -14,6 +14,13 @@
 int idmap_open(uid_t uid, gid_t gid) must_check;
 
 /**
+ * Make a user namespace that maps none of this process's ids, for file systems made in its own:
+ * what is seen through it belongs to nobody. /proc is the host's still. No memory is allocated.
+ * Returns a descriptor, close-on-exec; -errno, so where user namespaces do not nest.
+ */
+int idmap_nobody(void) must_check;
+
+/**
  * Clone the host subtree at @path, detached, private, seen through @idmap_fd.
  * @links  whether links on the way are followed: appsilo's own places; never for a grant
  * Returns an fd; -ELOOP; -errno.

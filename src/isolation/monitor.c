@@ -247,6 +247,7 @@ static bool take_message(struct monitor *m, struct monitor_outcome *ret)
 	case CONTROL_FAILED:
 		fail(ret, message.value, message.text);
 		return true;
+	case CONTROL_BROKER:
 	case CONTROL_ATTACH:
 	case CONTROL_BUILD:
 	case CONTROL_GO:

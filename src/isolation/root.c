@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A read-only tmpfs carries what we make up: the root itself, /etc, /dev, the way to grants.
+ * A tmpfs that nobody can change carries what we make up: the root itself, /etc, /dev, the way to grants.
  * A second, sized one carries the private writable places. Destinations are only ever reached from the held root
  * descriptor, component by component, without following links; sources are resolved in
  * the old root, which the app never had a hand in.
@@ -12,6 +12,7 @@
 #include "isolation/control.h"
 #include "isolation/dev.h"
 #include "isolation/etc.h"
+#include "isolation/idmap.h"
 #include "isolation/kernel.h"
 #include "isolation/tree.h"
 #include <inttypes.h>
@@ -43,6 +44,7 @@ struct builder {
 	int root_fd;
 	int private_fd; /* the private places' tmpfs, parked */
 	int package_fd; /* the package, parked there; -EBADF without one */
+	int nobody_fd;	/* idmap_nobody(); negative: not to be had */
 };
 
 static void builder_done(struct builder *b)
@@ -50,6 +52,7 @@ static void builder_done(struct builder *b)
 	close_keep_errno(b->root_fd);
 	close_keep_errno(b->private_fd);
 	close_keep_errno(b->package_fd);
+	close_keep_errno(b->nobody_fd);
 }
 
 /* Private and writable: name in the private tmpfs, place in the view. */
@@ -202,7 +205,7 @@ static int add_private(const struct builder *b, struct appsilo_error *err)
 		if (r == 0)
 			r = tree_fd = tree_clone(b->private_fd, name);
 		if (r >= 0)
-			r = tree_place(tree_fd, b->root_fd, private_places[i].path, 0755, 0);
+			r = tree_place(tree_fd, b->root_fd, private_places[i].path, WAY_MODE, 0);
 		/* Below a brokered folder only what the host has can be covered. */
 		if (r < 0 && r != -EROFS)
 			return error_set(err, r, "root: mount %s", private_places[i].path);
@@ -242,14 +245,29 @@ static int add_mount(const struct plan *plan, int root_fd, const struct plan_mou
 	return r < 0 ? error_set(err, r, "grant: mount %s", m->path) : 0;
 }
 
+/* One that is there, as the way to something, is also what else it is to be. */
+static int make_folder(int dir_fd, const char *name, mode_t mode)
+{
+	struct stat st, folder;
+
+	if (mkdirat(dir_fd, name, mode) == 0)
+		return 0;
+	if (errno != EEXIST || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fstat(dir_fd, &folder) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode) || st.st_dev != folder.st_dev || (st.st_mode | mode) == st.st_mode)
+		return 0;
+	return fchmodat(dir_fd, name, (st.st_mode | mode) & 07777, 0) < 0 ? -errno : 0;
+}
+
 static int make_placeholder(int dir_fd, const struct plan_placeholder *p, const char *name)
 {
 	int r;
 
+	if (!p->target && S_ISDIR(p->mode))
+		return make_folder(dir_fd, name, p->mode & 07777);
 	if (p->target)
 		r = symlinkat(p->target, dir_fd, name);
-	else if (S_ISDIR(p->mode))
-		r = mkdirat(dir_fd, name, p->mode & 07777);
 	else
 		r = mknodat(dir_fd, name, S_IFREG | (p->mode & 07777), 0);
 	return r < 0 && errno != EEXIST ? -errno : 0;
@@ -260,6 +278,7 @@ static int add_placeholders(int root_fd, const struct plan *plan, struct appsilo
 {
 	cleanup_close int dir_fd = -EBADF;
 	const char *folder = NULL;
+	struct statfs fs = {0};
 	size_t length = 0;
 
 	for (size_t i = 0; i < plan->n_placeholders; i++) {
@@ -275,9 +294,10 @@ static int add_placeholders(int root_fd, const struct plan *plan, struct appsilo
 			dir_fd = tree_make(root_fd, parent, WAY_MODE, 0);
 			folder = p->path;
 			length = n;
-			r = dir_fd < 0 ? dir_fd : 0;
+			r = dir_fd < 0 ? dir_fd : fstatfs(dir_fd, &fs) < 0 ? -errno : 0;
 		}
-		if (r == 0)
+		/* Not through the brokered view: on the host, which has it anyway. */
+		if (r == 0 && fs.f_type == TMPFS_MAGIC)
 			r = make_placeholder(dir_fd, p, slash + 1);
 		if (r < 0)
 			return error_set(err, r, "root: placeholder %s", p->path);
@@ -292,6 +312,7 @@ static int add_brokered_place(const struct builder *b, const char *path, struct 
 		k_openat2(b->plan->fuse_fd, path + 1, O_PATH | O_CLOEXEC | O_NOFOLLOW,
 			  K_RESOLVE_NO_SYMLINKS | K_RESOLVE_BENEATH);
 	cleanup_close int tree_fd = -EBADF;
+	struct k_statx st;
 	int r;
 
 	if (source_fd < 0)
@@ -299,10 +320,13 @@ static int add_brokered_place(const struct builder *b, const char *path, struct 
 	tree_fd = tree_clone(source_fd, "");
 	if (tree_fd < 0)
 		return error_set(err, tree_fd, "root: clone brokered %s", path);
+	/* The type is known without asking the broker again. */
+	if (k_statx(tree_fd, "", K_AT_EMPTY_PATH | K_AT_STATX_DONT_SYNC, K_STATX_TYPE, &st) < 0)
+		return error_set(err, -errno, "root: brokered %s", path);
 	if (is_top_level(path))
-		r = tree_place_at(tree_fd, b->root_fd, path + 1, 0755, 0);
+		r = tree_place_at(tree_fd, b->root_fd, path + 1, 0755, !S_ISDIR(st.mode));
 	else
-		r = tree_place(tree_fd, b->root_fd, path, 0755, 0);
+		r = tree_place(tree_fd, b->root_fd, path, 0755, !S_ISDIR(st.mode));
 	return r < 0 ? error_set(err, r, "root: mount brokered %s", path) : 0;
 }
 
@@ -372,18 +396,24 @@ static int attach(const struct builder *b, const char *path, bool writable)
 /* The broker knows by now what its rules allow. What cannot be attached stays brokered. */
 static int add_attachments(const struct builder *b, struct root_built *ret)
 {
+	struct appsilo_error ignored; /* of a place that is no more */
 	struct control_message m;
 	int fds[FD_PASS_MAX];
 
-	for (int n = 0;; n++) {
+	for (int n = 0;;) {
 		if (fd_receive(b->plan->control_fd, &m, sizeof(m), 0, fds) != sizeof(m))
 			return -EPIPE;
 		if (m.kind == CONTROL_BUILD)
 			break;
+		if (m.kind == CONTROL_BROKER) {
+			(void)!add_brokered_place(b, m.text, &ignored);
+			continue;
+		}
 		if (m.kind != CONTROL_ATTACH || n >= CONTROL_ATTACH_MAX)
 			return -EPROTO;
 		if (attach(b, m.text, m.value) == 0)
 			ret->attached |= 1u << n;
+		n++;
 	}
 	ret->go = m.value & CONTROL_BUILD_GO;
 	ret->report = m.value & CONTROL_BUILD_REPORT;
@@ -422,13 +452,36 @@ static int add_user_places(const struct builder *b, struct root_built *ret,
 	return r;
 }
 
-/* Read-only while it is still ours alone; then the old root is stacked below the new one. */
-static int pivot(int root_fd, struct appsilo_error *err)
+/* What we made up is nobody's: a copy of the finished tree whose root shows no owner. To change
+ * it is refused with EACCES, as what is denied is to be; a read-only mount would say EROFS. */
+static int disown(struct builder *b)
+{
+	struct k_mount_attr nobodys = {.attr_set = SAFE | K_MOUNT_ATTR_IDMAP,
+				       .userns_fd = (uint64_t)b->nobody_fd};
+	cleanup_close int tree_fd = b->nobody_fd < 0 ? b->nobody_fd : tree_clone(b->root_fd, "");
+	int r;
+
+	if (tree_fd < 0)
+		return tree_fd;
+	if (k_mount_setattr(tree_fd, "", K_AT_EMPTY_PATH, &nobodys) < 0)
+		return -errno;
+	r = tree_move(tree_fd, b->root_fd);
+	if (r < 0)
+		return r;
+	close(b->root_fd);
+	b->root_fd = TAKE_FD(tree_fd);
+	return 0;
+}
+
+/* Not to be changed, while it is still ours alone; then the old root is stacked below the new one. */
+static int pivot(struct builder *b, struct appsilo_error *err)
 {
 	struct k_mount_attr read_only = {.attr_set = SAFE | K_MOUNT_ATTR_RDONLY};
+	int root_fd;
 
-	if (k_mount_setattr(root_fd, "", K_AT_EMPTY_PATH, &read_only) < 0)
+	if (disown(b) < 0 && k_mount_setattr(b->root_fd, "", K_AT_EMPTY_PATH, &read_only) < 0)
 		return error_set(err, -errno, "root: make it read-only");
+	root_fd = b->root_fd;
 	if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		return error_set(err, -errno, "root: pivot");
 	/* The current directory names the old root; from here on it is this thread's own. */
@@ -487,8 +540,10 @@ int root_enter(struct plan *plan, struct root_built *ret, struct appsilo_error *
 {
 	cleanup(builder_done) struct builder b = {
 		.plan = plan, .root_fd = -EBADF, .private_fd = -EBADF, .package_fd = -EBADF};
-	int r = new_root(&b, err);
+	int r;
 
+	b.nobody_fd = plan->nest ? -EBADF : idmap_nobody();
+	r = new_root(&b, err);
 	if (r == 0)
 		r = add_common_places(&b, err);
 	if (r == 0)
@@ -501,5 +556,5 @@ int root_enter(struct plan *plan, struct root_built *ret, struct appsilo_error *
 		r = add_user_places(&b, ret, err);
 	if (r == 0)
 		r = make_canary(&b, &ret->canary_fd, err);
-	return r < 0 ? r : pivot(b.root_fd, err);
+	return r < 0 ? r : pivot(&b, err);
 }

@@ -191,7 +191,9 @@ class Server(Case):
     def test_a_stored_rule_opens_a_host_in_server_mode(self):
         family = self.family("python3", "-c", "0")
         self.tool("grant", "-p", family, "--host", PUBLIC + ":80")
-        self.assertEqual(self.say(f"print(tcp('{PUBLIC}'), tcp('{OTHER}'))"), ["200 EACCES"])
+        # Also in a run that has a broker, for what mounts alone cannot refuse.
+        for options in ((), ("--allow-write", HOME + "/work", "--deny", HOME + "/work/deny")):
+            self.assertEqual(self.say(f"print(tcp('{PUBLIC}'), tcp('{OTHER}'))", *options), ["200 EACCES"], options)
 
     def test_one_port_of_this_machine(self):
         """Opened by `appsilo loopback add`, reached at its own address, and no other."""

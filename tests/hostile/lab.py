@@ -20,6 +20,8 @@ BIN = PLACE + "/bin"
 AUDIT = PLACE + "/audit.jsonl"
 STATE = HOME + "/.local/share/appsilo"
 BOTH = ("never", None)         # server mode; a prompting run with the scripted prompter
+# Server mode takes a broker where something is refused below what may be changed: with and without.
+MODES = (*BOTH, "mounts")
 
 # Put before the code that runs inside: call() is a raw system call, attempt() a Python one.
 CALL = """
@@ -81,6 +83,11 @@ class Attack(Case):
 
     def tearDown(self):
         self.assertEqual(facts(CANARY), self.canary, "the canary was touched")
+
+    def run_app(self, *command, prompt=None, env=None, **more):
+        if prompt == "mounts":
+            prompt, env = "never", {**(env or {}), "APPSILO_BROKER": "never"}
+        return super().run_app(*command, prompt=prompt, env=env, **more)
 
     def inside(self, code, expected=None, prompts=BOTH, **more):
         """Run Python code in server mode and in an asking run; both print the same words."""
