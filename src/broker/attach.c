@@ -14,7 +14,6 @@
 struct mount_entry {
 	char *path; /* owned */
 	enum attach_state state;
-	bool in_spine; /* the folder above is allowed for writing and on FUSE */
 };
 
 struct job {
@@ -32,7 +31,7 @@ struct attach {
 	size_t n_read_only;
 	char *left[ATTACH_MAX]; /* owned: where a mount was taken off, in which the app may still be */
 	size_t n_left;
-	bool in_way;
+	size_t n_any;
 	struct {
 		char *path; /* owned */
 		int64_t until_ms;
@@ -61,7 +60,7 @@ static int change_mount(struct attach *a, enum helper_kind kind, const char *pat
 	struct helper_request q = {.kind = kind};
 
 	snprintf(q.path, sizeof(q.path), "%s", path);
-	return helper_ask(a->helper_fd, &q, NULL, 0, NULL);
+	return helper_ask(a->helper_fd, &q, NULL, 0);
 }
 
 static int add_mount(struct attach *a, const char *path, bool writable, bool onto_attached)
@@ -74,7 +73,7 @@ static int add_mount(struct attach *a, const char *path, bool writable, bool ont
 	if (fd < 0)
 		return -errno;
 	snprintf(q.path, sizeof(q.path), "%s", path);
-	return helper_ask(a->helper_fd, &q, &fd, 1, NULL);
+	return helper_ask(a->helper_fd, &q, &fd, 1);
 }
 
 /* The innermost one that holds @path. */
@@ -92,25 +91,20 @@ static struct mount_entry *find(struct attach *a, const char *path)
 static void recount(struct attach *a)
 {
 	size_t n = 0;
-	bool in_way = a->n > 1;
 
-	for (size_t i = 0; i < a->n; i++) {
+	for (size_t i = 0; i < a->n; i++)
 		n += a->mounts[i].state == ATTACH_READ;
-		in_way = in_way || a->mounts[i].in_spine;
-	}
 	__atomic_store_n(&a->n_read_only, n, __ATOMIC_RELEASE);
-	__atomic_store_n(&a->in_way, in_way, __ATOMIC_RELEASE);
+	__atomic_store_n(&a->n_any, a->n, __ATOMIC_RELEASE);
 }
 
 static void note(struct attach *a, const char *path, enum attach_state state)
 {
 	char *copy = strdup(path);
-	bool in_spine = attach_is_in_spine(&a->rules, path);
 
 	pthread_mutex_lock(&a->lock);
 	if (copy && a->n < ATTACH_MAX)
-		a->mounts[a->n++] = (struct mount_entry){TAKE_PTR(copy), state,
-							 in_spine};
+		a->mounts[a->n++] = (struct mount_entry){TAKE_PTR(copy), state};
 	recount(a);
 	pthread_mutex_unlock(&a->lock);
 	free(copy);
@@ -330,6 +324,19 @@ static void take_off(struct attach *a, const char *root)
 	pthread_mutex_unlock(&a->lock);
 }
 
+/* One at or below @path that is not inside another such; "": none. */
+static void find_below(struct attach *a, const char *path, char root[PATH_MAX])
+{
+	const struct mount_entry *best = NULL;
+
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; i < a->n; i++)
+		if (path_is_under(a->mounts[i].path, path) && (!best || path_is_under(best->path, a->mounts[i].path)))
+			best = &a->mounts[i];
+	snprintf(root, PATH_MAX, "%s", best ? best->path : "");
+	pthread_mutex_unlock(&a->lock);
+}
+
 void attach_release(struct attach *a, const char *path)
 {
 	struct timespec end;
@@ -340,8 +347,8 @@ void attach_release(struct attach *a, const char *path)
 	end.tv_sec += RELEASE_WAIT_S;
 	if (pthread_mutex_timedlock(&a->change_lock, &end) != 0)
 		return;
-	if (attach_find(a, path, root) != ATTACH_NONE &&
-	    change_mount(a, HELPER_DETACH, root) == 0) {
+	for (find_below(a, path, root); root[0] && change_mount(a, HELPER_DETACH, root) == 0;
+	     find_below(a, path, root)) {
 		leave(a, root);
 		take_off(a, root);
 	}
@@ -379,9 +386,9 @@ bool attach_may_refuse(struct attach *a, const char *path)
 	return may;
 }
 
-bool attach_any_in_way(struct attach *a)
+bool attach_any(struct attach *a)
 {
-	return __atomic_load_n(&a->in_way, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&a->n_any, __ATOMIC_ACQUIRE) > 0;
 }
 
 static void *work(void *data)
@@ -537,21 +544,29 @@ int attach_spawn(void *attach, const char *command, const int fds[3])
 	struct helper_request q = {.kind = HELPER_SPAWN};
 
 	(void)command; /* the helper has it from the command line, and takes none from us */
-	return helper_ask(a->helper_fd, &q, fds, 3, NULL);
+	return helper_ask(a->helper_fd, &q, fds, 3);
 }
 
-int attach_perform(struct attach *a, const struct perform_call *call, int *ret_fd)
+int attach_perform(struct attach *a, const struct perform_call *call, void (*on_child)(void *data, pid_t pid),
+		   void *data, int *ret_fd)
 {
 	struct helper_request q = {.kind = HELPER_PERFORM};
 	cleanup_close int ours = -EBADF, theirs = -EBADF;
-	int pair[2];
-	int r;
+	int pair[2], reply_fd;
+	pid_t pid;
 
 	*ret_fd = -EBADF;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	ours = pair[0];
 	theirs = pair[1];
-	r = fd_send_long(ours, call, sizeof(*call));
-	return r < 0 ? r : helper_ask(a->helper_fd, &q, &theirs, 1, ret_fd);
+	reply_fd = helper_send(a->helper_fd, &q, &theirs, 1);
+	close(TAKE_FD(theirs));
+	if (reply_fd < 0)
+		return reply_fd;
+	if (recv(ours, &pid, sizeof(pid), 0) == sizeof(pid)) {
+		on_child(data, pid);
+		(void)!fd_send_long(ours, call, sizeof(*call)); /* the answer says that it was not */
+	}
+	return helper_wait(reply_fd, ret_fd);
 }

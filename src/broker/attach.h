@@ -55,8 +55,9 @@ void attach_consider(struct attach *a, const char *folder);
 void attach_consider_later(struct attach *a, const char *folder);
 
 /**
- * Take off the mount that holds @path, and leave it off for a moment, so that FUSE serves the
- * next call: a mount point cannot be renamed or removed, and nothing renamed across two mounts.
+ * Take off the mounts at and below @path, and leave them off for a moment, so that FUSE serves the
+ * next call: a mount point cannot be renamed or removed, and with a folder above it the mount would move
+ * to where no rule allows it.
  */
 void attach_release(struct attach *a, const char *path);
 
@@ -78,16 +79,17 @@ enum attach_state attach_find(struct attach *a, const char *path, char ret_root[
 /** Could a mount of ours refuse a call that writes at @path, which is read-only or one the app works
  * in though it was taken off? NULL: anywhere; cheap. */
 bool attach_may_refuse(struct attach *a, const char *path);
-/** Could a mount be in the way of a rename: on a folder whose parent is writable, or beside
- * another? Cheap. */
-bool attach_any_in_way(struct attach *a);
+/** Is anything attached? Cheap. */
+bool attach_any(struct attach *a);
 
 /**
  * Have the helper make a call for the app. Blocks as long as the call does.
+ * @on_child  called with the process that will make it, before it does
  * @ret_fd  of a call that opens, the new descriptor, the caller's; else -EBADF
  * Returns 0; -errno, what the app is to get.
  */
-int attach_perform(struct attach *a, const struct perform_call *call, int *ret_fd) must_check;
+int attach_perform(struct attach *a, const struct perform_call *call, void (*on_child)(void *data, pid_t pid),
+		   void *data, int *ret_fd) must_check;
 
 /** Start the `exec:` prompter of this run in the helper. Returns pid; -errno. */
 int attach_spawn(void *attach, const char *command, const int fds[3]);

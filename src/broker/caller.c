@@ -62,56 +62,117 @@ static int open_of(pid_t pid, const char *what)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The path, as the sandbox sees it, of @folder resolved in the sandbox's root. */
-static int resolve_folder(int root_fd, const char *folder, char ret[PATH_MAX])
+static int path_of(int fd, char ret[PATH_MAX])
 {
-	cleanup_close int fd = k_openat2(root_fd, folder, O_PATH | O_CLOEXEC,
-					 K_RESOLVE_IN_ROOT | K_RESOLVE_NO_MAGICLINKS);
-	char link[64];
+	char link[40];
 
-	if (fd < 0)
-		return -errno;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	return read_link(link, ret);
 }
 
-/* @path as the caller resolves it from @from_fd; if it is not there, its folder. */
-static int open_as_caller(int from_fd, const char *path, uint64_t resolve)
+static bool is_view(int fd, dev_t view_dev)
 {
-	char folder[PATH_MAX];
-	int fd = k_openat2(from_fd, path, O_PATH | O_NOFOLLOW | O_CLOEXEC, resolve);
-	size_t n = strlen(path);
+	struct k_statx at;
 
-	if (fd >= 0 || errno != ENOENT)
-		return fd < 0 ? -errno : fd;
-	while (n > 0 && path[n - 1] == '/')
-		n--;
-	while (n > 0 && path[n - 1] != '/')
-		n--;
-	if (n == 0)
-		return dup(from_fd);
-	snprintf(folder, sizeof(folder), "%.*s", (int)n, path);
-	fd = k_openat2(from_fd, folder, O_PATH | O_CLOEXEC, resolve);
-	return fd < 0 ? -errno : fd;
+	/* What the kernel itself knows: the view would have to ask us. */
+	return k_statx(fd, "", AT_EMPTY_PATH | K_AT_STATX_DONT_SYNC, 0, &at) == 0 &&
+	       makedev(at.dev_major, at.dev_minor) == view_dev;
 }
 
-/* The last name may not exist, or be a link: the folder decides where it is. */
-static int resolve(int root_fd, char *whole, char ret[PATH_MAX])
+/* Is @fd, in the sandbox at @path, what the user has there? */
+static bool is_users(int fd, const char *path, dev_t view_dev)
+{
+	cleanup_close int own_fd = -EBADF;
+	struct stat st, own;
+
+	if (is_view(fd, view_dev))
+		return true;
+	own_fd = k_openat2(AT_FDCWD, path, O_PATH | O_NOFOLLOW | O_CLOEXEC,
+			   K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);
+	return own_fd >= 0 && fstat(fd, &st) == 0 && fstat(own_fd, &own) == 0 && st.st_dev == own.st_dev &&
+	       st.st_ino == own.st_ino;
+}
+
+/* @path in the sandbox's root, links followed. Its path without any goes to @ret. Returns an O_PATH
+ * descriptor; -EXDEV; -errno. */
+static int open_users(int root_fd, const char *path, dev_t view_dev, char ret[PATH_MAX])
+{
+	cleanup_close int fd = k_openat2(root_fd, path, O_PATH | O_CLOEXEC, K_RESOLVE_IN_ROOT | K_RESOLVE_NO_MAGICLINKS);
+	int r = fd < 0 ? -errno : path_of(fd, ret);
+
+	if (r < 0)
+		return r;
+	return is_users(fd, ret, view_dev) ? TAKE_FD(fd) : -EXDEV;
+}
+
+static bool is_dot(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* A name in a folder of the user's, which need not be there. */
+static int name_in(int root_fd, const char *whole, dev_t view_dev, int *ret_folder_fd, char path[PATH_MAX])
 {
 	char folder[PATH_MAX], base[PATH_MAX];
+	int fd;
+
+	snprintf(folder, sizeof(folder), "%.*s", (int)path_parent_length(whole, strlen(whole)), whole);
+	fd = open_users(root_fd, folder, view_dev, base);
+	if (fd < 0)
+		return fd;
+	*ret_folder_fd = fd;
+	return path_join(base, path_base(whole), path, PATH_MAX);
+}
+
+/* Where a link leads to what is not there: O_CREAT makes it. */
+static int follow_dangling(int root_fd, const char *target, dev_t view_dev, char path[PATH_MAX])
+{
+	cleanup_close int folder_fd = -EBADF;
+	char whole[PATH_MAX], next[2];
+	size_t n = path_parent_length(path, strlen(path));
+	int r = 0;
+
+	if (target[0] == '/')
+		snprintf(whole, sizeof(whole), "%s", target);
+	else if (snprintf(whole, sizeof(whole), "%.*s/%s", (int)n, path, target) >= (int)sizeof(whole))
+		return -ENAMETOOLONG;
+	if (is_dot(path_base(whole)) || whole[strlen(whole) - 1] == '/')
+		return -ENOENT;
+	r = name_in(root_fd, whole, view_dev, &folder_fd, path);
+	/* A chain of them is left to the kernel. */
+	return r == 0 && readlinkat(folder_fd, path_base(whole), next, sizeof(next)) >= 0 ? -ELOOP : r;
+}
+
+/* A link that the view has is not followed: it judges what it leads to itself. */
+static int follow(int root_fd, int folder_fd, dev_t view_dev, struct caller_place *ret, char path[PATH_MAX])
+{
+	cleanup_close int fd = -EBADF, target_folder_fd = -EBADF;
+	char target[PATH_MAX] = "", real[PATH_MAX];
+
+	if (is_view(folder_fd, view_dev) || readlinkat(folder_fd, path_base(path), target, sizeof(target) - 1) < 0)
+		return 0;
+	ret->followed = true;
+	fd = open_users(root_fd, path, view_dev, real);
+	if (fd == -ENOENT)
+		return follow_dangling(root_fd, target, view_dev, path);
+	return fd < 0 ? fd : name_in(root_fd, real, view_dev, &target_folder_fd, path);
+}
+
+static int resolve(int root_fd, char *whole, unsigned int how, dev_t view_dev, struct caller_place *ret,
+		   char path[PATH_MAX])
+{
+	cleanup_close int fd = -EBADF;
 	size_t n = strlen(whole);
 	int r;
 
 	while (n > 1 && whole[n - 1] == '/')
 		whole[--n] = '\0';
-	n = path_parent_length(whole, n);
-	snprintf(folder, sizeof(folder), "%.*s", (int)n, whole);
-	r = resolve_folder(root_fd, folder, base);
-	if (r < 0)
-		return r;
-	if (strcmp(path_base(whole), "..") == 0 || strcmp(path_base(whole), ".") == 0)
-		return -EINVAL;
-	return path_join(base, path_base(whole), ret, PATH_MAX);
+	if (is_dot(path_base(whole))) {
+		fd = how & CALLER_ALSO_DOT ? open_users(root_fd, whole, view_dev, path) : -EINVAL;
+		return fd < 0 ? fd : 0;
+	}
+	r = name_in(root_fd, whole, view_dev, &fd, path);
+	return r < 0 || !(how & CALLER_FOLLOW) ? r : follow(root_fd, fd, view_dev, ret, path);
 }
 
 static int open_base(pid_t pid, int fd)
@@ -124,10 +185,10 @@ static int open_base(pid_t pid, int fd)
 }
 
 /* Where @place starts, with what the caller wrote behind it. */
-static int write_out(pid_t pid, const struct caller_place *place, char whole[PATH_MAX])
+static int write_out(pid_t pid, const struct caller_place *place, dev_t view_dev, char whole[PATH_MAX])
 {
 	cleanup_close int base_fd = -EBADF;
-	char base[PATH_MAX], link[64];
+	char base[PATH_MAX];
 	int r;
 
 	if (place->given[0] == '/') {
@@ -135,8 +196,10 @@ static int write_out(pid_t pid, const struct caller_place *place, char whole[PAT
 		return 0;
 	}
 	base_fd = open_base(pid, place->fd);
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", base_fd);
-	r = base_fd < 0 ? base_fd : read_link(link, base);
+	r = base_fd < 0 ? base_fd : path_of(base_fd, base);
+	/* The path of a folder in a mount that was taken off starts at that mount. */
+	if (r == 0 && !is_users(base_fd, base, view_dev))
+		r = -EXDEV;
 	if (r == 0 && place->given[0])
 		return path_join(base, place->given, whole, PATH_MAX);
 	if (r == 0)
@@ -176,8 +239,8 @@ static int itself(pid_t pid, int fd, bool has_path, bool or_itself)
 	return fd < 0 || number(pid, file, "\nflags:", 8, O_PATH) & O_PATH ? -EBADF : 0;
 }
 
-int caller_locate(pid_t pid, const struct seccomp_data *d, int fd_arg, int path_arg, bool or_itself,
-		  struct caller_place *ret)
+int caller_locate(pid_t pid, const struct seccomp_data *d, int fd_arg, int path_arg, unsigned int how,
+		  dev_t view_dev, struct caller_place *ret)
 {
 	char given[PATH_MAX] = "", whole[PATH_MAX], path[PATH_MAX];
 	cleanup_close int root_fd = open_of(pid, "root");
@@ -187,14 +250,14 @@ int caller_locate(pid_t pid, const struct seccomp_data *d, int fd_arg, int path_
 	if (r == 0 && path_arg >= 0 && d->args[path_arg])
 		r = caller_read_string(pid, d->args[path_arg], given);
 	if (r == 0 && !given[0])
-		r = itself(pid, ret->fd, path_arg >= 0 && d->args[path_arg], or_itself);
+		r = itself(pid, ret->fd, path_arg >= 0 && d->args[path_arg], how & CALLER_OR_ITSELF);
 	ret->given = r == 0 ? strdup(given) : NULL;
 	if (r == 0 && !ret->given)
 		r = -ENOMEM;
 	if (r == 0)
-		r = write_out(pid, ret, whole);
+		r = write_out(pid, ret, view_dev, whole);
 	if (r == 0 && given[0])
-		r = resolve(root_fd, whole, path);
+		r = resolve(root_fd, whole, how, view_dev, ret, path);
 	else if (r == 0)
 		memcpy(path, whole, sizeof(path));
 	ret->path = r == 0 ? strdup(path) : NULL;
@@ -209,42 +272,46 @@ void caller_place_done(struct caller_place *place)
 	*place = (struct caller_place){0};
 }
 
-/* The view itself is not asked for its statistics: that would be a question to ourselves. */
 static bool is_read_only(int fd, dev_t view_dev)
 {
-	struct k_statx at;
 	struct statfs fs;
 
-	if (k_statx(fd, "", AT_EMPTY_PATH | K_AT_STATX_DONT_SYNC, 0, &at) < 0)
-		return true;
-	if (makedev(at.dev_major, at.dev_minor) == view_dev)
-		return false;
-	return fstatfs(fd, &fs) < 0 || fs.f_flags & ST_RDONLY;
+	return !is_view(fd, view_dev) && (fstatfs(fd, &fs) < 0 || fs.f_flags & ST_RDONLY);
 }
 
-/* A link on a way that starts at a folder of the caller's is not followed: it cannot be told. */
+/* The folder of @path, as seen from @from_fd. */
+static int open_folder(int from_fd, const char *path, uint64_t resolve)
+{
+	char folder[PATH_MAX];
+	size_t n = strlen(path);
+	int fd;
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	snprintf(folder, sizeof(folder), "%.*s", (int)n, path);
+	fd = k_openat2(from_fd, n ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC, resolve);
+	return fd < 0 ? -errno : fd;
+}
+
 bool caller_is_refused(pid_t pid, const struct caller_place *place, dev_t view_dev)
 {
-	const uint64_t no_links = K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS;
-	bool from_root = place->given[0] == '/';
-	cleanup_close int base_fd = from_root ? open_of(pid, "root") : open_base(pid, place->fd);
+	bool from_base = place->given[0] != '/' && !place->followed;
+	cleanup_close int base_fd = from_base ? open_base(pid, place->fd) : open_of(pid, "root");
 	cleanup_close int fd = -EBADF;
 
 	if (base_fd < 0)
-		return true;
+		return false;
 	if (!place->given[0])
 		return is_read_only(base_fd, view_dev);
-	fd = open_as_caller(base_fd, place->given,
-			    from_root ? K_RESOLVE_IN_ROOT | K_RESOLVE_NO_MAGICLINKS : no_links);
-	return fd < 0 || is_read_only(fd, view_dev);
-}
-
-bool caller_works_in(pid_t pid, const char *folder)
-{
-	char link[64], cwd[PATH_MAX];
-
-	snprintf(link, sizeof(link), "/proc/%d/cwd", (int)pid);
-	return read_link(link, cwd) == 0 && path_is_under(cwd, folder);
+	/* With a link on the way, which from here would be followed in our root, it cannot be told:
+	 * then the kernel says what it says. */
+	if (from_base)
+		fd = open_folder(base_fd, place->given, K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);
+	else
+		fd = open_folder(base_fd, place->path, K_RESOLVE_IN_ROOT | K_RESOLVE_NO_MAGICLINKS);
+	return fd >= 0 && is_read_only(fd, view_dev);
 }
 
 mode_t caller_umask(pid_t pid)

@@ -43,16 +43,18 @@ enum consent_verdict gate_decide(struct gate *gate, const struct consent_request
 int gate_ask(struct gate *gate, const struct consent_request *request,
 	     struct gate_ticket *ticket) must_check;
 
-/* What was decided about a call that the attach helper is about to make for the app: the view,
- * which sees the helper, does not ask again. Embedded in whatever waits for that call. */
+/* What was decided about a call that a child of the attach helper is about to make for the app. The view
+ * lets that process write at these paths, and nowhere else, and asks nobody. Embedded in whatever waits for
+ * the call. */
 struct gate_permit {
-	const char *path; /* borrowed */
-	enum consent_access access;
+	pid_t pid;
+	const char *paths[2];	  /* borrowed; NULL: none */
 	struct gate_permit *next; /* gate's */
 };
 
-/** Let accesses to permit->path through until gate_permit_end(). */
 void gate_permit(struct gate *gate, struct gate_permit *permit);
+
+/** Also of one that was never given. */
 void gate_permit_end(struct gate *gate, struct gate_permit *permit);
 
 /** Take a parked ticket out (interrupt). Returns false when its answer is under way. */

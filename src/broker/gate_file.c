@@ -70,31 +70,38 @@ void gate_permit_end(struct gate *g, struct gate_permit *permit)
 	struct gate_permit **at = &g->permits;
 
 	pthread_mutex_lock(&g->lock);
-	while (*at != permit)
+	while (*at && *at != permit)
 		at = &(*at)->next;
-	__atomic_store_n(at, permit->next, __ATOMIC_RELEASE);
+	if (*at)
+		__atomic_store_n(at, permit->next, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&g->lock);
 }
 
-static bool is_permitted(struct gate *g, const struct consent_request *request)
+/* Returns false when it is not such a process that asks. */
+static bool is_permitted(struct gate *g, const struct consent_request *request, enum consent_verdict *ret)
 {
-	bool found = false;
+	const struct gate_permit *p;
 
 	if (!__atomic_load_n(&g->permits, __ATOMIC_ACQUIRE)) /* mostly: no lock for it */
 		return false;
+	*ret = CONSENT_DENY;
 	pthread_mutex_lock(&g->lock);
-	for (const struct gate_permit *p = g->permits; p; p = p->next)
-		found = found || (p->access >= request->access && strcmp(p->path, request->path) == 0);
+	for (p = g->permits; p && p->pid != request->pid; p = p->next)
+		;
+	for (size_t i = 0; p && i < ARRAY_SIZE(p->paths); i++)
+		if (p->paths[i] && strcmp(p->paths[i], request->path) == 0)
+			*ret = CONSENT_ALLOW;
 	pthread_mutex_unlock(&g->lock);
-	return found;
+	return p;
 }
 
 enum consent_verdict gate_decide(struct gate *g, const struct consent_request *request)
 {
+	enum consent_verdict permitted;
 	struct decision decision;
 
-	if (is_permitted(g, request))
-		return CONSENT_ALLOW;
+	if (!is_probe(request) && is_permitted(g, request, &permitted))
+		return permitted;
 	decide(&g->config.decider, request->path, request->access, &decision);
 	if (is_probe(request))
 		return decide_probe(g, request, decision.verdict);

@@ -190,12 +190,15 @@ static int become_app(const struct helper *h)
 static int open_own_folder(const struct helper *h, const char *path)
 {
 	char folder[PATH_MAX];
-	cleanup_close int fd = -EBADF;
+	cleanup_close int fd = -EBADF, tree_fd = -EBADF;
 
 	(void)perform_split(path, folder);
 	fd = k_openat2(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC,
 		       K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);
-	return fd < 0 || h->idmap_fd < 0 ? TAKE_FD(fd) : clone_source(h, fd);
+	tree_fd = fd < 0 ? -EBADF : clone_source(h, fd);
+	if (tree_fd < 0 || tree_attributes(tree_fd, K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV, 0) < 0)
+		return -EBADF;
+	return TAKE_FD(tree_fd);
 }
 
 /* What the app may do, and no more. */
@@ -203,8 +206,11 @@ static void perform(const struct helper *h, int call_fd, int reply_fd)
 {
 	static struct perform_call call; /* large */
 	cleanup_close int folder_fd = -EBADF;
-	int r = fd_receive_long(call_fd, &call, sizeof(call));
+	pid_t own = getpid();
+	int r = fd_send(call_fd, &own, sizeof(own), NULL, 0);
 
+	if (r == 0)
+		r = fd_receive_long(call_fd, &call, sizeof(call));
 	for (int i = 0; i < 2; i++)
 		call.path[i][PATH_MAX - 1] = '\0';
 	call.name[sizeof(call.name) - 1] = '\0';

@@ -23,7 +23,8 @@ enum helper_kind {
 	HELPER_ATTACH = 1,  /* one descriptor: the host directory (O_PATH) */
 	HELPER_SET_WRITABLE, /* clear the read-only flag of the attached mount at path */
 	HELPER_DETACH,
-	HELPER_PERFORM, /* one descriptor: a socket with a struct perform_call. A new one may come back */
+	HELPER_PERFORM, /* one descriptor: a socket, on which the child that will make the call says its
+			 * pid (pid_t), and then waits for a struct perform_call. A new one may come back */
 	HELPER_SPAWN, /* three descriptors: stdin, stdout, stderr of the prompter */
 };
 
@@ -54,12 +55,22 @@ struct helper_config {
 };
 
 /**
- * Of the broker: send a request and wait for the answer. Thread-safe.
- * @fds     borrowed, @n_fds of them, fewer than FD_PASS_MAX
- * @ret_fd  a descriptor that came with the answer, which nobody else has, or -EBADF; NULL: none is expected
+ * Of the broker: send a request. Thread-safe.
+ * @fds  borrowed, @n_fds of them, fewer than FD_PASS_MAX
+ * Returns a descriptor for helper_wait(); -errno.
+ */
+int helper_send(int helper_fd, struct helper_request *q, const int *fds, size_t n_fds) must_check;
+
+/**
+ * Wait for the answer.
+ * @reply_fd  taken over
+ * @ret_fd    a descriptor that came with it, which nobody else has, or -EBADF; NULL: none is expected
  * Returns the result; -EPIPE when the helper or its child is gone; -errno.
  */
-int helper_ask(int helper_fd, struct helper_request *q, const int *fds, size_t n_fds, int *ret_fd) must_check;
+int helper_wait(int reply_fd, int *ret_fd) must_check;
+
+/** Both. */
+int helper_ask(int helper_fd, struct helper_request *q, const int *fds, size_t n_fds) must_check;
 
 /** Life of H; never returns. Ends when config->socket_fd does. @config is borrowed. */
 void helper_run(const struct helper_config *config) __attribute__((noreturn));

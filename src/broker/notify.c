@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/thread.h"
 #include "broker/caller.h"
+#include "broker/made.h"
 #include "isolation/kernel.h"
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -23,6 +24,7 @@ struct notify {
 	struct gate *gate;
 	struct attach *attach;
 	struct carry *carry; /* or NULL */
+	struct made made;
 	pthread_mutex_t lock; /* guards the list */
 	struct pending *first;
 };
@@ -136,11 +138,12 @@ static void reply(struct notify *n, uint64_t id, int code)
 	(void)ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
-static void finish(struct notify *n, uint64_t id, int result)
+/* Returns false when the caller does not wait any more. */
+static bool finish(struct notify *n, uint64_t id, int result)
 {
 	struct seccomp_notif_resp response = {.id = id, .val = result < 0 ? 0 : result, .error = result < 0 ? result : 0};
 
-	(void)ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+	return ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0;
 }
 
 static void fill_request(const struct seccomp_notif *n, const char *operation, const char *path,
@@ -161,57 +164,33 @@ static void fill_request(const struct seccomp_notif *n, const char *operation, c
 	ret->target = ret->exists && S_ISDIR(st.st_mode) ? CONSENT_FOLDER : CONSENT_FILE;
 }
 
-static bool may_need_way(const struct call_shape *shape, const struct seccomp_data *d)
+/* Does the call move or remove what may be a folder? Then no mount may stand on it or below: the kernel
+ * would refuse (EBUSY), or move the mount to where no rule allows it. */
+static bool moves_folder(const struct call_shape *shape, const struct seccomp_data *d)
 {
 	if (d->nr == SYS_unlinkat)
 		return d->args[2] & AT_REMOVEDIR;
-	return strcmp(shape->operation, "rename") == 0 || strcmp(shape->operation, "link") == 0 ||
-	       strcmp(shape->operation, "rmdir") == 0;
+	return strcmp(shape->operation, "rename") == 0 || strcmp(shape->operation, "rmdir") == 0;
 }
 
-static bool moves(const struct pending *p)
-{
-	return attach_any_in_way(p->notify->attach) && may_need_way(p->shape, &p->notif.data);
-}
-
-/* The mounts that hold the places; "": none. Returns whether they are two. */
-static bool find_roots(const struct pending *p, char roots[2][PATH_MAX])
-{
-	for (int i = 0; i < 2; i++) {
-		roots[i][0] = '\0';
-		if (i < p->n_places)
-			(void)attach_find(p->notify->attach, p->places[i].path, roots[i]);
-	}
-	return p->n_places == 2 && strcmp(roots[0], roots[1]) != 0;
-}
-
-/*
- * What mounts of ours would forbid and the folders below would not: moving or removing the
- * folder that a mount stands on (EBUSY), moving or linking between two mounts (EXDEV; git, pip
- * and npm move across folders). The mounts in the way are taken off, and the call goes on
- * through FUSE, which judges it like any other.
- */
 static void clear_way(const struct pending *p)
 {
-	char roots[2][PATH_MAX];
-	bool across = find_roots(p, roots);
-
+	if (!attach_any(p->notify->attach) || !moves_folder(p->shape, &p->notif.data))
+		return;
 	for (int i = 0; i < p->n_places; i++)
-		if (roots[i][0] && (across || strcmp(p->places[i].path, roots[i]) == 0))
-			attach_release(p->notify->attach, roots[i]);
+		attach_release(p->notify->attach, p->places[i].path);
 }
 
-/* Would the caller be left behind in a mount that is taken off? */
-static bool is_at_work(const struct pending *p)
+/* Between two mounts, which the kernel keeps apart (EXDEV)? git, pip and npm move across folders. */
+static bool is_across(const struct pending *p)
 {
-	char roots[2][PATH_MAX];
+	char roots[2][PATH_MAX] = {"", ""};
 
-	if (!find_roots(p, roots))
+	if (p->n_places < 2)
 		return false;
 	for (int i = 0; i < 2; i++)
-		if (roots[i][0] && caller_works_in((pid_t)p->notif.pid, roots[i]))
-			return true;
-	return false;
+		(void)attach_find(p->notify->attach, p->places[i].path, roots[i]);
+	return strcmp(roots[0], roots[1]) != 0;
 }
 
 /* Would the kernel refuse the call, by mounts as they are now? By what was read of the caller once:
@@ -219,14 +198,17 @@ static bool is_at_work(const struct pending *p)
 static bool needs_helper(const struct pending *p)
 {
 	const struct notify *n = p->notify;
+	char root[PATH_MAX];
 
-	if (p->n_places == 0)
-		return false;
-	for (int i = 0; i < p->n_places; i++)
-		if (attach_may_refuse(n->attach, p->places[i].path) &&
-		    caller_is_refused((pid_t)p->notif.pid, &p->places[i], n->view_dev))
+	for (int i = 0; i < p->n_places; i++) {
+		const char *path = p->places[i].path;
+
+		if (attach_may_refuse(n->attach, path) &&
+		    (caller_is_refused((pid_t)p->notif.pid, &p->places[i], n->view_dev) ||
+		     (attach_find(n->attach, path, root) == ATTACH_READ && strcmp(root, path) == 0)))
 			return true;
-	return moves(p) && is_at_work(p);
+	}
+	return is_across(p);
 }
 
 /* The caller, if it still waits, gets the descriptor, @fd, taken over. Before its call ends nobody else
@@ -242,32 +224,74 @@ static int give(struct notify *n, const struct pending *p, int fd, bool close_on
 	return r < 0 ? -errno : r;
 }
 
-/* Have the helper make the call. The view it makes it on judges what was not judged here. */
+struct performing {
+	struct gate *gate;
+	struct gate_permit permit;
+};
+
+static void on_child(void *data, pid_t pid)
+{
+	struct performing *x = data;
+
+	x->permit.pid = pid;
+	gate_permit(x->gate, &x->permit);
+}
+
+static int perform_call(struct pending *p, struct perform_call *call, int *ret_fd)
+{
+	struct notify *n = p->notify;
+	struct performing x = {.gate = n->gate};
+	int r;
+
+	for (int i = 0; i < p->n_places; i++) {
+		x.permit.paths[i] = p->places[i].path;
+		snprintf(call->path[i], PATH_MAX, "%s%s", p->places[i].path, p->places[i].slash ? "/" : "");
+	}
+	if (ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->notif.id) < 0)
+		return -EINTR; /* what was read may be somebody else's */
+	r = attach_perform(n->attach, call, on_child, &x, ret_fd);
+	gate_permit_end(n->gate, &x.permit);
+	return r;
+}
+
+/* Returns what the caller is to get, if it still waits; MADE_OPENED when it does not. */
+static int make(struct pending *p, struct perform_call *call)
+{
+	int fd = -EBADF, r = perform_call(p, call, &fd);
+
+	if (r < 0 || fd < 0)
+		return r;
+	r = give(p->notify, p, fd, call->flags & O_CLOEXEC);
+	return r == -ENOENT || r == -ESRCH ? MADE_OPENED : r;
+}
+
+/* Have the helper make the call, or tell its result to a caller that was interrupted and makes it again. */
 static void perform(struct pending *p)
 {
 	struct notify *n = p->notify;
-	struct gate_permit permits[2];
-	struct perform_call *call = malloc(sizeof(*call)); /* large */
-	cleanup_close int fd = -EBADF;
+	cleanup_free struct perform_call *call = malloc(sizeof(*call)); /* large */
 	int r = call ? perform_read((pid_t)p->notif.pid, &p->notif.data, call) : -ENOMEM;
+	int known = MADE_OPENED, number;
+	bool again;
 
-	for (int i = 0; i < p->n_places; i++) {
-		permits[i] = (struct gate_permit){.path = p->places[i].path, .access = CONSENT_WRITE};
-		gate_permit(n->gate, &permits[i]);
-		if (r == 0)
-			snprintf(call->path[i], PATH_MAX, "%s%s", p->places[i].path,
-				 p->places[i].slash ? "/" : "");
+	if (r == -ENOSYS) {
+		reply(n, p->notif.id, 0);
+		return;
 	}
-	if (r == 0 && ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->notif.id) < 0)
-		r = -EINTR; /* what was read may be somebody else's */
-	if (r == 0)
-		r = attach_perform(n->attach, call, &fd);
-	for (int i = 0; i < p->n_places; i++)
-		gate_permit_end(n->gate, &permits[i]);
-	if (r == 0 && fd >= 0)
-		r = give(n, p, TAKE_FD(fd), call->flags & O_CLOEXEC);
-	finish(n, p->notif.id, r);
-	free(call);
+	if (r < 0) {
+		(void)finish(n, p->notif.id, r);
+		return;
+	}
+	number = made_begin(&n->made, &p->notif, p->places, &known);
+	again = number <= -EALREADY;
+	if (again) {
+		number = -EALREADY - number;
+		call->flags &= call->kind == PERFORM_OPEN ? ~O_EXCL : -1;
+	}
+	r = known == MADE_OPENED ? make(p, call) : known;
+	if (again && r == -EINTR)
+		r = known; /* this time it was not made */
+	made_end(&n->made, number, r, r != MADE_OPENED && (finish(n, p->notif.id, r) || r < 0));
 }
 
 /* A read-only mount forbids no opening of a FIFO for writing, and the view's FIFO is another: what is
@@ -287,13 +311,11 @@ static void *carry_out(void *data)
 	struct pending *p = data;
 
 	attach_review(p->notify->attach);
-	if (needs_helper(p) && !opens_fifo(p)) {
+	clear_way(p);
+	if (needs_helper(p) && !opens_fifo(p))
 		perform(p);
-	} else {
-		if (moves(p))
-			clear_way(p);
+	else
 		reply(p->notify, p->notif.id, 0);
-	}
 	pending_free(p);
 	return NULL;
 }
@@ -363,26 +385,55 @@ static void judge(struct pending *p)
 	pending_free(p);
 }
 
-static bool or_itself(const struct seccomp_data *d)
+/* How the call takes its first path; the second is always a name that is not followed. */
+static unsigned int how_taken(const struct seccomp_data *d)
 {
+	const unsigned int change = CALLER_FOLLOW | CALLER_ALSO_DOT;
+
 	switch (d->nr) {
+	case SYS_openat:
+		return d->args[2] & O_NOFOLLOW || (d->args[2] & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) ? 0 : CALLER_FOLLOW;
 	case SYS_fchownat:
-		return d->args[4] & AT_EMPTY_PATH;
+		return (d->args[4] & AT_SYMLINK_NOFOLLOW ? CALLER_ALSO_DOT : change) |
+		       (d->args[4] & AT_EMPTY_PATH ? CALLER_OR_ITSELF : 0);
 	case SYS_utimensat:
 	case SYS_FCHMODAT2:
-		return d->args[3] & AT_EMPTY_PATH;
+		return (d->args[3] & AT_SYMLINK_NOFOLLOW ? CALLER_ALSO_DOT : change) |
+		       (d->args[3] & AT_EMPTY_PATH ? CALLER_OR_ITSELF : 0);
+	case SYS_linkat:
+		return d->args[4] & AT_SYMLINK_FOLLOW ? CALLER_FOLLOW : 0;
+	case SYS_fchmodat:
+	case SYS_setxattr:
+	case SYS_removexattr:
+		return change;
+	case SYS_truncate:
+		return CALLER_FOLLOW;
+#ifdef SYS_open
+	case SYS_open:
+		return d->args[1] & O_NOFOLLOW || (d->args[1] & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) ? 0 : CALLER_FOLLOW;
+	case SYS_creat:
+		return CALLER_FOLLOW;
+	case SYS_chmod:
+	case SYS_chown:
+	case SYS_utime:
+	case SYS_utimes:
+	case SYS_futimesat:
+		return change;
+#endif
 	}
-	return false;
+	return 0;
 }
 
-/* None of them when one cannot be told: the kernel says what is wrong with it. */
+/* None of them when one cannot be told, or is not the user's: the kernel says what is to be said. */
 static void locate(struct pending *p)
 {
 	const struct call_shape *shape = p->shape;
 
 	for (int i = 0; i < 2 && shape->fd[i] != UNUSED; i++) {
-		if (caller_locate((pid_t)p->notif.pid, &p->notif.data, shape->fd[i], shape->path[i],
-				  or_itself(&p->notif.data), &p->places[i]) < 0) {
+		unsigned int how = i == 0 ? how_taken(&p->notif.data) : 0;
+
+		if (caller_locate((pid_t)p->notif.pid, &p->notif.data, shape->fd[i], shape->path[i], how,
+				  p->notify->view_dev, &p->places[i]) < 0) {
 			p->n_places = 0;
 			return;
 		}
@@ -408,8 +459,12 @@ static void look_at(struct notify *n, const struct seccomp_notif *notif, const s
 		judge(p);
 		return;
 	}
-	if (moves(p))
-		clear_way(p);
+	clear_way(p);
+	/* What was below a mount that had to go may lie in another, which is read-only. */
+	if (needs_helper(p)) {
+		judge(p);
+		return;
+	}
 	reply(n, notif->id, 0);
 	pending_free(p);
 }
@@ -422,7 +477,7 @@ static void handle(struct notify *n, const struct seccomp_notif *notif)
 		return;
 	shape = find_shape(notif->data.nr);
 	if (shape && (attach_may_refuse(n->attach, NULL) ||
-		      (attach_any_in_way(n->attach) && may_need_way(shape, &notif->data))))
+		      (attach_any(n->attach) && (shape->fd[1] != UNUSED || moves_folder(shape, &notif->data)))))
 		look_at(n, notif, shape);
 	else
 		reply(n, notif->id, 0);
@@ -500,6 +555,8 @@ int notify_start(int listener_fd, dev_t view_dev, struct gate *gate, struct atta
 		return -ENOMEM;
 	*n = (struct notify){.listener_fd = listener_fd, .view_dev = view_dev, .gate = gate, .attach = attach, .carry = carry};
 	pthread_mutex_init(&n->lock, NULL);
+	pthread_mutex_init(&n->made.lock, NULL);
+	pthread_cond_init(&n->made.ended, NULL);
 	k_notif_wake_here(listener_fd);
 	r = thread_detached(serve, n);
 	if (r < 0)

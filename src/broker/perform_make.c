@@ -19,10 +19,11 @@
 #define KEPT_FLAGS (O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_NOATIME | O_DIRECT)
 #define SETTABLE_FLAGS (O_APPEND | O_NOATIME | O_DIRECT)
 
-/* Everything stays below the view's root: a link leads nowhere else. */
+/* What was judged has no link in it: nor may what is opened. */
 static int open_in(int view_fd, const char *path, uint64_t flags, uint64_t mode)
 {
-	int fd = k_openat2_new(view_fd, path, flags | O_CLOEXEC, mode, K_RESOLVE_IN_ROOT | K_RESOLVE_NO_MAGICLINKS);
+	int fd = k_openat2_new(view_fd, path, flags | O_CLOEXEC, mode,
+			       K_RESOLVE_IN_ROOT | K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -102,11 +103,16 @@ static int make_truncate(int view_fd, const struct perform_call *call)
 	return ftruncate(fd, (off_t)call->size) < 0 ? -errno : 0;
 }
 
+/* In the app's user namespace there are no other ids. */
+static bool knows_ids(const struct perform_call *call)
+{
+	return (call->uid == (uid_t)-1 || call->uid == geteuid()) && (call->gid == (gid_t)-1 || call->gid == getegid());
+}
+
 /* What is about one file and not about its name. */
 static int make_change(int view_fd, const struct perform_call *call)
 {
-	bool no_follow = call->flags & AT_SYMLINK_NOFOLLOW;
-	cleanup_close int fd = open_in(view_fd, call->path[0], O_PATH | (no_follow ? O_NOFOLLOW : 0), 0);
+	cleanup_close int fd = open_in(view_fd, call->path[0], O_PATH | O_NOFOLLOW, 0);
 	char link[40];
 	int r = -ENOSYS;
 
@@ -118,6 +124,8 @@ static int make_change(int view_fd, const struct perform_call *call)
 		r = chmod(link, call->mode & 07777);
 		break;
 	case PERFORM_CHOWN:
+		if (!knows_ids(call))
+			return -EINVAL;
 		r = fchownat(fd, "", call->uid, call->gid, AT_EMPTY_PATH);
 		break;
 	case PERFORM_UTIMENS:
@@ -145,18 +153,6 @@ static int make_node(int folder_fd, const char *name, const struct perform_call 
 	return -EPERM;
 }
 
-/* What a link at the end of @call's first path leads to gets another name. */
-static int link_followed(int view_fd, const struct perform_call *call, int other_fd, const char *other)
-{
-	cleanup_close int fd = open_in(view_fd, call->path[0], O_PATH, 0);
-	char link[40];
-
-	if (fd < 0)
-		return fd;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	return linkat(AT_FDCWD, link, other_fd, other, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
-}
-
 static int make_pair(int view_fd, int folder_fd, const char *name, const struct perform_call *call)
 {
 	const char *other;
@@ -167,8 +163,6 @@ static int make_pair(int view_fd, int folder_fd, const char *name, const struct 
 		return other_fd;
 	if (call->kind == PERFORM_RENAME)
 		r = (int)syscall(SYS_renameat2, folder_fd, name, other_fd, other, (unsigned int)call->flags);
-	else if (call->flags & AT_SYMLINK_FOLLOW)
-		return link_followed(view_fd, call, other_fd, other);
 	else
 		r = linkat(folder_fd, name, other_fd, other, 0);
 	return r < 0 ? -errno : 0;

@@ -64,6 +64,8 @@ static int read_name(pid_t pid, uint64_t address, struct perform_call *ret)
 
 static int open_how(struct perform_call *ret, uint64_t flags, uint64_t mode)
 {
+	if (flags & O_PATH)
+		return -ENOSYS; /* it does not write */
 	if ((flags & O_TMPFILE) == O_TMPFILE)
 		return -EOPNOTSUPP; /* as the view says; programs fall back */
 	ret->kind = PERFORM_OPEN;
@@ -97,6 +99,10 @@ static int read_xattr(pid_t pid, const struct seccomp_data *d, bool set, int fla
 {
 	int r = read_name(pid, d->args[1], ret);
 
+	if (r == 0 && (strncmp(ret->name, "trusted.", 8) == 0 || strncmp(ret->name, "security.", 9) == 0))
+		return -EPERM;
+	if (r == 0 && strncmp(ret->name, "user.", 5) != 0)
+		return -EOPNOTSUPP; /* system. has ids, of another user namespace */
 	ret->kind = set ? PERFORM_SETXATTR : PERFORM_REMOVEXATTR;
 	ret->mode = set ? (uint32_t)d->args[4] : 0; /* XATTR_CREATE, XATTR_REPLACE */
 	ret->flags = flags;

@@ -149,6 +149,7 @@ static void on_store_files(void *data)
 	if (!store_watch_take(&b->watch, &written))
 		return;
 	gate_poll_store(b->gate, b->store && consent_store_recheck(b->store, written));
+	store_watch_looked(&b->watch);
 	if (attach_is_reviewed(b->attach))
 		store_watch_settled(&b->watch);
 }

@@ -45,16 +45,19 @@ static bool is_about_store(const char *events, size_t size, bool *ret_written)
 bool store_watch_take(struct store_watch *w, bool *ret_written)
 {
 	_Alignas(struct inotify_event) char events[4096];
-	int64_t now = seen_now();
 	bool about = false;
 	ssize_t n;
 
+	w->taken = seen_now();
 	*ret_written = false;
 	while ((n = read(w->inotify_fd, events, sizeof(events))) > 0)
 		about = is_about_store(events, (size_t)n, ret_written) || about;
-	if (about)
-		atomic_store(&w->looked, now);
 	return about;
+}
+
+void store_watch_looked(struct store_watch *w)
+{
+	atomic_store(&w->looked, w->taken);
 }
 
 void store_watch_settled(void *watch)

@@ -10,7 +10,8 @@
 struct store_watch {
 	int inotify_fd;		/* borrowed */
 	int seen_fd;		/* of seen_open() */
-	_Atomic int64_t looked; /* seen_now(), when the store was looked at last */
+	int64_t taken;		/* seen_now() at the last event */
+	_Atomic int64_t looked; /* and at the last that was looked at */
 };
 
 /** Without it, changes made elsewhere show at the next question; that is a warning. */
@@ -21,6 +22,9 @@ void store_watch_start(struct store_watch *w, int inotify_fd, const char *data_d
  * @ret_written  was it written past SQLite? (Or by SQLite, from its log, which is rare.)
  */
 bool store_watch_take(struct store_watch *w, bool *ret_written);
+
+/** The store was looked at because of that. What follows from it may not be done yet. */
+void store_watch_looked(struct store_watch *w);
 
 /** Everything is as the store said when it was looked at last: see consent/seen.h. Thread-safe.
  * @watch  a struct store_watch */

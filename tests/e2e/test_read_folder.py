@@ -4,10 +4,11 @@ write there, one file or a folder, it writes at once, by whatever road, and stay
 import os
 import shutil
 import stat
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from common import HOME, Case, main, read, write  # noqa: E402
+from common import APPSILO, HOME, Case, main, read, write  # noqa: E402
 
 HERE = HOME + "/here"
 # Inside, before the code that is tried. t(): what it gives, or the name of its error.
@@ -50,7 +51,7 @@ ok ok
 """
 
 
-class ReadFolder(Case):
+class InReadFolder(Case):
     def setUp(self):
         super().setUp()
         shutil.rmtree(HERE, ignore_errors=True)
@@ -62,10 +63,8 @@ class ReadFolder(Case):
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
         return done.stdout.split("\n", 1)[1]
 
-    def written(self):
-        """The files the app was asked about, by their last names."""
-        return {os.path.basename(path) for _, path, access in self.asked() if access == "write"}
 
+class ReadFolder(InReadFolder):
     def test_each_call_that_may_be_made_is(self):
         for target, scope in (("file", "always"), ("file", "once"), ("file", "session"), ("folder", "session")):
             with self.subTest(target=target, scope=scope):
@@ -155,6 +154,103 @@ class ReadFolder(Case):
                            "print(t(lambda: os.truncate('old', 5000)), t(lambda: os.truncate('old', 4000)))\n",
                            options=("--allow-read", HERE, "--file-size", "4096"))
         self.assertEqual(said, "EFBIG ok\n")
+
+    def test_a_signal_does_not_make_a_call_twice(self):
+        """The kernel repeats what a handler has interrupted: what was made must not be there already."""
+        self.answers({"path": HERE, "target": "file", "scope": "session"})
+        said = self.inside("import collections, signal\n"
+                           "signal.signal(signal.SIGALRM, lambda *_: None); signal.siginterrupt(signal.SIGALRM, False)\n"
+                           "def each(): return t(lambda: os.mkdir('d')), t(lambda: os.rmdir('d')), \\\n"
+                           "    t(lambda: os.close(os.open('x', os.O_CREAT | os.O_EXCL | os.O_WRONLY))), t(lambda: os.unlink('x'))\n"
+                           "each(); signal.setitimer(signal.ITIMER_REAL, 0.0007, 0.0007)\n"
+                           "seen = collections.Counter(e for _ in range(100) for e in each()); signal.setitimer(signal.ITIMER_REAL, 0)\n"
+                           "print(seen['ok'], max(map(int, os.listdir('/proc/self/fd'))) < 10)\n")
+        ok, few = said.split()
+        self.assertEqual(few, "True", "descriptors that nobody closes")
+        # The kernel may drop an answer that was sent in the moment of the signal, and tells nobody.
+        self.assertGreater(int(ok), 380)
+
+    def test_removing_a_folder_that_may_be_written(self):
+        self.answers({"path": HERE + "/sub", "target": "folder", "scope": "session"})
+        said = self.inside("print(t(lambda: put('sub/a')), t(lambda: os.unlink('sub/a')), t(lambda: os.rmdir('sub')), os.listdir('.'))\n")
+        self.assertEqual(said, "ok ok ok ['old']\n")
+
+
+class Tricks(InReadFolder):
+    """What the helper does for the app it does where the app is, and nothing else."""
+
+    def test_places_of_the_sandboxs_own_are_not_the_hosts(self):
+        """By a link and by name, with all of the host's /tmp allowed by whoever answers."""
+        outside = f"/tmp/appsilo-test-{os.getpid()}"
+        write(outside, "outside")
+        self.addCleanup(os.unlink, outside)
+        self.answers({"path": "", "target": "file", "scope": "always"})
+        said = self.inside(f"o = '{outside}'\nput(o, 'private')\n"
+                           "for link, to in (('l', o), ('p', '/proc/self/mem'), ('s', '/proc/sys/vm/swappiness'), ('n', '/dev/null')): print(t(lambda: os.symlink(to, link)))\n"
+                           "print(t(lambda: put('l', 'inside')), open(o).read(), t(lambda: put('n')), t(lambda: put('s')), t(lambda: os.truncate('l', 3)), open(o).read())\n"
+                           "print(t(lambda: os.rename(o, 'moved')), t(lambda: os.link(o, 'linked')), t(lambda: os.rename('old', '/tmp/old')), os.path.exists('/tmp/old'))\n"
+                           "print(t(lambda: os.utime('l')), t(lambda: os.chmod('l', 0o600)))\n"
+                           "import shutil; print(shutil.move(o, 'moved'), open('moved').read(), os.path.exists(o))\n"
+                           "f = os.open('p', os.O_RDWR); print(t(lambda: os.pread(f, 1, 1)))\n")
+        self.assertEqual(read(outside), "outside")
+        lines = said.splitlines()
+        self.assertEqual(lines[:4], ["ok"] * 4)
+        self.assertIn(lines[4], ("ok inside ok EACCES ok ins", "ok inside ok EROFS ok ins"))
+        self.assertEqual(lines[5:], ["EXDEV EROFS EXDEV False", "ok ok", "moved ins False", "EIO"])
+
+    def test_once_is_once_for_all_threads(self):
+        """What is decided about one call is nobody else's, however long that takes."""
+        prompter = write(HOME + "/once.py", "import json, sys\n"
+                         "for n, line in enumerate(sys.stdin):\n"
+                         "    print(json.dumps({'v': 1, 'id': json.loads(line)['id'], 'decision': 'deny' if n else 'allow', 'scope': 'once', 'target': 'file'}), flush=True)\n")
+        said = self.inside("import threading\nseen = []\n"
+                           "def f(): seen.append(t(lambda: os.close(os.open('old', os.O_WRONLY | os.O_APPEND))))\n"
+                           "def g(): [f() for _ in range(5)]\n"
+                           "ts = [threading.Thread(target=g) for _ in range(16)]; [x.start() for x in ts]; [x.join() for x in ts]\n"
+                           "print(len(seen), seen.count('ok'), seen.count('EACCES'))\n", prompt=f"exec:python3 {prompter}")
+        all_, ok, denied = map(int, said.split())
+        self.assertEqual((all_, ok + denied), (80, 80))
+        # All that wait when the question is answered have one answer.
+        self.assertLessEqual(ok, 16)
+        self.assertGreaterEqual(ok, 1)
+
+    def test_a_folder_that_is_renamed_leaves_its_rights_behind(self):
+        prompter = write(HOME + "/rename.py", "import json, sys\n"
+                         "for line in sys.stdin:\n"
+                         "    q = json.loads(line)\n"
+                         f"    yes = q['path'].startswith('{HERE}/sub/') or q['path'] == '{HERE}/sub' or q['path'] == '{HERE}/sub2' and q['operation'] == 'rename'\n"
+                         "    print(json.dumps({'v': 1, 'id': q['id'], 'decision': 'allow' if yes else 'deny', 'scope': 'session' if q['path'] != '"
+                         f"{HERE}/sub2' else 'once', 'target': 'folder' if q['path'].startswith('{HERE}/sub/') else 'file'}}), flush=True)\n")
+        said = self.inside("print(t(lambda: put('sub/a')))\nfor _ in range(50): put('sub/a')\n"
+                           "print(t(lambda: os.rename('sub', 'sub2')), t(lambda: put('sub2/a')), t(lambda: put('sub2/new')), t(lambda: os.unlink('sub2/a')))\n",
+                           prompt=f"exec:python3 {prompter}")
+        self.assertEqual(said, "ok\nok EACCES EACCES EACCES\n")
+
+    def test_a_mount_that_was_taken_off_is_not_taken_for_another(self):
+        """The path of a current directory in it starts at it: an original below would be changed for its copy."""
+        copy, original = HOME + "/copy", HOME + "/one"
+        write(copy + original + "/f", "copy")
+        write(original + "/f", "original")
+        family = self.family("python3", "-c", "")
+        self.tool("grant", "-p", family, "--read", copy)
+        app = subprocess.Popen([APPSILO, "run", "--quiet", "--prompt", "exec:false", "--allow-write", original, "--cwd", copy + original, "--",
+                                "python3", "-c", TRY + "input(); print(t(lambda: os.unlink('f')), t(lambda: put('f')), t(lambda: os.rename('f', 'g')))\n"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.assertEqual(app.stdout.readline(), "['f']\n")
+        self.tool("revoke", "-p", family, copy)
+        self.assertNotIn("ok", app.communicate("\n", timeout=30)[0])
+        self.assertEqual((read(original + "/f"), read(copy + original + "/f")), ("original", "copy"))
+
+    def test_a_childs_rename_does_not_cut_its_parent_off(self):
+        one, two = HOME + "/one", HOME + "/two"
+        for place in (one, two):
+            shutil.rmtree(place, ignore_errors=True)
+            write(place + "/f", "1")
+        said = self.inside(f"import subprocess\nos.chdir('{one}'); print(t(lambda: put('g')), t(lambda: put('{two}/h')))\n"
+                           f"subprocess.run(['mv', '-T', '{one}/g', '{two}/g'], cwd='/', check=True)\n"
+                           "print(sorted(os.listdir('.')), t(lambda: put('more')), sorted(os.listdir('../two')))\n",
+                           options=("--allow-read", HERE, "--allow-write", one, "--allow-write", two))
+        self.assertEqual(said, "ok ok\n['f'] ok ['f', 'g', 'h']\n")
 
 
 if __name__ == "__main__":
