@@ -324,7 +324,9 @@ struct way {
 /* Is @path on the way to something shown, or shown itself? */
 static bool is_needed(const struct way *way, const char *path)
 {
-	if (path_is_under(way->home, path))
+	const char *package = way->plan->package.path;
+
+	if (path_is_under(way->home, path) || (package && path_is_under(package, path)))
 		return true;
 	for (size_t i = 0; i < way->view->n; i++)
 		if (shows(&way->view->entries[i]) && path_is_under(way->view->entries[i].path, path))

@@ -388,7 +388,6 @@ class Attacks(PoolCase):
     def test_wall_time(self):
         end = self.pool.run("while True: pass", wall=300)
         self.assertEqual((end.reason, end.code), ("timeout", 124))
-        self.assertGreater(end.cpu_ms, 0)
         self.alive()
 
     def test_wall_time_of_one_that_ignores_signals(self):
