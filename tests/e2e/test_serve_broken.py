@@ -60,6 +60,13 @@ class Broken(Case):
         self.answers_right(server)
         self.assertEqual(server.stop(), 0, server.log)
 
+    def is_answering(self, server):
+        try:
+            self.answers_right(server)
+        except AssertionError:
+            return False
+        return True
+
     def test_too_few_descriptors(self):
         """Clients hold them all: who is connected gets a right answer or a refusal, and afterwards all is as before."""
         server = self.start(command=("prlimit", "--nofile=200:200"))
@@ -87,6 +94,8 @@ class Broken(Case):
             else:
                 self.assertIn(status, (200, 429, 503), answer)
         self.wait_until(server.is_at_rest, server.children)
+        # It notices one after the other that they have gone.
+        self.wait_until(lambda: self.is_answering(server), "it goes on refusing")
         self.answers_right(server)
         self.assertEqual(server.stop(), 0, server.log)
 

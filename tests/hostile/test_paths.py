@@ -134,15 +134,16 @@ class Flipped(Attack):
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
 
-    OPENS = ("import json\nseen = {}\n"
-             "for i in range(60000):\n"
+    # What a name is, is looked up anew once a second or so: until it was the good one, too.
+    OPENS = ("import itertools, json, time\nseen = {}\nend = time.monotonic() + 60\n"
+             "for i in itertools.count():\n"
              "    try:\n"
              "        with open(%r) as f:\n"
              "            text = f.read().strip()\n"
              "            os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)\n"  # or pages of before are read
              "    except OSError as e: text = errno.errorcode[e.errno]\n"
              "    seen[text] = seen.get(text, 0) + 1\n"
-             "    if i > 1500 and seen.get('GOOD', 0) > 100: break\n"
+             "    if i > 1500 and seen.get('GOOD', 0) > 100 or time.monotonic() > end: break\n"
              "print(json.dumps(seen))\n")
 
     def test_p2_file_and_link_flip_a_hundred_thousand_times(self):
