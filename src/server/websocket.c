@@ -150,6 +150,8 @@ static int add_input(struct websocket *w, const char *bytes, size_t size, struct
 
 	if (w->input_ended && size)
 		return api_error_set(e, 400, "bad-request", "stdin: it has ended");
+	if (w->input_fd >= 0 && size > w->x->server->options.body_bytes - w->input_size)
+		write_input(w); /* what came in one piece with this had no turn yet */
 	if (w->input_fd < 0 || !size)
 		return 0;
 	if (size > w->x->server->options.body_bytes - w->input_size)
