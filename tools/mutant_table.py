@@ -172,7 +172,7 @@ MUTANTS = [
      BROKER + "test_every_thread", "user"),
     ("the broker has no filter", "N9", [("src/cli/broker_main.c", 'return guard_seal(how && strncmp(how, "agent:", 6) == 0, b->carry, err);', "return (void)how, (void)err, 0;")],
      BROKER + "test_every_thread", "user"),
-    ("the broker keeps its capabilities", "N9", [("src/cli/broker_main.c", "int r = confine_keep_caps(keep);", "int r = ((void)keep, 0);")],
+    ("the broker keeps its capabilities", "N9", [("src/cli/broker_enter.c", "int r = confine_keep_caps(keep);", "int r = ((void)keep, 0);")],
      BROKER + "test_every_thread", "user"),
     ("the network's process has no filter", "N9", [("src/isolation/seal.c", "if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, filter) < 0)", "if (0 && filter->len)")],
      NETWORK + "test_the_process", "user"),

@@ -241,8 +241,10 @@ static bool adjust(struct attach *a, struct mount_entry *m, bool inside)
 		return true;
 	}
 	/* Less than before: off, and FUSE judges each access again. */
-	if (change_mount(a, HELPER_DETACH, m->path) < 0)
+	if (change_mount(a, HELPER_DETACH, m->path) < 0) {
 		log_warning("cannot detach %s; stop the program to end its access", m->path);
+		return true; /* it is tried again at the next review */
+	}
 	leave(a, m->path);
 	m->state = ATTACH_NONE;
 	if (want != ATTACH_NONE && !inside && add_mount(a, m->path, want == ATTACH_WRITE, false) == 0)
@@ -324,8 +326,8 @@ static void take_off(struct attach *a, const char *root)
 	pthread_mutex_unlock(&a->lock);
 }
 
-/* One at or below @path that is not inside another such; "": none. */
-static void find_below(struct attach *a, const char *path, char root[PATH_MAX])
+/* One at or below @path that is not inside another such, in @root. Returns whether there is one. */
+static bool find_below(struct attach *a, const char *path, char root[PATH_MAX])
 {
 	const struct mount_entry *best = NULL;
 
@@ -333,26 +335,31 @@ static void find_below(struct attach *a, const char *path, char root[PATH_MAX])
 	for (size_t i = 0; i < a->n; i++)
 		if (path_is_under(a->mounts[i].path, path) && (!best || path_is_under(best->path, a->mounts[i].path)))
 			best = &a->mounts[i];
-	snprintf(root, PATH_MAX, "%s", best ? best->path : "");
+	if (best)
+		snprintf(root, PATH_MAX, "%s", best->path);
 	pthread_mutex_unlock(&a->lock);
+	return best;
 }
 
-void attach_release(struct attach *a, const char *path)
+bool attach_release(struct attach *a, const char *path)
 {
 	struct timespec end;
 	char root[PATH_MAX];
+	bool there = find_below(a, path, root);
 
+	if (!there)
+		return true;
 	/* A mount under way may wait for a folder that waits for a person; the caller does not. */
 	clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_sec += RELEASE_WAIT_S;
 	if (pthread_mutex_timedlock(&a->change_lock, &end) != 0)
-		return;
-	for (find_below(a, path, root); root[0] && change_mount(a, HELPER_DETACH, root) == 0;
-	     find_below(a, path, root)) {
+		return false;
+	while ((there = find_below(a, path, root)) && change_mount(a, HELPER_DETACH, root) == 0) {
 		leave(a, root);
 		take_off(a, root);
 	}
 	pthread_mutex_unlock(&a->change_lock);
+	return !there;
 }
 
 enum attach_state attach_find(struct attach *a, const char *path, char ret_root[PATH_MAX])

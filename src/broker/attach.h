@@ -57,9 +57,9 @@ void attach_consider_later(struct attach *a, const char *folder);
 /**
  * Take off the mounts at and below @path, and leave them off for a moment, so that FUSE serves the
  * next call: a mount point cannot be renamed or removed, and with a folder above it the mount would move
- * to where no rule allows it.
+ * to where no rule allows it. Returns whether there is none any more.
  */
-void attach_release(struct attach *a, const char *path);
+bool attach_release(struct attach *a, const char *path);
 
 /** Rules changed: bring every attached mount to what the rules now say. */
 void attach_review(struct attach *a);

@@ -71,6 +71,10 @@ void gate_record_denial(struct gate *gate, const struct consent_request *request
 /** May the subtree not be renamed or handed over whole? See decide_protected_below(). */
 bool gate_protected_below(struct gate *gate, const char *folder, enum consent_access access);
 
+/** Take off what is mounted in the sandbox at and below @path, before it is renamed or removed. Returns false
+ * when that fails: then it must stay where it is. */
+bool gate_clear_below(struct gate *gate, const char *path);
+
 /** The app used an allowed place: a hint for live attach. @folder absolute host path. */
 void gate_used(struct gate *gate, const char *folder);
 

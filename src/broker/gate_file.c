@@ -122,6 +122,11 @@ bool gate_protected_below(struct gate *g, const char *folder, enum consent_acces
 	return decide_protected_below(&g->config.decider, folder, access);
 }
 
+bool gate_clear_below(struct gate *g, const char *path)
+{
+	return !g->config.clear_below || g->config.clear_below(g->config.data, path);
+}
+
 void gate_used(struct gate *g, const char *folder)
 {
 	if (g->config.on_used)

@@ -26,6 +26,9 @@ struct gate_config {
 	void (*on_host_change)(void *data);
 	/* A question was put and its answer has reached the app. From the prompt thread. */
 	void (*on_answered)(void *data);
+	/* A name is about to be moved or removed: nothing may be mounted at or below it any more. From any
+	 * thread. Returns false when something is. NULL: nothing ever is. */
+	bool (*clear_below)(void *data, const char *path);
 	/* An allowed folder is in use. */
 	void (*on_used)(void *data, const char *folder);
 	void *data;

@@ -9,18 +9,11 @@
 #include "isolation/tree.h"
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/vfs.h>
-
-#ifndef FUSE_SUPER_MAGIC
-#define FUSE_SUPER_MAGIC 0x65735546
-#endif
 
 struct helper {
 	int sandbox_ns_fd; /* M2 */
@@ -47,18 +40,27 @@ static int open_target(const char *path, uint64_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
+/* By its device: the user's own file system may be another FUSE. */
+static bool is_view(const struct helper *h, int fd)
+{
+	struct k_statx at, view;
+
+	return k_statx(fd, "", AT_EMPTY_PATH | K_AT_STATX_DONT_SYNC, 0, &at) == 0 &&
+	       k_statx(h->view_fd, "", AT_EMPTY_PATH | K_AT_STATX_DONT_SYNC, 0, &view) == 0 &&
+	       at.dev_major == view.dev_major && at.dev_minor == view.dev_minor;
+}
+
 static bool is_mount_root(int fd)
 {
 	struct k_statx at;
 
-	return k_statx(fd, "", AT_EMPTY_PATH, 0, &at) < 0 || at.attributes & K_STATX_ATTR_MOUNT_ROOT;
+	return k_statx(fd, "", AT_EMPTY_PATH | K_AT_STATX_DONT_SYNC, 0, &at) < 0 || at.attributes & K_STATX_ATTR_MOUNT_ROOT;
 }
 
-static int move_onto(const struct helper_request *q, int tree_fd)
+static int move_onto(const struct helper *h, const struct helper_request *q, int tree_fd)
 {
 	cleanup_close int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_close int target_fd = -EBADF;
-	struct statfs fs;
 
 	if (root_fd < 0)
 		return -errno;
@@ -69,9 +71,7 @@ static int move_onto(const struct helper_request *q, int tree_fd)
 	if (target_fd < 0)
 		return target_fd;
 	/* Onto the brokered view, or a folder of a mount there: no mount is covered itself. */
-	if (fstatfs(target_fd, &fs) < 0)
-		return -errno;
-	if (!q->make_target && fs.f_type != FUSE_SUPER_MAGIC && (!q->onto_attached || is_mount_root(target_fd)))
+	if (!q->make_target && !is_view(h, target_fd) && (!q->onto_attached || is_mount_root(target_fd)))
 		return -EEXIST;
 	return tree_move(tree_fd, target_fd);
 }
@@ -103,14 +103,13 @@ static int attach(const struct helper *h, const struct helper_request *q, int so
 		r = enter(h->sandbox_ns_fd);
 	if (r < 0)
 		return r;
-	return move_onto(q, tree_fd);
+	return move_onto(h, q, tree_fd);
 }
 
 /* Act on the mount attached at q->path. */
 static int change(const struct helper *h, const struct helper_request *q)
 {
 	cleanup_close int target_fd = -EBADF;
-	struct statfs fs;
 	int r = enter(h->sandbox_ns_fd);
 
 	if (r < 0)
@@ -118,9 +117,7 @@ static int change(const struct helper *h, const struct helper_request *q)
 	target_fd = open_target(q->path, 0);
 	if (target_fd < 0)
 		r = target_fd;
-	else if (fstatfs(target_fd, &fs) < 0)
-		r = -errno;
-	else if (fs.f_type == FUSE_SUPER_MAGIC)
+	else if (is_view(h, target_fd))
 		r = -ENOENT; /* nothing is attached there */
 	else if (q->kind == HELPER_SET_WRITABLE)
 		r = tree_attributes(target_fd, 0, K_MOUNT_ATTR_RDONLY);

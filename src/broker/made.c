@@ -2,79 +2,110 @@
 #include "broker/made.h"
 
 #include "base/clock.h"
-#include <stdlib.h>
-#include <string.h>
+
+/* FNV-1a: an app that finds two calls with one value harms itself. */
+uint64_t made_hash(const struct perform_call *call)
+{
+	const unsigned char *bytes = (const void *)call;
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < sizeof(*call); i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3u;
+	return hash;
+}
 
 static void forget(struct made_call *call)
 {
-	free(call->paths[0]);
-	free(call->paths[1]);
 	*call = (struct made_call){0};
 }
 
-static bool is_same(const struct made_call *call, const struct seccomp_notif *notif, const struct caller_place places[2])
+/* Under the lock. */
+static struct made_call *find(struct made *m, pid_t pid, enum made_state state)
 {
-	if (call->data.nr != notif->data.nr || memcmp(call->data.args, notif->data.args, sizeof(call->data.args)) != 0)
-		return false;
-	for (int i = 0; i < 2; i++)
-		if (!places[i].path != !call->paths[i] ||
-		    (call->paths[i] && strcmp(call->paths[i], places[i].path) != 0))
-			return false;
-	return true;
+	for (size_t i = 0; i < MADE_MAX; i++)
+		if (m->calls[i].state == state && m->calls[i].pid == pid)
+			return &m->calls[i];
+	return NULL;
 }
 
-/* What this thread's call is the repetition of; what it is not is over. Under the lock. */
-static struct made_call *find(struct made *m, const struct seccomp_notif *notif, const struct caller_place places[2])
+static void forget_old(struct made *m)
 {
-	struct made_call *found = NULL;
 	int64_t now_ms = clock_monotonic_ms();
 
-	for (size_t i = 0; i < MADE_MAX; i++) {
-		struct made_call *call = &m->calls[i];
-
-		if (call->state == MADE_DONE && call->until_ms <= now_ms)
-			forget(call);
-		if (call->state == MADE_FREE || call->pid != (pid_t)notif->pid)
-			continue;
-		if (is_same(call, notif, places))
-			found = call;
-		else if (call->state == MADE_DONE)
-			forget(call);
-	}
-	return found;
+	for (size_t i = 0; i < MADE_MAX; i++)
+		if (m->calls[i].state == MADE_DONE && m->calls[i].until_ms <= now_ms)
+			forget(&m->calls[i]);
 }
 
-static int add(struct made *m, const struct seccomp_notif *notif, const struct caller_place places[2])
+bool made_is_running(struct made *m, pid_t pid)
+{
+	bool is;
+
+	if (!__atomic_load_n(&m->n_running, __ATOMIC_ACQUIRE))
+		return false;
+	pthread_mutex_lock(&m->lock);
+	is = find(m, pid, MADE_RUNNING);
+	pthread_mutex_unlock(&m->lock);
+	return is;
+}
+
+static void wait_for(struct made *m, pid_t pid)
+{
+	while (find(m, pid, MADE_RUNNING))
+		pthread_cond_wait(&m->ended, &m->lock);
+}
+
+void made_wait(struct made *m, pid_t pid)
+{
+	pthread_mutex_lock(&m->lock);
+	wait_for(m, pid);
+	pthread_mutex_unlock(&m->lock);
+}
+
+bool made_knows(struct made *m, pid_t pid, uint64_t hash)
+{
+	const struct made_call *call;
+	bool knows;
+
+	pthread_mutex_lock(&m->lock);
+	forget_old(m);
+	call = find(m, pid, MADE_DONE);
+	knows = call && call->hash == hash;
+	pthread_mutex_unlock(&m->lock);
+	return knows;
+}
+
+static int add(struct made *m, pid_t pid, uint64_t hash)
 {
 	for (int number = 0; number < MADE_MAX; number++) {
-		struct made_call *call = &m->calls[number];
-
-		if (call->state != MADE_FREE)
+		if (m->calls[number].state != MADE_FREE)
 			continue;
-		*call = (struct made_call){.state = MADE_RUNNING, .pid = (pid_t)notif->pid, .data = notif->data};
-		for (int i = 0; i < 2; i++)
-			call->paths[i] = places[i].path ? strdup(places[i].path) : NULL;
+		m->calls[number] = (struct made_call){.state = MADE_RUNNING, .pid = pid, .hash = hash};
 		return number;
 	}
 	return -EBUSY;
 }
 
-int made_begin(struct made *m, const struct seccomp_notif *notif, const struct caller_place places[2],
-	       int *ret_result)
+int made_begin(struct made *m, pid_t pid, uint64_t hash, int *ret_result)
 {
 	struct made_call *call;
 	int r;
 
 	pthread_mutex_lock(&m->lock);
-	for (call = find(m, notif, places); call && call->state == MADE_RUNNING; call = find(m, notif, places))
-		pthread_cond_wait(&m->ended, &m->lock);
-	if (call) {
+	wait_for(m, pid);
+	forget_old(m);
+	call = find(m, pid, MADE_DONE);
+	if (call && call->hash == hash) {
 		call->state = MADE_RUNNING;
 		*ret_result = call->result;
 		r = -EALREADY - (int)(call - m->calls);
 	} else {
-		r = add(m, notif, places);
+		if (call) /* the thread has gone on to something else */
+			forget(call);
+		r = add(m, pid, hash);
 	}
+	if (r >= 0 || r <= -EALREADY)
+		__atomic_add_fetch(&m->n_running, 1, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&m->lock);
 	return r;
 }
@@ -87,6 +118,7 @@ void made_end(struct made *m, int number, int result, bool told)
 		return;
 	call = &m->calls[number];
 	pthread_mutex_lock(&m->lock);
+	__atomic_sub_fetch(&m->n_running, 1, __ATOMIC_RELEASE);
 	if (told) {
 		forget(call);
 	} else {

@@ -8,9 +8,10 @@
 #define APPSILO_BROKER_MADE_H
 
 #include "base/error.h"
-#include "broker/caller.h"
+#include "broker/perform.h"
 #include <limits.h>
 #include <pthread.h>
+#include <stdbool.h>
 
 #define MADE_MAX 64
 /* How long a caller may take to come back. */
@@ -26,9 +27,8 @@ enum made_state {
 
 struct made_call {
 	enum made_state state;
-	pid_t pid; /* of the thread */
-	struct seccomp_data data;
-	char *paths[2]; /* owned */
+	pid_t pid;     /* of the thread */
+	uint64_t hash; /* of the call: what its arguments say, not where they stand */
 	int result;
 	int64_t until_ms;
 };
@@ -37,16 +37,28 @@ struct made {
 	pthread_mutex_t lock; /* guards the rest */
 	pthread_cond_t ended;
 	struct made_call calls[MADE_MAX];
+	size_t n_running;
 };
 
+/** What two calls that are the same have in common. */
+uint64_t made_hash(const struct perform_call *call);
+
+/** Is a call of this thread being made? Cheap. */
+bool made_is_running(struct made *m, pid_t pid);
+
+/** Wait until no call of this thread is being made. It was told EINTR, and what it does next comes after. */
+void made_wait(struct made *m, pid_t pid);
+
+/** Was this same call made, a moment ago, or is it being made? */
+bool made_knows(struct made *m, pid_t pid, uint64_t hash);
+
 /**
- * Begin a call. Waits for the same call of the same thread, if that is being made.
- * @ret_result  of that, if it was made
+ * Begin a call. Waits for what is being made for the same thread.
+ * @ret_result  of the same call, if it was made
  * Returns for made_end(): a number; -EALREADY - number when it was made; -EBUSY when there are too many,
  * and nothing is remembered of this one.
  */
-int made_begin(struct made *m, const struct seccomp_notif *notif, const struct caller_place places[2],
-	       int *ret_result) must_check;
+int made_begin(struct made *m, pid_t pid, uint64_t hash, int *ret_result) must_check;
 
 /** @number of made_begin(), or negative. @told: has the caller got @result, or is it an error? Then it is forgotten. */
 void made_end(struct made *m, int number, int result, bool told);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/notify.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/thread.h"
+#include "broker/call_shape.h"
 #include "broker/caller.h"
 #include "broker/made.h"
 #include "isolation/kernel.h"
@@ -25,74 +27,13 @@ struct notify {
 	struct attach *attach;
 	struct carry *carry; /* or NULL */
 	struct made made;
+	int64_t looked_ms; /* when callers that are gone were looked for */
 	pthread_mutex_t lock; /* guards the list */
 	struct pending *first;
 };
 
 /* Callers that may have died while they were asked about are looked for this often. */
 #define LOOK_MS 250
-
-/* Where a call names the file it changes: up to two (descriptor, path) argument pairs.
- * -1: no descriptor argument (the current directory), no path (the descriptor itself). */
-struct call_shape {
-	int number;
-	const char *operation;
-	signed char fd[2], path[2];
-};
-
-#define NONE CALLER_NONE
-#define UNUSED (-2)
-
-#define SYS_FCHMODAT2 452
-
-static const struct call_shape shapes[] = {
-	{SYS_openat, "open", {0, UNUSED}, {1, UNUSED}},
-	{SYS_unlinkat, "unlink", {0, UNUSED}, {1, UNUSED}},
-	{SYS_mkdirat, "mkdir", {0, UNUSED}, {1, UNUSED}},
-	{SYS_mknodat, "mknod", {0, UNUSED}, {1, UNUSED}},
-	{SYS_fchmodat, "chmod", {0, UNUSED}, {1, UNUSED}},
-	{SYS_FCHMODAT2, "chmod", {0, UNUSED}, {1, UNUSED}},
-	{SYS_fchownat, "chown", {0, UNUSED}, {1, UNUSED}},
-	{SYS_utimensat, "utimens", {0, UNUSED}, {1, UNUSED}},
-	{SYS_renameat2, "rename", {0, 2}, {1, 3}},
-	{SYS_linkat, "link", {0, 2}, {1, 3}},
-	{SYS_symlinkat, "symlink", {1, UNUSED}, {2, UNUSED}},
-	{SYS_truncate, "truncate", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_fchmod, "chmod", {0, UNUSED}, {NONE, UNUSED}},
-	{SYS_fchown, "chown", {0, UNUSED}, {NONE, UNUSED}},
-	{SYS_setxattr, "setxattr", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_lsetxattr, "setxattr", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_fsetxattr, "setxattr", {0, UNUSED}, {NONE, UNUSED}},
-	{SYS_removexattr, "removexattr", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_lremovexattr, "removexattr", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_fremovexattr, "removexattr", {0, UNUSED}, {NONE, UNUSED}},
-#ifdef SYS_open /* calls that newer architectures do not have */
-	{SYS_open, "open", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_creat, "create", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_unlink, "unlink", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_rmdir, "rmdir", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_mkdir, "mkdir", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_mknod, "mknod", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_chmod, "chmod", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_chown, "chown", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_lchown, "chown", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_utime, "utimens", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_utimes, "utimens", {NONE, UNUSED}, {0, UNUSED}},
-	{SYS_futimesat, "utimens", {0, UNUSED}, {1, UNUSED}},
-	{SYS_rename, "rename", {NONE, NONE}, {0, 1}},
-	{SYS_renameat, "rename", {0, 2}, {1, 3}},
-	{SYS_link, "link", {NONE, NONE}, {0, 1}},
-	{SYS_symlink, "symlink", {NONE, UNUSED}, {1, UNUSED}},
-#endif
-};
-
-static const struct call_shape *find_shape(int number)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++)
-		if (shapes[i].number == number)
-			return &shapes[i];
-	return NULL;
-}
 
 /* A call that is held. */
 struct pending {
@@ -164,18 +105,11 @@ static void fill_request(const struct seccomp_notif *n, const char *operation, c
 	ret->target = ret->exists && S_ISDIR(st.st_mode) ? CONSENT_FOLDER : CONSENT_FILE;
 }
 
-/* Does the call move or remove what may be a folder? Then no mount may stand on it or below: the kernel
- * would refuse (EBUSY), or move the mount to where no rule allows it. */
-static bool moves_folder(const struct call_shape *shape, const struct seccomp_data *d)
-{
-	if (d->nr == SYS_unlinkat)
-		return d->args[2] & AT_REMOVEDIR;
-	return strcmp(shape->operation, "rename") == 0 || strcmp(shape->operation, "rmdir") == 0;
-}
-
+/* No mount may stand on what is moved, or below: the kernel would refuse (EBUSY), or move the mount to where no
+ * rule allows it. The view sees to that again (fs/change.c); here a native folder is still reached. */
 static void clear_way(const struct pending *p)
 {
-	if (!attach_any(p->notify->attach) || !moves_folder(p->shape, &p->notif.data))
+	if (!attach_any(p->notify->attach) || !call_shape_moves_folder(p->shape, &p->notif.data))
 		return;
 	for (int i = 0; i < p->n_places; i++)
 		attach_release(p->notify->attach, p->places[i].path);
@@ -237,17 +171,30 @@ static void on_child(void *data, pid_t pid)
 	gate_permit(x->gate, &x->permit);
 }
 
+/* What the call says, to be carried out. Returns 0; -ENOSYS; -errno. */
+static int read_call(const struct pending *p, struct perform_call *call)
+{
+	int r = perform_read((pid_t)p->notif.pid, &p->notif.data, call);
+
+	for (int i = 0; r == 0 && i < p->n_places; i++)
+		snprintf(call->path[i], PATH_MAX, "%s%s", p->places[i].path, p->places[i].slash ? "/" : "");
+	return r;
+}
+
+static bool still_waits(const struct pending *p)
+{
+	return ioctl(p->notify->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->notif.id) == 0;
+}
+
 static int perform_call(struct pending *p, struct perform_call *call, int *ret_fd)
 {
 	struct notify *n = p->notify;
 	struct performing x = {.gate = n->gate};
 	int r;
 
-	for (int i = 0; i < p->n_places; i++) {
+	for (int i = 0; i < p->n_places; i++)
 		x.permit.paths[i] = p->places[i].path;
-		snprintf(call->path[i], PATH_MAX, "%s%s", p->places[i].path, p->places[i].slash ? "/" : "");
-	}
-	if (ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->notif.id) < 0)
+	if (!still_waits(p))
 		return -EINTR; /* what was read may be somebody else's */
 	r = attach_perform(n->attach, call, on_child, &x, ret_fd);
 	gate_permit_end(n->gate, &x.permit);
@@ -270,7 +217,7 @@ static void perform(struct pending *p)
 {
 	struct notify *n = p->notify;
 	cleanup_free struct perform_call *call = malloc(sizeof(*call)); /* large */
-	int r = call ? perform_read((pid_t)p->notif.pid, &p->notif.data, call) : -ENOMEM;
+	int r = call ? read_call(p, call) : -ENOMEM;
 	int known = MADE_OPENED, number;
 	bool again;
 
@@ -282,7 +229,7 @@ static void perform(struct pending *p)
 		(void)finish(n, p->notif.id, r);
 		return;
 	}
-	number = made_begin(&n->made, &p->notif, p->places, &known);
+	number = made_begin(&n->made, (pid_t)p->notif.pid, made_hash(call), &known);
 	again = number <= -EALREADY;
 	if (again) {
 		number = -EALREADY - number;
@@ -310,6 +257,10 @@ static void *carry_out(void *data)
 {
 	struct pending *p = data;
 
+	if (!still_waits(p)) {
+		pending_free(p);
+		return NULL;
+	}
 	attach_review(p->notify->attach);
 	clear_way(p);
 	if (needs_helper(p) && !opens_fifo(p))
@@ -385,52 +336,13 @@ static void judge(struct pending *p)
 	pending_free(p);
 }
 
-/* How the call takes its first path; the second is always a name that is not followed. */
-static unsigned int how_taken(const struct seccomp_data *d)
-{
-	const unsigned int change = CALLER_FOLLOW | CALLER_ALSO_DOT;
-
-	switch (d->nr) {
-	case SYS_openat:
-		return d->args[2] & O_NOFOLLOW || (d->args[2] & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) ? 0 : CALLER_FOLLOW;
-	case SYS_fchownat:
-		return (d->args[4] & AT_SYMLINK_NOFOLLOW ? CALLER_ALSO_DOT : change) |
-		       (d->args[4] & AT_EMPTY_PATH ? CALLER_OR_ITSELF : 0);
-	case SYS_utimensat:
-	case SYS_FCHMODAT2:
-		return (d->args[3] & AT_SYMLINK_NOFOLLOW ? CALLER_ALSO_DOT : change) |
-		       (d->args[3] & AT_EMPTY_PATH ? CALLER_OR_ITSELF : 0);
-	case SYS_linkat:
-		return d->args[4] & AT_SYMLINK_FOLLOW ? CALLER_FOLLOW : 0;
-	case SYS_fchmodat:
-	case SYS_setxattr:
-	case SYS_removexattr:
-		return change;
-	case SYS_truncate:
-		return CALLER_FOLLOW;
-#ifdef SYS_open
-	case SYS_open:
-		return d->args[1] & O_NOFOLLOW || (d->args[1] & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) ? 0 : CALLER_FOLLOW;
-	case SYS_creat:
-		return CALLER_FOLLOW;
-	case SYS_chmod:
-	case SYS_chown:
-	case SYS_utime:
-	case SYS_utimes:
-	case SYS_futimesat:
-		return change;
-#endif
-	}
-	return 0;
-}
-
 /* None of them when one cannot be told, or is not the user's: the kernel says what is to be said. */
 static void locate(struct pending *p)
 {
 	const struct call_shape *shape = p->shape;
 
-	for (int i = 0; i < 2 && shape->fd[i] != UNUSED; i++) {
-		unsigned int how = i == 0 ? how_taken(&p->notif.data) : 0;
+	for (int i = 0; i < 2 && shape->fd[i] != CALL_SHAPE_UNUSED; i++) {
+		unsigned int how = i == 0 ? call_shape_how(&p->notif.data) : 0;
 
 		if (caller_locate((pid_t)p->notif.pid, &p->notif.data, shape->fd[i], shape->path[i], how,
 				  p->notify->view_dev, &p->places[i]) < 0) {
@@ -441,7 +353,56 @@ static void locate(struct pending *p)
 	}
 }
 
-static void look_at(struct notify *n, const struct seccomp_notif *notif, const struct call_shape *shape)
+/* The repetition of a call that was made, which was judged then? */
+static bool was_made(const struct pending *p)
+{
+	cleanup_free struct perform_call *call = malloc(sizeof(*call)); /* large */
+
+	return call && read_call(p, call) == 0 &&
+	       made_knows(&p->notify->made, (pid_t)p->notif.pid, made_hash(call));
+}
+
+static void begin(struct pending *p)
+{
+	if (was_made(p))
+		p->n_judged = p->n_places;
+	judge(p);
+}
+
+/* Takes over @p. */
+static void look_at(struct pending *p)
+{
+	struct notify *n = p->notify;
+
+	locate(p);
+	if (!still_waits(p)) {
+		pending_free(p); /* the pid may be somebody else's by now */
+		return;
+	}
+	if (needs_helper(p)) {
+		begin(p);
+		return;
+	}
+	clear_way(p);
+	/* What was below a mount that had to go may lie in another, which is read-only. */
+	if (needs_helper(p)) {
+		begin(p);
+		return;
+	}
+	reply(n, p->notif.id, 0);
+	pending_free(p);
+}
+
+static void *look_later(void *data)
+{
+	struct pending *p = data;
+
+	made_wait(&p->notify->made, (pid_t)p->notif.pid);
+	look_at(p);
+	return NULL;
+}
+
+static void take(struct notify *n, const struct seccomp_notif *notif, const struct call_shape *shape)
 {
 	struct pending *p = calloc(1, sizeof(*p));
 
@@ -450,23 +411,9 @@ static void look_at(struct notify *n, const struct seccomp_notif *notif, const s
 		return;
 	}
 	*p = (struct pending){.notify = n, .notif = *notif, .shape = shape};
-	locate(p);
-	if (ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &notif->id) < 0) {
-		pending_free(p); /* the pid may be somebody else's by now */
+	if (made_is_running(&n->made, (pid_t)notif->pid) && thread_detached(look_later, p) == 0)
 		return;
-	}
-	if (needs_helper(p)) {
-		judge(p);
-		return;
-	}
-	clear_way(p);
-	/* What was below a mount that had to go may lie in another, which is read-only. */
-	if (needs_helper(p)) {
-		judge(p);
-		return;
-	}
-	reply(n, notif->id, 0);
-	pending_free(p);
+	look_at(p);
 }
 
 static void handle(struct notify *n, const struct seccomp_notif *notif)
@@ -475,10 +422,10 @@ static void handle(struct notify *n, const struct seccomp_notif *notif)
 
 	if (n->carry && carry_take(n->carry, notif))
 		return;
-	shape = find_shape(notif->data.nr);
+	shape = call_shape_find(notif->data.nr);
 	if (shape && (attach_may_refuse(n->attach, NULL) ||
-		      (attach_any(n->attach) && (shape->fd[1] != UNUSED || moves_folder(shape, &notif->data)))))
-		look_at(n, notif, shape);
+		      (attach_any(n->attach) && (shape->fd[1] != CALL_SHAPE_UNUSED || call_shape_moves_folder(shape, &notif->data)))))
+		take(n, notif, shape);
 	else
 		reply(n, notif->id, 0);
 }
@@ -515,7 +462,9 @@ static bool wait_for_call(struct notify *n)
 		return true;
 	if (waiting)
 		fds[1].fd = carry_fd(n->carry);
-	if (poll(fds, ARRAY_SIZE(fds), asking ? LOOK_MS : -1) == 0) {
+	(void)poll(fds, ARRAY_SIZE(fds), asking ? LOOK_MS : -1);
+	if (asking && clock_monotonic_ms() - n->looked_ms >= LOOK_MS) {
+		n->looked_ms = clock_monotonic_ms();
 		drop_gone(n);
 		if (n->carry)
 			carry_drop_gone(n->carry);

@@ -13,6 +13,7 @@
 #include "broker/gate_new.h"
 #include "broker/network.h"
 #include "broker/notify.h"
+#include "cli/broker_enter.h"
 #include "cli/handoff.h"
 #include "cli/network.h"
 #include "cli/places.h"
@@ -136,6 +137,11 @@ static void on_host_change(void *data)
 		network_doubt(b->net);
 }
 
+static bool clear_below(void *data, const char *path)
+{
+	return attach_release(((struct broker *)data)->attach, path);
+}
+
 static void on_used(void *data, const char *folder)
 {
 	attach_consider_later(((struct broker *)data)->attach, folder);
@@ -237,6 +243,7 @@ static int start_services(struct broker *b, struct appsilo_error *err)
 		.make_prompter = make_prompter,
 		.quiet = b->options.quiet || !run_asks(&b->options),
 		.on_change = on_change,
+		.clear_below = clear_below,
 		.on_host_change = on_host_change,
 		.on_answered = on_answered,
 		.on_used = on_used,
@@ -471,32 +478,6 @@ static int finish(struct broker *b, const struct monitor_outcome *outcome)
 	return outcome->exit_code;
 }
 
-/* The broker changes files with the app's words: with capabilities they would be open whatever
- * their mode says, could be given away, and would keep their set-id bits. Entering a user
- * namespace gives every capability in it. What root's broker keeps: reading the calls of the app,
- * which has another uid, and walking through folders, which no consent is about. */
-static int drop_rights(struct appsilo_error *err)
-{
-	uint64_t keep = geteuid() == 0 ? 1ull << CAP_SYS_PTRACE | 1ull << CAP_DAC_READ_SEARCH : 0;
-	int r = confine_keep_caps(keep);
-
-	return r < 0 ? error_set(err, r, "run: drop the broker's capabilities") : 0;
-}
-
-/* Where the user's files are as the builder mounted them. Only a process of one thread may do
- * this. */
-static int enter_namespaces(struct broker *b, struct appsilo_error *err)
-{
-	const int *fds = b->handoff.fds;
-	char here[PATH_MAX];
-
-	if (!getcwd(here, sizeof(here)) ||
-	    (fds[HANDOFF_USER_NS] >= 0 && setns(fds[HANDOFF_USER_NS], CLONE_NEWUSER) < 0) ||
-	    setns(fds[HANDOFF_MOUNT_NS], CLONE_NEWNS) < 0 || chdir(here) < 0)
-		return error_set(err, -errno, "run: enter the broker's namespaces");
-	return drop_rights(err);
-}
-
 static void setup_monitor(struct broker *b)
 {
 	b->monitor.control_fd = TAKE_FD(b->handoff.fds[HANDOFF_CONTROL]);
@@ -554,7 +535,7 @@ static int prepare(struct broker *b, int argc, char **argv, int *ret_exit_code,
 		.session = b->session,
 		.used = b->store ? used_new(b->places.data_dir, b->handoff.facts[HANDOFF_FAMILY]) : NULL,
 	};
-	r = enter_namespaces(b, err);
+	r = broker_enter(&b->handoff, err);
 	if (r == 0)
 		r = add_rules(b, err);
 	return r < 0 ? r : network_policy(&b->options, &b->network, err);

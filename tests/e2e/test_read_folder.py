@@ -226,6 +226,39 @@ class Tricks(InReadFolder):
                            prompt=f"exec:python3 {prompter}")
         self.assertEqual(said, "ok\nok EACCES EACCES EACCES\n")
 
+    def test_a_mount_does_not_move_with_a_folder_above_it(self):
+        """Whatever the call says, and however long it waits for its answer while the folder is used."""
+        prompter = write(HOME + "/slow.py", "import json, sys, time\n"
+                         "for line in sys.stdin:\n"
+                         "    q = json.loads(line); yes = q['operation'] == 'rename'; time.sleep(1.5 * yes)\n"
+                         "    print(json.dumps({'v': 1, 'id': q['id'], 'decision': 'allow' if yes else 'deny', 'scope': 'once', 'target': 'file'}), flush=True)\n")
+        for prefix in (HERE, "/proc/self/fd/%d"):
+            self.setUp()
+            write(HERE + "/a/b/f", "1")
+            os.makedirs(HOME + "/work", exist_ok=True)
+            said = self.inside("import threading, time\n"
+                               f"d = os.open('{HERE}', os.O_PATH); p = '{prefix}'.replace('%d', str(d)); stop = []\n"
+                               f"def use():\n    while not stop: t(lambda: open('{HERE}/a/b/f').read()); time.sleep(0.01)\n"
+                               f"for _ in range(400):\n    open('{HERE}/a/b/f').read(); time.sleep(0.005)\n"
+                               f"    if '{HERE}/a/b' in open('/proc/self/mountinfo').read(): break\n"
+                               "x = threading.Thread(target=use); x.start()\n"
+                               "r = t(lambda: os.rename(p + '/a', p + '/c')); stop.append(1); x.join()\n"
+                               f"print(r, '{HERE}/c' in open('/proc/self/mountinfo').read(), t(lambda: put('{HERE}/c/b/new')), t(lambda: open('{HERE}/c/b/f').read()))\n",
+                               options=("--allow-read", HOME + "/work", "--allow-write", HERE + "/a/b"), cwd=HOME + "/work", prompt=f"exec:python3 {prompter}")
+            self.assertIn(said, ("ok False EACCES EACCES\n", "EBUSY False ENOENT ENOENT\n", "EBUSY False EACCES EACCES\n"), prefix)
+
+    def test_a_repeated_call_with_other_words_is_another(self):
+        self.answers({"path": HERE, "target": "file", "scope": "session"})
+        said = self.inside("import ctypes, signal\nlibc = ctypes.CDLL(None, use_errno=True); buf = ctypes.create_string_buffer(8)\n"
+                           "signal.signal(signal.SIGALRM, lambda *_: None); signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001); wrong = 0\n"
+                           "for i in range(300):\n"
+                           "    for word in (b'A%06d' % i, b'B%06d' % i):\n"
+                           "        ctypes.memmove(buf, word, 7)\n"
+                           "        r = libc.setxattr(b'old', b'user.k', buf, 7, 0)\n"
+                           "    if r == 0 and os.getxattr('old', 'user.k') != word: wrong += 1\n"
+                           "signal.setitimer(signal.ITIMER_REAL, 0); print(wrong)\n")
+        self.assertEqual(said, "0\n")
+
     def test_a_mount_that_was_taken_off_is_not_taken_for_another(self):
         """The path of a current directory in it starts at it: an original below would be changed for its copy."""
         copy, original = HOME + "/copy", HOME + "/one"

@@ -71,8 +71,21 @@ static int do_unlink(struct op *op, int fd)
 	return r;
 }
 
+/* With the folder above it a mount would move to a name that no rule allows. Whatever way the call came
+ * by, and however long its question took: here. */
+static bool is_clear(struct op *op, struct node *folder, const char *name)
+{
+	char path[PATH_MAX];
+
+	return bfs_path(op->bfs, folder, name, path) == 0 && gate_clear_below(op->bfs->gate, path);
+}
+
 static void run_unlink(struct op *op)
 {
+	if (op->flags & AT_REMOVEDIR && !is_clear(op, op->node, op->name)) {
+		op_end(op, -EBUSY);
+		return;
+	}
 	act_in_folder(op, do_unlink, false);
 }
 
@@ -208,6 +221,10 @@ static void run_rename(struct op *op)
 
 		gate_record_denial(bfs->gate, &request, op->word, -EACCES);
 		op_end(op, -EACCES);
+		return;
+	}
+	if (!is_clear(op, op->node, op->name) || !is_clear(op, op->other, op->other_name)) {
+		op_end(op, -EBUSY);
 		return;
 	}
 	from = node_pin(&bfs->nodes, op->node);
