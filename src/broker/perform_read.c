@@ -66,8 +66,8 @@ static int open_how(struct perform_call *ret, uint64_t flags, uint64_t mode)
 {
 	if (flags & O_PATH)
 		return -ENOSYS; /* it does not write */
-	if ((flags & O_TMPFILE) == O_TMPFILE)
-		return -EOPNOTSUPP; /* as the view says; programs fall back */
+	if ((flags & O_TMPFILE) == O_TMPFILE) /* as the view says; programs fall back */
+		return (flags & O_ACCMODE) == O_RDONLY ? -EINVAL : -EOPNOTSUPP;
 	ret->kind = PERFORM_OPEN;
 	ret->flags = (int32_t)flags;
 	ret->mode = (uint32_t)mode & 07777;
