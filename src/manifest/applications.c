@@ -17,6 +17,8 @@ static int tidy_path(const xmlNode *node, char *path, struct appsilo_error *err)
 	return strchr(path, ':') ? xml_say(node, err, "\"%s\" must be a relative path", path) : 0;
 }
 
+#define ALIAS_MAX 100 /* without ".exe" */
+
 /* An alias is a command's name: typed at a shell, used as a file name. */
 static int add_alias(const xmlNode *node, struct manifest_application *app,
 		     struct appsilo_error *err)
@@ -24,12 +26,14 @@ static int add_alias(const xmlNode *node, struct manifest_application *app,
 	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 				   "._+-";
 	char *alias = NULL;
-	int r = xml_need_attribute(node, "Alias", 100, &alias, err);
+	int r = xml_need_attribute(node, "Alias", ALIAS_MAX + 4, &alias, err);
 	size_t n = alias ? strlen(alias) : 0;
 
 	/* Packages of other systems end their aliases with ".exe". */
 	if (n > 4 && strcmp(alias + n - 4, ".exe") == 0)
-		alias[n - 4] = '\0';
+		alias[n -= 4] = '\0';
+	if (r == 0 && n > ALIAS_MAX)
+		r = xml_say(node, err, "Alias is longer than %d bytes", ALIAS_MAX);
 	if (r == 0 && (strspn(alias, good) != strlen(alias) || *alias == '-' || *alias == '.'))
 		r = xml_say(node, err, "alias \"%s\" must be letters, digits and \"._+-\"", alias);
 	if (r < 0) {

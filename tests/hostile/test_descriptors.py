@@ -193,15 +193,14 @@ class TwoRuns(Attack):
                 "say('none' if librt.mq_open(b'/queue', 2) < 0 else 'SHARED')\n"
                 "say(attempt(lambda: connect(socket.AF_UNIX, '\\0abstract')), attempt(lambda: connect(socket.AF_INET, ('127.0.0.1', 54321))))\n"
                 "say(os.uname().nodename, len([p for p in os.listdir('/proc') if p.isdigit()]))\n")
-        host = socket.socket(socket.AF_UNIX)
-        host.bind("\0abstract-of-host")
+        host, name = socket.socket(socket.AF_UNIX), f"abstract-of-host-{os.getpid()}"
+        host.bind("\0" + name)
         host.listen()
         for prompt in BOTH:
             first = self.start("python3", "-c", CALL + make, prompt=prompt)
             self.assertEqual([first.stdout.readline() for _ in range(3)],
                              ["True True True\n", "True\n", "UP\n"])
-            done = self.python(CALL + look + "say(attempt(lambda: connect(socket.AF_UNIX, '\\0abstract-of-host')))",
-                               prompt=prompt)
+            done = self.python(CALL + look + f"say(attempt(lambda: connect(socket.AF_UNIX, '\\0{name}')))", prompt=prompt)
             self.assertEqual(done.stdout.split(), ["False"] * 4 + ["none"] * 4 + ["ECONNREFUSED"] * 2 +
                              ["appsilo", "2", "ECONNREFUSED"], f"{prompt} {done.stderr}")
             first.communicate("\n", timeout=30)
