@@ -43,6 +43,7 @@ struct pending {
 	const struct call_shape *shape;
 	struct caller_place places[2];
 	int n_places, n_judged;
+	bool repeated; /* not judged: it was when it was made, a moment ago */
 	struct pending *next, **at; /* the notify's list */
 };
 
@@ -212,8 +213,9 @@ static int make(struct pending *p, struct perform_call *call)
 	return r == -ENOENT || r == -ESRCH ? MADE_OPENED : r;
 }
 
-/* Have the helper make the call, or tell its result to a caller that was interrupted and makes it again. */
-static void perform(struct pending *p)
+/* Have the helper make the call, or tell its result to a caller that was interrupted and makes it again.
+ * Returns false when it is no repetition after all: another thread may have changed its words. */
+static bool perform(struct pending *p)
 {
 	struct notify *n = p->notify;
 	cleanup_free struct perform_call *call = malloc(sizeof(*call)); /* large */
@@ -223,14 +225,18 @@ static void perform(struct pending *p)
 
 	if (r == -ENOSYS) {
 		reply(n, p->notif.id, 0);
-		return;
+		return true;
 	}
 	if (r < 0) {
 		(void)finish(n, p->notif.id, r);
-		return;
+		return true;
 	}
 	number = made_begin(&n->made, (pid_t)p->notif.pid, made_hash(call), &known);
 	again = number <= -EALREADY;
+	if (p->repeated && !again) {
+		made_end(&n->made, number, 0, true);
+		return false;
+	}
 	if (again) {
 		number = -EALREADY - number;
 		call->flags &= call->kind == PERFORM_OPEN ? ~O_EXCL : -1;
@@ -239,7 +245,10 @@ static void perform(struct pending *p)
 	if (again && r == -EINTR)
 		r = known; /* this time it was not made */
 	made_end(&n->made, number, r, r != MADE_OPENED && (finish(n, p->notif.id, r) || r < 0));
+	return true;
 }
+
+static void judge(struct pending *p);
 
 /* A read-only mount forbids no opening of a FIFO for writing, and the view's FIFO is another: what is
  * written to it, nobody would read who has opened the mount's. */
@@ -263,15 +272,17 @@ static void *carry_out(void *data)
 	}
 	attach_review(p->notify->attach);
 	clear_way(p);
-	if (needs_helper(p) && !opens_fifo(p))
-		perform(p);
-	else
+	if (!needs_helper(p) || opens_fifo(p)) {
 		reply(p->notify, p->notif.id, 0);
+	} else if (!perform(p)) {
+		p->repeated = false;
+		p->n_judged = 0;
+		judge(p);
+		return NULL;
+	}
 	pending_free(p);
 	return NULL;
 }
-
-static void judge(struct pending *p);
 
 static void *judge_rest(void *data)
 {
@@ -364,7 +375,8 @@ static bool was_made(const struct pending *p)
 
 static void begin(struct pending *p)
 {
-	if (was_made(p))
+	p->repeated = was_made(p);
+	if (p->repeated)
 		p->n_judged = p->n_places;
 	judge(p);
 }
