@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/path.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Append the components of @path to the clean path in @ret, taking ".." lexically. */
@@ -71,6 +72,18 @@ const char *path_base(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	return slash && slash[1] ? slash + 1 : path;
+}
+
+const char *path_split(const char *path, char *folder, size_t size)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	snprintf(folder, size, "%.*s", (int)n, path);
+	return path + n;
 }
 
 int path_join(const char *folder, const char *name, char *ret, size_t size)

@@ -23,6 +23,12 @@ size_t path_parent_length(const char *path, size_t length);
 /** Last component of clean absolute @path; "/" for the root. Points into @path. */
 const char *path_base(const char *path);
 
+/**
+ * Cut @path, which need not be clean, before its last name: what is before goes to @folder, with its slash
+ * ("": nothing). Returns the name, with a slash behind it if there is one. Points into @path.
+ */
+const char *path_split(const char *path, char *folder, size_t size);
+
 /** Join @folder and @name with one slash into @ret. Returns 0; -ENAMETOOLONG. */
 int path_join(const char *folder, const char *name, char *ret, size_t size) must_check;
 

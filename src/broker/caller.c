@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/sysmacros.h>
 #include <sys/uio.h>
 
 #ifndef ST_RDONLY
@@ -72,11 +71,9 @@ static int path_of(int fd, char ret[PATH_MAX])
 
 static bool is_view(int fd, dev_t view_dev)
 {
-	struct k_statx at;
+	dev_t at;
 
-	/* What the kernel itself knows: the view would have to ask us. */
-	return k_statx(fd, "", AT_EMPTY_PATH | K_AT_STATX_DONT_SYNC, 0, &at) == 0 &&
-	       makedev(at.dev_major, at.dev_minor) == view_dev;
+	return k_device(fd, &at) == 0 && at == view_dev;
 }
 
 /* Is @fd, in the sandbox at @path, what the user has there? */
@@ -283,15 +280,10 @@ static bool is_read_only(int fd, dev_t view_dev)
 static int open_folder(int from_fd, const char *path, uint64_t resolve)
 {
 	char folder[PATH_MAX];
-	size_t n = strlen(path);
 	int fd;
 
-	while (n > 1 && path[n - 1] == '/')
-		n--;
-	while (n > 0 && path[n - 1] != '/')
-		n--;
-	snprintf(folder, sizeof(folder), "%.*s", (int)n, path);
-	fd = k_openat2(from_fd, n ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC, resolve);
+	(void)path_split(path, folder, sizeof(folder));
+	fd = k_openat2(from_fd, *folder ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC, resolve);
 	return fd < 0 ? -errno : fd;
 }
 

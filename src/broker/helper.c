@@ -2,6 +2,7 @@
 #include "broker/helper.h"
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "broker/net_watch.h"
 #include "broker/perform.h"
 #include "isolation/close_others.h"
@@ -43,11 +44,9 @@ static int open_target(const char *path, uint64_t flags)
 /* By its device: the user's own file system may be another FUSE. */
 static bool is_view(const struct helper *h, int fd)
 {
-	struct k_statx at, view;
+	dev_t at, view;
 
-	return k_statx(fd, "", AT_EMPTY_PATH | K_AT_STATX_DONT_SYNC, 0, &at) == 0 &&
-	       k_statx(h->view_fd, "", AT_EMPTY_PATH | K_AT_STATX_DONT_SYNC, 0, &view) == 0 &&
-	       at.dev_major == view.dev_major && at.dev_minor == view.dev_minor;
+	return k_device(fd, &at) == 0 && k_device(h->view_fd, &view) == 0 && at == view;
 }
 
 static bool is_mount_root(int fd)
@@ -189,7 +188,7 @@ static int open_own_folder(const struct helper *h, const char *path)
 	char folder[PATH_MAX];
 	cleanup_close int fd = -EBADF, tree_fd = -EBADF;
 
-	(void)perform_split(path, folder);
+	(void)path_split(path, folder, sizeof(folder));
 	fd = k_openat2(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC,
 		       K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);
 	tree_fd = fd < 0 ? -EBADF : clone_source(h, fd);

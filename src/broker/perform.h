@@ -51,9 +51,6 @@ struct perform_call {
  */
 int perform_read(pid_t pid, const struct seccomp_data *d, struct perform_call *ret) must_check;
 
-/** The last name in @path, with a slash behind it if there is one. What is before it goes to @folder. */
-const char *perform_split(const char *path, char folder[PATH_MAX]);
-
 /**
  * In a child of the attach helper, without any capability: make the call.
  * @view_fd  the root of the brokered view

@@ -2,6 +2,7 @@
 #include "broker/perform.h"
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "isolation/kernel.h"
 #include <fcntl.h>
 #include <stdbool.h>
@@ -28,18 +29,6 @@ static int open_in(int view_fd, const char *path, uint64_t flags, uint64_t mode)
 	return fd < 0 ? -errno : fd;
 }
 
-const char *perform_split(const char *path, char folder[PATH_MAX])
-{
-	size_t n = strlen(path);
-
-	while (n > 1 && path[n - 1] == '/')
-		n--;
-	while (n > 0 && path[n - 1] != '/')
-		n--;
-	snprintf(folder, PATH_MAX, "%.*s", (int)n, path);
-	return path + n;
-}
-
 /* A name, in the folder that was judged: no link on the way to it. A slash behind it is part of
  * the name: it must be a folder's. */
 static int open_folder(int view_fd, const char *path, const char **ret_name)
@@ -47,7 +36,7 @@ static int open_folder(int view_fd, const char *path, const char **ret_name)
 	char folder[PATH_MAX];
 	int fd;
 
-	*ret_name = perform_split(path, folder);
+	*ret_name = path_split(path, folder, sizeof(folder));
 	fd = k_openat2(view_fd, folder, O_PATH | O_DIRECTORY | O_CLOEXEC,
 		       K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS | K_RESOLVE_IN_ROOT);
 	return fd < 0 ? -errno : fd;
@@ -62,7 +51,7 @@ static int open_native(int fd, int folder_fd, const struct perform_call *call)
 
 	if (fstat(fd, &seen) < 0 || !S_ISREG(seen.st_mode))
 		return fd;
-	other_fd = k_openat2(folder_fd, perform_split(call->path[0], folder),
+	other_fd = k_openat2(folder_fd, path_split(call->path[0], folder, sizeof(folder)),
 			     ((uint64_t)call->flags & KEPT_FLAGS) | O_NONBLOCK | O_CLOEXEC,
 			     K_RESOLVE_NO_SYMLINKS | K_RESOLVE_NO_MAGICLINKS);
 	if (other_fd < 0)

@@ -23,7 +23,6 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #define BUILDER_STACK_BYTES (1024 * 1024)
 #define GUARD_BYTES 4096
@@ -74,17 +73,6 @@ static int mount_fuse(int *ret_device_fd, int *ret_mount_fd, struct appsilo_erro
 		return error_set(err, -errno, "run: mount FUSE");
 	*ret_device_fd = TAKE_FD(device_fd);
 	*ret_mount_fd = mount_fd;
-	return 0;
-}
-
-/* Nobody serves it yet: only what the kernel itself knows. */
-static int number_of(int view_fd, dev_t *ret, struct appsilo_error *err)
-{
-	struct k_statx at;
-
-	if (k_statx(view_fd, "", AT_EMPTY_PATH | K_AT_STATX_DONT_SYNC, 0, &at) < 0)
-		return error_set(err, -errno, "run: the brokered view");
-	*ret = makedev(at.dev_major, at.dev_minor);
 	return 0;
 }
 
@@ -488,8 +476,8 @@ int broker_build(struct prepared *p, char *const *argv, int socket_fd, struct ap
 		r = open_namespaces(&h, err);
 	if (r == 0)
 		r = mount_fuse(&h.fds[HANDOFF_FUSE], &p->plan.fuse_fd, err);
-	if (r == 0)
-		r = number_of(p->plan.fuse_fd, &h.view_dev, err);
+	if (r == 0 && k_device(p->plan.fuse_fd, &h.view_dev) < 0)
+		r = error_set(err, -errno, "run: the brokered view");
 	if (r == 0)
 		r = start_init(p, &h, err);
 	limits_launched(p);
