@@ -14,9 +14,16 @@ uint64_t made_hash(const struct perform_call *call)
 	return hash;
 }
 
-static void forget(struct made_call *call)
+static void set_count(struct made *m, size_t n)
+{
+	__atomic_store_n(&m->n, n, __ATOMIC_RELEASE);
+}
+
+/* Under the lock. */
+static void forget(struct made *m, struct made_call *call)
 {
 	*call = (struct made_call){0};
+	set_count(m, m->n - 1);
 }
 
 /* Under the lock. */
@@ -34,14 +41,19 @@ static void forget_old(struct made *m)
 
 	for (size_t i = 0; i < MADE_MAX; i++)
 		if (m->calls[i].state == MADE_DONE && m->calls[i].until_ms <= now_ms)
-			forget(&m->calls[i]);
+			forget(m, &m->calls[i]);
+}
+
+bool made_any(struct made *m)
+{
+	return __atomic_load_n(&m->n, __ATOMIC_ACQUIRE) > 0;
 }
 
 bool made_is_running(struct made *m, pid_t pid)
 {
 	bool is;
 
-	if (!__atomic_load_n(&m->n_running, __ATOMIC_ACQUIRE))
+	if (!made_any(m))
 		return false;
 	pthread_mutex_lock(&m->lock);
 	is = find(m, pid, MADE_RUNNING);
@@ -81,6 +93,7 @@ static int add(struct made *m, pid_t pid, uint64_t hash)
 		if (m->calls[number].state != MADE_FREE)
 			continue;
 		m->calls[number] = (struct made_call){.state = MADE_RUNNING, .pid = pid, .hash = hash};
+		set_count(m, m->n + 1);
 		return number;
 	}
 	return -EBUSY;
@@ -101,11 +114,9 @@ int made_begin(struct made *m, pid_t pid, uint64_t hash, int *ret_result)
 		r = -EALREADY - (int)(call - m->calls);
 	} else {
 		if (call) /* the thread has gone on to something else */
-			forget(call);
+			forget(m, call);
 		r = add(m, pid, hash);
 	}
-	if (r >= 0 || r <= -EALREADY)
-		__atomic_add_fetch(&m->n_running, 1, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&m->lock);
 	return r;
 }
@@ -118,9 +129,8 @@ void made_end(struct made *m, int number, int result, bool told)
 		return;
 	call = &m->calls[number];
 	pthread_mutex_lock(&m->lock);
-	__atomic_sub_fetch(&m->n_running, 1, __ATOMIC_RELEASE);
 	if (told) {
-		forget(call);
+		forget(m, call);
 	} else {
 		call->state = MADE_DONE;
 		call->result = result;

@@ -37,13 +37,16 @@ struct made {
 	pthread_mutex_t lock; /* guards the rest */
 	pthread_cond_t ended;
 	struct made_call calls[MADE_MAX];
-	size_t n_running;
+	size_t n; /* that are not free */
 };
 
 /** What two calls that are the same have in common. */
 uint64_t made_hash(const struct perform_call *call);
 
-/** Is a call of this thread being made? Cheap. */
+/** Is or was any call made, that is not forgotten? Cheap: mostly none is. */
+bool made_any(struct made *m);
+
+/** Is a call of this thread being made? */
 bool made_is_running(struct made *m, pid_t pid);
 
 /** Wait until no call of this thread is being made. It was told EINTR, and what it does next comes after. */

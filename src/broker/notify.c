@@ -107,13 +107,15 @@ static void fill_request(const struct seccomp_notif *n, const char *operation, c
 }
 
 /* No mount may stand on what is moved, or below: the kernel would refuse (EBUSY), or move the mount to where no
- * rule allows it. The view sees to that again (fs/change.c); here a native folder is still reached. */
-static void clear_way(const struct pending *p)
+ * rule allows it. The view sees to that again (fs/change.c); here a native folder is still reached.
+ * Returns false when the call is none of that kind, and no mount has changed. */
+static bool clear_way(const struct pending *p)
 {
 	if (!attach_any(p->notify->attach) || !call_shape_moves_folder(p->shape, &p->notif.data))
-		return;
+		return false;
 	for (int i = 0; i < p->n_places; i++)
 		attach_release(p->notify->attach, p->places[i].path);
+	return true;
 }
 
 /* Between two mounts, which the kernel keeps apart (EXDEV)? git, pip and npm move across folders. */
@@ -271,7 +273,7 @@ static void *carry_out(void *data)
 		return NULL;
 	}
 	attach_review(p->notify->attach);
-	clear_way(p);
+	(void)clear_way(p);
 	if (!needs_helper(p) || opens_fifo(p)) {
 		reply(p->notify, p->notif.id, 0);
 	} else if (!perform(p)) {
@@ -367,8 +369,11 @@ static void locate(struct pending *p)
 /* The repetition of a call that was made, which was judged then? */
 static bool was_made(const struct pending *p)
 {
-	cleanup_free struct perform_call *call = malloc(sizeof(*call)); /* large */
+	cleanup_free struct perform_call *call = NULL;
 
+	if (!made_any(&p->notify->made))
+		return false;
+	call = malloc(sizeof(*call)); /* large */
 	return call && read_call(p, call) == 0 &&
 	       made_knows(&p->notify->made, (pid_t)p->notif.pid, made_hash(call));
 }
@@ -391,13 +396,8 @@ static void look_at(struct pending *p)
 		pending_free(p); /* the pid may be somebody else's by now */
 		return;
 	}
-	if (needs_helper(p)) {
-		begin(p);
-		return;
-	}
-	clear_way(p);
 	/* What was below a mount that had to go may lie in another, which is read-only. */
-	if (needs_helper(p)) {
+	if (needs_helper(p) || (clear_way(p) && needs_helper(p))) {
 		begin(p);
 		return;
 	}
