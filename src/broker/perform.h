@@ -34,8 +34,8 @@ enum perform_kind {
 /* A call, copied out of the caller. */
 struct perform_call {
 	uint32_t kind;
-	int32_t flags; /* open's, renameat2's, setxattr's; else AT_SYMLINK_NOFOLLOW and AT_REMOVEDIR */
-	uint32_t mode, umask;
+	int32_t flags; /* the call's own; of them count open's, renameat2's and AT_REMOVEDIR: links were followed before */
+	uint32_t mode, umask; /* of PERFORM_SETXATTR: XATTR_CREATE, XATTR_REPLACE */
 	uint32_t uid, gid;
 	uint64_t size, size_max;  /* PERFORM_TRUNCATE; bytes */
 	struct timespec times[2]; /* PERFORM_UTIMENS */

@@ -94,8 +94,7 @@ static int owner_how(struct perform_call *ret, uint64_t uid, uint64_t gid, uint6
 	return flags_how(ret, PERFORM_CHOWN, flags, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
 }
 
-static int read_xattr(pid_t pid, const struct seccomp_data *d, bool set, int flags,
-		      struct perform_call *ret)
+static int read_xattr(pid_t pid, const struct seccomp_data *d, bool set, struct perform_call *ret)
 {
 	int r = read_name(pid, d->args[1], ret);
 
@@ -105,14 +104,19 @@ static int read_xattr(pid_t pid, const struct seccomp_data *d, bool set, int fla
 		return -EOPNOTSUPP; /* system. has ids, of another user namespace */
 	ret->kind = set ? PERFORM_SETXATTR : PERFORM_REMOVEXATTR;
 	ret->mode = set ? (uint32_t)d->args[4] : 0; /* XATTR_CREATE, XATTR_REPLACE */
-	ret->flags = flags;
 	return r == 0 && set ? read_value(pid, d->args[2], d->args[3], ret) : r;
 }
 
 static int read_symlink(pid_t pid, uint64_t address, struct perform_call *ret)
 {
+	char text[PATH_MAX];
+	int r = caller_read_string(pid, address, text);
+
 	ret->kind = PERFORM_SYMLINK;
-	return caller_read_string(pid, address, ret->value);
+	/* Not what stands behind it in the caller: the call is known again by all that is here (made.h). */
+	if (r == 0)
+		strcpy(ret->value, text);
+	return r;
 }
 
 int perform_read(pid_t pid, const struct seccomp_data *d, struct perform_call *ret)
@@ -136,11 +140,11 @@ int perform_read(pid_t pid, const struct seccomp_data *d, struct perform_call *r
 	case SYS_FCHMODAT2:
 		return mode_how(ret, PERFORM_CHMOD, a[2], a[3]);
 	case SYS_fchmod:
-		return mode_how(ret, PERFORM_CHMOD, a[1], AT_SYMLINK_NOFOLLOW);
+		return mode_how(ret, PERFORM_CHMOD, a[1], 0);
 	case SYS_fchownat:
 		return owner_how(ret, a[2], a[3], a[4]);
 	case SYS_fchown:
-		return owner_how(ret, a[1], a[2], AT_SYMLINK_NOFOLLOW);
+		return owner_how(ret, a[1], a[2], 0);
 	case SYS_utimensat:
 		r = flags_how(ret, PERFORM_UTIMENS, a[3], AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
 		return r < 0 ? r : read_times(pid, a[2], false, ret);
@@ -158,11 +162,11 @@ int perform_read(pid_t pid, const struct seccomp_data *d, struct perform_call *r
 	case SYS_setxattr:
 	case SYS_lsetxattr:
 	case SYS_fsetxattr:
-		return read_xattr(pid, d, true, d->nr == SYS_setxattr ? 0 : AT_SYMLINK_NOFOLLOW, ret);
+		return read_xattr(pid, d, true, ret);
 	case SYS_removexattr:
 	case SYS_lremovexattr:
 	case SYS_fremovexattr:
-		return read_xattr(pid, d, false, d->nr == SYS_removexattr ? 0 : AT_SYMLINK_NOFOLLOW, ret);
+		return read_xattr(pid, d, false, ret);
 #ifdef SYS_open /* calls that newer architectures do not have */
 	case SYS_open:
 		return open_how(ret, a[1], a[2]);
@@ -179,9 +183,8 @@ int perform_read(pid_t pid, const struct seccomp_data *d, struct perform_call *r
 	case SYS_chmod:
 		return mode_how(ret, PERFORM_CHMOD, a[1], 0);
 	case SYS_chown:
-		return owner_how(ret, a[1], a[2], 0);
 	case SYS_lchown:
-		return owner_how(ret, a[1], a[2], AT_SYMLINK_NOFOLLOW);
+		return owner_how(ret, a[1], a[2], 0);
 	case SYS_utime:
 		ret->kind = PERFORM_UTIMENS;
 		return read_seconds(pid, a[1], ret);
