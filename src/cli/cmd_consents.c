@@ -264,11 +264,11 @@ static int run_reset(int argc, char **argv, struct appsilo_error *err)
 		r = consent_store_remove(store, l.family, words == 1 ? path : NULL, true, &count, err);
 	if (r < 0)
 		return EXIT_FAILED;
-	if (count > 0)
-		command_settle(&places, store);
 	printf("forgot %d decision%s\n", count, count == 1 ? "" : "s");
-	if (count > 0)
+	if (count > 0) {
+		command_settle(&places, store);
 		command_tell_running();
+	}
 	return EXIT_OK;
 }
 

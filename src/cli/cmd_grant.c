@@ -320,10 +320,11 @@ static int run_revoke(int argc, char **argv, struct appsilo_error *err)
 	}
 	if (q.json && paths)
 		printf("\n]\n");
-	if (total > 0 && !q.dry_run)
+	if (total > 0 && !q.dry_run) {
 		command_settle(&places, store);
-	if (!q.json && total > 0 && !q.dry_run)
-		command_tell_running();
+		if (!q.json)
+			command_tell_running();
+	}
 	if (total == 0) {
 		error_say(err, -ENOENT, "revoke: there is no such rule; see appsilo consents");
 		return EXIT_FAILED;
